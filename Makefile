@@ -1,0 +1,57 @@
+# Every target does its work in tools/. PYTHON, CORE (ansible-core 2.16 ... 2.21) and DISTROS choose what it runs on.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# A target's times are printed one after the other; so is their output.
+.NOTPARALLEL:
+.PHONY: help venv engine images install lint unit sanity package molecule test test-all demo demo-down bench clean
+
+BIN := $(CURDIR)/.venv$(if $(CORE),-core-$(CORE))/bin
+export PATH := $(BIN):$(PATH)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: ## virtual environment with Ansible and the test tools (1-3 minutes; at once when current)
+	@tools/venv
+
+engine: ## a Docker engine, installed and started if none answers (about 1 minute)
+	@tools/engine
+
+images: ## test images that run systemd (1-3 minutes; at once when current)
+	@tools/images
+
+install: venv ## this checkout as a collection in .collections (5 seconds)
+	@ansible-galaxy collection install -r collections/requirements.yml --force
+
+lint: venv ## every linter (1 minute)
+	@echo '==> lint, about 1 minute'; tools/lint
+
+unit: venv ## unit tests (1 minute)
+	@echo '==> unit tests, about 1 minute'; tools/unit
+
+sanity: venv ## ansible-test sanity (2-5 minutes)
+	@echo '==> sanity tests, 2 to 5 minutes'; tools/sanity
+
+package: venv ## builds the collection and checks it as Galaxy would (1 minute)
+	@echo '==> package, about 1 minute'; tools/package
+
+molecule: ## scenarios on hosts that run systemd (1-5 minutes each; SCENARIO=name for one)
+	@echo '==> molecule scenarios, 1 to 5 minutes each'; tools/molecule $(SCENARIO)
+
+test: lint unit sanity package molecule ## all of the above (30 minutes)
+
+test-all: ## test, then unit and molecule on every supported ansible-core (hours)
+	@tools/test-all
+
+demo: venv engine ## a plant in containers: deploys the chain, proves it, prints the table (5 minutes)
+	@tools/demo up
+
+demo-down: ## removes the demo (10 seconds)
+	@tools/demo down
+
+bench: venv engine ## measures what the README claims about speed (10 minutes)
+	@tools/bench
+
+clean: ## removes what was built here, test images too (10 seconds)
+	@tools/clean

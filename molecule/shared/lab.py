@@ -1,0 +1,56 @@
+"""What the scenarios' tests do with the hosts of their lab: run commands on them and CONNECT from them."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+
+def run(host: str, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command on a host of the lab, whatever its exit code."""
+    return subprocess.run(
+        ["docker", "exec", "-i", host, *command], input=stdin, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def output(host: str, *command: str) -> str:
+    """Run a command on a host of the lab that must succeed, and return what it printed."""
+    done = run(host, *command)
+    assert done.returncode == 0, f"{host}: {command} ended with {done.returncode}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request that a host made through a proxy, with the endpoint's certificate checked."""
+
+    connect: int
+    """Status of the proxy's answer to CONNECT; 0 when there was none."""
+
+    body: str
+    """What the endpoint said; empty when it was not reached."""
+
+    seconds: float
+    """From the start to the end."""
+
+
+def visit(
+    host: str, proxy: str, endpoint: str, *, port: int = 443, user: str | None = None, options: tuple[str, ...] = ()
+) -> Visit:
+    """Request https://endpoint/ from a host through a proxy (``http://address:port``), with 10 seconds at most."""
+    credentials = ("--proxy-user", user) if user else ()
+    command = ["curl", "--silent", "--max-time", "10", "--cacert", "/srv/endpoint.pem", "--proxy", proxy, *credentials]
+    done = run(
+        host, *command, *options, "--write-out", "\n%{http_connect} %{time_total}", f"https://{endpoint}:{port}/"
+    )
+    body, _newline, numbers = done.stdout.rpartition("\n")
+    connect, seconds = numbers.split()
+    return Visit(connect=int(connect), body=body.strip(), seconds=float(seconds))
+
+
+def address(host: str, network: str) -> str:
+    """Return the IPv4 address that a host has in a network of the lab."""
+    template = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
+    return subprocess.run(
+        ["docker", "inspect", "--format", template, host], capture_output=True, text=True, check=True
+    ).stdout.strip()

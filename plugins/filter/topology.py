@@ -1,0 +1,93 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+
+DOCUMENTATION = r"""
+name: topology
+short_description: Derive the proxy chain from the inventory
+version_added: 0.1.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Turns two inventory groups and their host variables into one graph. It holds the clients and parents of each proxy,
+    the order of deployment and the path of each sensor.
+  - Every mistake in the inventory is collected and returned in RV(_value.mistakes); nothing is raised for them.
+  - The result holds no password.
+positional: _input, groups
+options:
+  _input:
+    description: Ansible's C(hostvars), or a dictionary of host name to variables.
+    type: dict
+    required: true
+  groups:
+    description: Ansible's C(groups), or a dictionary of group name to the names of its hosts.
+    type: dict
+    required: true
+  proxies_group:
+    description: Name of the group whose hosts are proxies.
+    type: str
+    default: proxies
+  sensors_group:
+    description: Name of the group whose hosts are sensors.
+    type: str
+    default: sensors
+"""
+
+EXAMPLES = r"""
+- name: Show the order of deployment
+  ansible.builtin.debug:
+    msg: "{{ (hostvars | ot_security.proxy_chaining.topology(groups)).tiers }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The graph.
+  type: dict
+  contains:
+    proxies:
+      description:
+        - For each proxy its C(acl) name, C(addresses), C(port), C(tls_port), C(tier), C(parents) in order of preference and C(clients).
+        - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls)
+          and C(tls_ca).
+        - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses) and C(username).
+      type: dict
+    sensors:
+      description: For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path).
+      type: dict
+    tiers:
+      description: Names of the proxies in the order of deployment, parents before children.
+      type: list
+      elements: list
+    mistakes:
+      description: One sentence for each mistake, naming host, variable and value. Empty when the inventory can be deployed.
+      type: list
+      elements: str
+"""
+
+
+def topology(
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, list[str]],
+    proxies_group: str = "proxies",
+    sensors_group: str = "sensors",
+) -> dict[str, Any]:
+    """Derive the graph; see DOCUMENTATION."""
+    graph = _topology.derive(hostvars, groups.get(proxies_group, []), groups.get(sensors_group, []), proxies_group)
+    if not graph["proxies"]:
+        graph["mistakes"].insert(0, f"the inventory has no host in the group '{proxies_group}'; put the proxies there.")
+    return graph
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"topology": topology}

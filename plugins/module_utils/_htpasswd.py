@@ -1,0 +1,55 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The password file of Squid's basic_ncsa_auth: salted hashes that change only when a password does.
+
+Private to this collection. Python 3.13 has no crypt module, so the system's libcrypt is called, which is
+also what basic_ncsa_auth itself verifies with.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import hmac
+import secrets
+from collections.abc import Callable, Mapping
+
+_SALT = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+Crypt = Callable[[str, str], str]
+
+
+def libcrypt(password: str, setting: str) -> str:
+    """Hash a password with crypt(3).
+
+    Raises:
+        OSError: the system has no libcrypt, or it does not know the setting.
+    """
+    library = ctypes.CDLL(ctypes.util.find_library("crypt") or "libcrypt.so.1", use_errno=True)
+    library.crypt.restype = ctypes.c_char_p
+    library.crypt.argtypes = [ctypes.c_char_p, ctypes.c_char_p]
+    hashed = library.crypt(password.encode(), setting.encode())
+    if hashed is None or hashed.startswith(b"*"):
+        raise OSError(ctypes.get_errno(), "crypt(3) refused to hash")
+    return str(hashed.decode())
+
+
+def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt) -> str:
+    """Return the file's new text: the given users only, keeping the hash of every password that still fits."""
+    hashes = dict(line.split(":", 1) for line in current.splitlines() if ":" in line)
+    lines = []
+    for name, password in sorted(users.items()):
+        known = hashes.get(name)
+        if known is None or not _fits(password, known, crypt):
+            known = crypt(password, "$6$" + "".join(secrets.choice(_SALT) for _ in range(16)))
+        lines.append(f"{name}:{known}\n")
+    return "".join(lines)
+
+
+def _fits(password: str, known: str, crypt: Crypt) -> bool:
+    try:
+        return hmac.compare_digest(crypt(password, known), known)
+    except OSError:
+        return False

@@ -1,0 +1,116 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The few things that a change of Squid's configuration does to the host it runs on.
+
+Private to this collection. Everything that touches the system is here, so that the sequence itself
+(_squid_change) is unit-tested with another host in its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _connect
+
+
+class Runner(Protocol):
+    """Runs a command and returns exit code, standard output and standard error."""
+
+    def __call__(self, argv: Sequence[str]) -> tuple[int, str, str]:
+        """Run it."""
+
+
+class Host:
+    """A Debian or Ubuntu host with systemd."""
+
+    def __init__(self, run: Runner, binary: str, service: str, group: str) -> None:
+        self._run = run
+        self._binary = binary
+        self._service = service
+        self._group = group
+
+    def read(self, path: str) -> str | None:
+        """Return a file's text, or None where there is no such file."""
+        try:
+            return Path(path).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def has_squid(self) -> bool:
+        """Whether the package is installed, so that a configuration can be validated."""
+        return Path(self._binary).exists()
+
+    def stage(self, path: str, content: str) -> str:
+        """Write a file beside its destination, readable by root and Squid's group only, and return its path."""
+        # Squid's AppArmor profile lets it read /etc/squid and nothing else, so the candidate lies there too.
+        handle, staged = tempfile.mkstemp(dir=str(Path(path).parent), prefix=f".{Path(path).name}.")
+        with open(handle, "w", encoding="utf-8") as stream:
+            os.fchown(stream.fileno(), 0, grp.getgrnam(self._group).gr_gid)
+            os.fchmod(stream.fileno(), 0o640)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        return staged
+
+    def swap(self, staged: str, path: str) -> None:
+        """Put a staged file in the place of another, in one step."""
+        Path(staged).replace(path)
+
+    def keep(self, path: str, kept: str) -> None:
+        """Let a second name hold on to a file until the change is proven."""
+        self.remove(kept)
+        Path(kept).hardlink_to(path)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()
+
+    def parse(self, path: str) -> tuple[int, str]:
+        """Let Squid read a configuration; return its exit code and all that it said."""
+        code, out, err = self._run([self._binary, "-k", "parse", "-f", path])
+        return code, out + err
+
+    def is_active(self) -> bool:
+        """Whether systemd says that the service runs."""
+        return self._run(["systemctl", "is-active", "--quiet", self._service])[0] == 0
+
+    def runs_another_binary(self) -> bool:
+        """Whether the running process was started from another program than the one installed now."""
+        _code, out, _err = self._run(["systemctl", "show", "--property=MainPID", "--value", self._service])
+        try:
+            running = Path(f"/proc/{int(out.strip() or 0)}/exe").readlink()
+        except (OSError, ValueError):
+            return False
+        return running != Path(self._binary).resolve()
+
+    def systemctl(self, verb: str) -> str:
+        """Start, reload or restart the service; return systemd's complaint, empty when there is none."""
+        # An earlier bad file may have used up the unit's start limit.
+        if verb != "reload":
+            self._run(["systemctl", "reset-failed", self._service])
+        code, out, err = self._run(["systemctl", verb, self._service])
+        return "" if code == 0 else (err or out).strip()
+
+    def connect(
+        self, listener: _connect.Listener, target: str, headers: Mapping[str, str], timeout: float
+    ) -> _connect.Answer:
+        """Ask a listener of this host for a tunnel."""
+        return _connect.connect(listener, target, headers, timeout)
+
+    def now(self) -> float:
+        """Return a monotonic clock, in seconds."""
+        return time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)

@@ -1,0 +1,108 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of squid.conf: its placeholders for secrets, what of it may be shown, and what Squid says of it.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+PROBE_HEADER = "X-Proxy-Chaining-Probe"
+"""Request header by which the proof of life identifies itself to the proxy on its own host."""
+
+PROBE_TOKEN = "probe-token"  # noqa: S105 - the placeholder's name
+"""Placeholder that the module fills by itself."""
+
+OWNED_MARK = "# Managed by Ansible, ot_security.proxy_chaining"
+"""First line of every squid.conf that this collection wrote."""
+
+RESTART_DIRECTIVES = frozenset({"workers", "max_filedescriptors", "cpu_affinity_map"})
+"""Directives that Squid reads at start only (measured: a reload leaves them as they were)."""
+
+HIDDEN = "********"
+
+_PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
+_TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
+_VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
+_SECRETS_IN_USE = (
+    re.compile(rf"(?m)^(acl \S+ req_header {PROBE_HEADER} )\S+"),
+    re.compile(r"(?m)^(\s*cache_peer\s.*\blogin=[^:\s]*:)\S+"),
+    re.compile(r"(?m)^(\s*cachemgr_passwd\s+)\S+"),
+)
+
+
+def fill(content: str, values: Mapping[str, str]) -> str:
+    """Put the secrets in the place of their placeholders, URL-escaped as Squid reads them.
+
+    Raises:
+        ValueError: a placeholder has no value.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise ValueError(f"the configuration has the placeholder {match[0]}, and no secret of that name was given")
+        return quote(values[match[1]], safe="")
+
+    return _PLACEHOLDER.sub(value, content)
+
+
+def token_of(content: str) -> str | None:
+    """Return the probe's token that a configuration holds."""
+    match = _TOKEN_IN_USE.search(content)
+    return match[1] if match else None
+
+
+def visible_hostname(content: str) -> str:
+    """Return the name under which a configuration lets the proxy answer; empty when it sets none."""
+    match = _VISIBLE_HOSTNAME.search(content)
+    return match[1] if match else ""
+
+
+def showable(content: str) -> str:
+    """Return a configuration without its secrets, and without the pages of comments of the distribution's own."""
+    for pattern in _SECRETS_IN_USE:
+        content = pattern.sub(rf"\g<1>{HIDDEN}", content)
+    if content.startswith(OWNED_MARK):
+        return content
+    lines = [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def restart_reasons(old: str, new: str) -> list[str]:
+    """Return the directives whose change needs more than a reload."""
+    before, after = _start_only(old), _start_only(new)
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _start_only(content: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in content.splitlines():
+        name, _blank, value = line.strip().partition(" ")
+        if name in RESTART_DIRECTIVES:
+            found.setdefault(name, []).append(value.strip())
+    return found
+
+
+def complaints(exit_code: int, output: str) -> list[str]:
+    """Return what ``squid -k parse`` found wrong; it exits with 0 on several real errors, so its words count too."""
+    found = [line for line in _messages(output) if line.startswith(("ERROR", "FATAL", "Bungled"))]
+    if exit_code != 0 and not found:
+        found = [f"squid -k parse ended with exit code {exit_code}"]
+    return found
+
+
+def warnings(output: str) -> list[str]:
+    """Return the warnings of ``squid -k parse``."""
+    # BCP 177 is Squid's complaint about a host without IPv6, which is how many plants are built.
+    return [line for line in _messages(output) if line.startswith("WARNING") and "BCP 177" not in line]
+
+
+def _messages(output: str) -> list[str]:
+    # "2026/11/23 20:00:00| ERROR: ..." or, with SMP, "2026/11/23 20:00:00 kid1| ERROR: ..."
+    return [line.split("| ", 1)[-1].strip() for line in output.splitlines()]

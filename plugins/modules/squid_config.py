@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: squid_config
+short_description: Change the configuration of a running Squid, prove it, and take it back if the proof fails
+version_added: 0.1.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Stages the configuration beside the running one, lets Squid parse it, renames it into place, reloads Squid and proves
+    that the proxy works. If the proof fails, the previous configuration comes back.
+  - All of this is one task, so that a lost connection or a killed playbook cannot stop it half way.
+  - The proof is that the service runs, every listener answers, a CONNECT from an unknown source is refused by this very
+    proxy, and one that carries the probe's token is not. The token is new with every change, so the proof passes only
+    once the new file is live.
+  - What worked upstream before the change and does not after it counts as a failed proof. An upstream that did not work
+    before is reported as a warning.
+options:
+  path:
+    description: The configuration file. Squid's AppArmor profile reads nothing outside C(/etc/squid).
+    type: path
+    default: /etc/squid/squid.conf
+  content:
+    description:
+      - The whole text of the configuration.
+      - C(@@name@@) stands for the secret of that name in O(secrets), URL-escaped. C(@@probe-token@@) is filled by the module.
+      - It must hold C(visible_hostname), and a C(req_header) ACL of C(X-Proxy-Chaining-Probe) with C(^@@probe-token@@$).
+    type: str
+    required: true
+  secrets:
+    description: The values of the placeholders in O(content).
+    type: dict
+    default: {}
+  users:
+    description: Users of Basic authentication. Anybody else leaves the file.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      username:
+        description: Name of the user.
+        type: str
+        required: true
+      password:
+        description: Password of the user. It is kept as a salted hash, which changes only when the password does.
+        type: str
+        required: true
+  users_path:
+    description: The password file. It is not created while there are no O(users).
+    type: path
+    default: /etc/squid/users
+  addresses:
+    description: Addresses of this host at which the proof connects to the proxy.
+    type: list
+    elements: str
+    default: [127.0.0.1]
+  port:
+    description: TCP port of the plain listener.
+    type: int
+    required: true
+  tls_port:
+    description: TCP port of the TLS listener. V(0) when there is none.
+    type: int
+    default: 0
+  probe_endpoints:
+    description: Endpoints that the configuration allows, to which the proof connects on port 443.
+    type: list
+    elements: str
+    required: true
+  probe_timeout:
+    description: Seconds to wait for an upstream answer.
+    type: float
+    default: 5
+  reload_timeout:
+    description: Seconds after a reload within which the proof must pass.
+    type: float
+    default: 20
+  restart_timeout:
+    description: Seconds after a start or restart within which the proof must pass.
+    type: float
+    default: 45
+  service:
+    description: Name of the systemd unit.
+    type: str
+    default: squid
+  binary:
+    description: Path of Squid.
+    type: path
+    default: /usr/sbin/squid
+  group:
+    description: Group that may read the files, which belong to V(root) and have mode V(0640).
+    type: str
+    default: proxy
+attributes:
+  check_mode:
+    description: Says what would change. Where Squid is installed, the new configuration is validated too.
+    support: full
+  diff_mode:
+    description: Shows the lines that come and go, never a secret.
+    support: full
+  idempotency:
+    description: Nothing changes when the files are as wanted and the running proxy is the one that they describe.
+    support: full
+  platform:
+    description: The systems that it runs on.
+    support: full
+    platforms: debian
+notes:
+  - A reload keeps every tunnel. RV(restart_reasons) names what a reload cannot do and a restart was made for.
+"""
+
+EXAMPLES = r"""
+- name: Change the configuration
+  ot_security.proxy_chaining.squid_config:
+    content: "{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}"
+    secrets:
+      parent-1: "{{ vault_parent_password }}"
+    port: 3128
+    probe_endpoints:
+      - download.microsoft.com
+"""
+
+RETURN = r"""
+action:
+  description: What was done to the service.
+  returned: always
+  type: str
+  sample: reload
+restart_reasons:
+  description: Directives whose change needed a restart.
+  returned: always
+  type: list
+  elements: str
+endpoints:
+  description: The answer to a CONNECT to each of O(probe_endpoints) after the change, a status or an error.
+  returned: always
+  type: dict
+  sample: {"download.microsoft.com": "200"}
+"""
+
+import signal
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import (
+    Change,
+    ChangeError,
+    Outcome,
+    Wanted,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+ARGUMENTS: dict[str, Any] = {
+    "path": {"type": "path", "default": "/etc/squid/squid.conf"},
+    "content": {"type": "str", "required": True},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "username": {"type": "str", "required": True},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "users_path": {"type": "path", "default": "/etc/squid/users"},
+    "addresses": {"type": "list", "elements": "str", "default": ["127.0.0.1"]},
+    "port": {"type": "int", "required": True},
+    "tls_port": {"type": "int", "default": 0},
+    "probe_endpoints": {"type": "list", "elements": "str", "required": True},
+    "probe_timeout": {"type": "float", "default": 5},
+    "reload_timeout": {"type": "float", "default": 20},
+    "restart_timeout": {"type": "float", "default": 45},
+    "service": {"type": "str", "default": "squid"},
+    "binary": {"type": "path", "default": "/usr/sbin/squid"},
+    "group": {"type": "str", "default": "proxy"},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    if not params["addresses"] or not params["probe_endpoints"]:
+        module.fail_json(msg="addresses and probe_endpoints must not be empty; without them nothing could be proven.")
+    # A connection that breaks must not stop the sequence between swap and proof.
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        outcome = _change(module).run(module.check_mode)
+    except ChangeError as error:
+        module.fail_json(msg=f"{params['path']}: {error}")
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        module.fail_json(msg=f"{params['path']}: could not be changed on this host: {error}; see that it runs as root.")
+    if outcome.restart_reasons:
+        will = "would be" if module.check_mode else "was"
+        reasons = ", ".join(outcome.restart_reasons)
+        module.warn(f"Squid {will} restarted, which drops every tunnel: a reload cannot change {reasons}.")
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(**_result(outcome, params["path"]))
+
+
+def _change(module: AnsibleModule) -> Change:
+    params = module.params
+    host = Host(module.run_command, params["binary"], params["service"], params["group"])
+    proof = Proof(
+        host,
+        _squid_text.visible_hostname(params["content"]),
+        _listeners(params),
+        params["probe_endpoints"],
+        params["probe_timeout"],
+    )
+    wanted = Wanted(
+        path=params["path"],
+        content=params["content"],
+        secrets={str(name): str(value) for name, value in params["secrets"].items()},
+        users_path=params["users_path"],
+        users={user["username"]: user["password"] for user in params["users"]},
+        reload_timeout=params["reload_timeout"],
+        restart_timeout=params["restart_timeout"],
+    )
+    return Change(host, proof, wanted)
+
+
+def _listeners(params: dict[str, Any]) -> list[Listener]:
+    plain = [Listener(address, params["port"]) for address in params["addresses"]]
+    tls = [Listener(address, params["tls_port"], tls=True) for address in params["addresses"]]
+    return plain + tls if params["tls_port"] else plain
+
+
+def _result(outcome: Outcome, path: str) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "action": outcome.action,
+        "restart_reasons": outcome.restart_reasons,
+        "endpoints": outcome.endpoints,
+    }
+    if outcome.before or outcome.after:
+        result["diff"] = {
+            "before": outcome.before,
+            "after": outcome.after,
+            "before_header": path,
+            "after_header": path,
+        }
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Addresses as the inventory gives them, with or without the prefix of their network.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of a host, and the network it lies in where the inventory says so (``10.0.0.5/24``)."""
+
+    text: str
+    ip: IPAddress | None
+    network: IPNetwork | None
+
+
+def parse_address(value: object) -> Address:
+    """Read ``10.0.0.5``, ``10.0.0.5/24``, ``2001:db8::5`` or a host name.
+
+    Raises:
+        ValueError: the text is none of them.
+    """
+    text = str(value)
+    try:
+        interface = ipaddress.ip_interface(text)
+    except ValueError:
+        # A name of digits and dots only is a mistyped address, not a host name.
+        if len(text) <= 253 and _HOST_NAME.fullmatch(text) and re.search("[A-Za-z]", text):
+            return Address(text=text, ip=None, network=None)
+        raise ValueError(f"{text!r} is neither an IP address nor a host name") from None
+    return Address(
+        text=str(interface.ip),
+        ip=interface.ip,
+        network=interface.network if "/" in text else None,
+    )
+
+
+def shared_network(mine: list[Address], theirs: list[Address]) -> tuple[Address, Address] | None:
+    """Return the first pair (one of mine, one of theirs) that lies in one network, in order of preference."""
+    for their in theirs:
+        for my in mine:
+            if their.network is not None and my.ip is not None and my.ip in their.network:
+                return my, their
+            if my.network is not None and their.ip is not None and their.ip in my.network:
+                return my, their
+    return None

@@ -1,0 +1,47 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names of hosts as Squid will see them: ACL names and cache_peer names.
+
+Private to this collection. Source of the rules: Squid 5.7 and 6.13 (``ACL_NAME_SZ`` is 64 with its
+terminator; ACL names are compared without case; the built-in names can be redefined, which *widens* them).
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_LENGTH = 63
+"""Longest ACL name that Squid takes, in characters."""
+
+BUILT_IN = frozenset(
+    {"all", "manager", "localhost", "to_localhost", "to_linklocal", "connect", "none", "ssl_ports", "safe_ports", "purge"}
+)
+"""Names that Squid or the distributions' squid.conf define, in lower case."""
+
+OURS = frozenset({"https_port", "endpoints", "clients", "probe", "probe_source", "probe_token", "users"})
+"""Names that the role's own squid.conf.j2 defines, in lower case."""
+
+RESERVED = BUILT_IN | OURS
+
+_BREAKS_A_LINE = re.compile(r"[\s#\"'\\%]|[^\x20-\x7e]")
+_NOT_PLAIN = re.compile(r"[^a-z0-9._-]")
+
+
+def acl_name(name: str) -> str:
+    """Return the ACL name of a host: lower case, and ``_`` for what is not a letter, digit, dot, dash or ``_``."""
+    return _NOT_PLAIN.sub("_", name.lower())
+
+
+def name_problem(name: str) -> str | None:
+    """Say what is wrong with a host's name as an ACL name, or return None."""
+    if not name:
+        return "is empty"
+    if _BREAKS_A_LINE.search(name):
+        return "has a blank, a line break, a quote, '#', '%', a backslash or a character beyond ASCII, which squid.conf cannot carry"
+    if len(name) > MAX_LENGTH:
+        return f"has {len(name)} characters, and Squid takes {MAX_LENGTH} at most"
+    if acl_name(name) in RESERVED:
+        return "is a name that Squid or this collection's squid.conf already uses"
+    return None

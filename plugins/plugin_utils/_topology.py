@@ -1,0 +1,241 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The topology: who connects to whom, at which address, in which order, derived once from the inventory.
+
+Private to this collection. Templates, roles, verification and the report read this one result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import (
+    Address,
+    parse_address,
+    shared_network,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import (
+    Inventory,
+    Parent,
+    Proxy,
+    Sensor,
+    read_inventory,
+    source_problem,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import acl_name
+
+Graph = dict[str, Any]
+"""The result, of plain dictionaries and lists, free of secrets; its shape is documented in the filter's RETURN."""
+
+
+def derive(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str], proxies_group: str = "proxies") -> Graph:
+    """Derive the topology of the given hosts.
+
+    Args:
+        hostvars: Ansible's hostvars, or a mapping of host to variables.
+        proxies: names of the proxies, in the order of the inventory.
+        sensors: names of the sensors, in the order of the inventory.
+        proxies_group: name of the proxies' group, for the sentences in ``mistakes``.
+    """
+    inventory = read_inventory(hostvars, proxies, sensors)
+    return _Builder(inventory, proxies_group).build()
+
+
+class _Builder:
+    def __init__(self, inventory: Inventory, proxies_group: str) -> None:
+        self._inventory = inventory
+        self._group = proxies_group
+        self._mistakes = inventory.mistakes
+        self._proxies: dict[str, Graph] = {}
+
+    def build(self) -> Graph:
+        for proxy in self._inventory.proxies.values():
+            self._proxies[proxy.name] = _proxy_entry(proxy)
+        for proxy in self._inventory.proxies.values():
+            self._link_parents(proxy)
+        tiers = self._tiers()
+        sensors = {sensor.name: self._sensor_entry(sensor) for sensor in self._inventory.sensors.values()}
+        for name, entry in self._proxies.items():
+            self._check_clients(name, entry)
+        return {"proxies": self._proxies, "sensors": sensors, "tiers": tiers, "mistakes": self._mistakes}
+
+    def _mistake(self, host: str, variable: str, value: object, problem: str) -> None:
+        self._mistakes.append(f"{host}: {variable} {value!r} {problem}.")
+
+    def _link_parents(self, child: Proxy) -> None:
+        entry = self._proxies[child.name]
+        seen: set[tuple[str, int]] = set()
+        for given in child.parents:
+            parent = self._parent_entry(child, given)
+            if parent is None:
+                continue
+            where = (parent["address"], parent["port"])
+            if where in seen:
+                self._mistake(child.name, "squid_parents", given.host, f"is listed twice (address {where[0]}, port {where[1]})")
+                continue
+            seen.add(where)
+            parent["acl"] = _unique(parent["acl"], {other["acl"] for other in entry["parents"]})
+            entry["parents"].append(parent)
+
+    def _parent_entry(self, child: Proxy, given: Parent) -> Graph | None:
+        if given.host == child.name:
+            self._mistake(child.name, "squid_parents", given.host, "is the proxy itself")
+            return None
+        common = {"name": given.host, "acl": acl_name(given.host), "username": given.username, "tls": given.tls, "tls_ca": given.tls_ca}
+        parent = self._inventory.proxies.get(given.host)
+        if parent is not None:
+            return self._inventory_parent(child, parent, given, common)
+        try:
+            address = parse_address(given.host)
+        except ValueError:
+            self._mistake(child.name, "squid_parents", given.host, "is not a valid host name or address")
+            return None
+        if given.port is None:
+            self._mistake(
+                child.name,
+                "squid_parents",
+                given.host,
+                f"is not in the group '{self._group}'; correct the name, or give an external parent with 'host' and 'port'",
+            )
+            return None
+        return common | {"kind": "external", "address": address.text, "port": given.port}
+
+    def _inventory_parent(self, child: Proxy, parent: Proxy, given: Parent, common: Graph) -> Graph | None:
+        if not parent.addresses:
+            return None
+        if given.tls and parent.tls_port is None and given.port is None:
+            self._mistake(child.name, "squid_parents", given.host, "has tls, but that proxy has no squid_tls_port")
+        if parent.auth and given.username is None:
+            self._mistake(
+                child.name, "squid_parents", given.host, "has squid_auth_enabled; give its entry a username and a password"
+            )
+        pair = shared_network(child.sources or child.addresses, parent.addresses)
+        reached = pair[1] if pair else parent.addresses[0]
+        default_port = parent.tls_port if given.tls and parent.tls_port else parent.port
+        self._add_child(child, parent, pair[0] if pair else None, given.username)
+        return common | {"kind": "inventory", "address": reached.text, "port": given.port or default_port}
+
+    def _add_child(self, child: Proxy, parent: Proxy, source: Address | None, username: str | None) -> None:
+        """Make the child a client of the parent, by the address it has in the network that both share."""
+        if child.sources is not None:
+            sources = child.sources
+        else:
+            sources = [source] if source is not None else child.addresses
+        for address in sources:
+            problem = source_problem(address)
+            if problem:
+                self._mistake(
+                    child.name, "squid_addresses", address.text, f"{problem}; set squid_src to the address that {parent.name} sees"
+                )
+        usable = [address.text for address in sources if source_problem(address) is None]
+        self._proxies[parent.name]["clients"].append(
+            {"name": child.name, "acl": acl_name(child.name), "kind": "proxy", "addresses": usable, "username": username}
+        )
+
+    def _sensor_entry(self, sensor: Sensor) -> Graph:
+        entry: Graph = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
+        via = sensor.via
+        if via is None and len(self._proxies) == 1:
+            via = next(iter(self._proxies))
+        if via is None:
+            self._mistakes.append(
+                f"{sensor.name}: sensor_proxy_via is not set, and there are {len(self._proxies)} proxies to choose from; name one of them."
+            )
+            return entry
+        first_hop = self._inventory.proxies.get(via)
+        if first_hop is None:
+            self._mistake(sensor.name, "sensor_proxy_via", via, f"is not in the group '{self._group}'")
+            return entry
+        if first_hop.auth and sensor.username is None:
+            self._mistakes.append(
+                f"{sensor.name}: sensor_proxy_username is not set, and {via} has squid_auth_enabled; set it and sensor_proxy_password."
+            )
+        pair = shared_network(sensor.addresses, first_hop.addresses)
+        if first_hop.addresses:
+            entry["proxy"] = {"address": (pair[1] if pair else first_hop.addresses[0]).text, "port": first_hop.port}
+        entry["path"] = self._path(via)
+        self._proxies[via]["clients"].append(
+            {
+                "name": sensor.name,
+                "acl": entry["acl"],
+                "kind": "sensor",
+                "addresses": entry["addresses"],
+                "username": sensor.username,
+            }
+        )
+        return entry
+
+    def _path(self, first_hop: str) -> list[str]:
+        """The hops of a sensor by each proxy's preferred parent; an external parent ends it."""
+        path = [first_hop]
+        while path[-1] in self._proxies and (parents := self._proxies[path[-1]]["parents"]):
+            if parents[0]["name"] in path:
+                break
+            path.append(parents[0]["name"])
+        return path
+
+    def _tiers(self) -> list[list[str]]:
+        """Proxies by their distance from the outside: those without an inventory parent first; cycles are mistakes."""
+        waiting = {
+            name: {parent["name"] for parent in entry["parents"] if parent["kind"] == "inventory"}
+            for name, entry in self._proxies.items()
+        }
+        tiers: list[list[str]] = []
+        while waiting:
+            ready = [name for name, parents in waiting.items() if not parents & waiting.keys()]
+            if not ready:
+                self._report_cycles(waiting)
+                break
+            for name in ready:
+                self._proxies[name]["tier"] = len(tiers)
+                del waiting[name]
+            tiers.append(ready)
+        return tiers
+
+    def _report_cycles(self, waiting: dict[str, set[str]]) -> None:
+        reported: set[str] = set()
+        for start in waiting:
+            trail = [start]
+            while trail[-1] not in trail[:-1]:
+                trail.append(next(parent for parent in self._order_of_parents(trail[-1]) if parent in waiting))
+            cycle = trail[trail.index(trail[-1]) :]
+            if not reported & set(cycle):
+                reported |= set(cycle)
+                self._mistake(cycle[0], "squid_parents", cycle[1], f"closes a cycle: {' -> '.join(cycle)}")
+
+    def _order_of_parents(self, name: str) -> list[str]:
+        return [parent["name"] for parent in self._proxies[name]["parents"]]
+
+    def _check_clients(self, proxy: str, entry: Graph) -> None:
+        owner: dict[str, str] = {}
+        for client in entry["clients"]:
+            for address in client["addresses"]:
+                other = owner.setdefault(address, client["name"])
+                if other != client["name"]:
+                    self._mistakes.append(
+                        f"{client['name']}: address {address!r} is also that of {other}, and {proxy} could not tell them apart."
+                    )
+
+
+def _proxy_entry(proxy: Proxy) -> Graph:
+    return {
+        "acl": acl_name(proxy.name),
+        "addresses": [address.text for address in proxy.addresses],
+        "port": proxy.port,
+        "tls_port": proxy.tls_port,
+        "parents": [],
+        "clients": [],
+    }
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """A cache_peer name of its own for a parent that is listed at two ports."""
+    number = 2
+    candidate = name
+    while candidate in taken:
+        candidate = f"{name}-{number}"
+        number += 1
+    return candidate

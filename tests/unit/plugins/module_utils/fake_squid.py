@@ -1,0 +1,211 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host with a Squid that does what its configuration says, faults included; no test of the sequence needs a real one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer, Listener
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import Change, Outcome, Wanted
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+CONFIG = "/nowhere/squid/squid.conf"
+USERS = "/nowhere/squid/users"
+KEPT = f"{CONFIG}.unproven"
+
+ENDPOINTS = ("a.example", "b.example")
+
+
+def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") -> str:
+    """Return a configuration; each fault is a line that the fake Squid obeys.
+
+    unparsable: ``squid -k parse`` finds an ERROR; Squid ends when it loads the file
+    kills: parses, but Squid ends when it loads the file
+    mute: Squid runs and answers nothing
+    open: Squid lets everybody through
+    closed: Squid refuses the probe too
+    loses X: the next hop does not reach X
+    crashes: Squid ends with the first CONNECT that it allows
+    brittle: Squid ends with the next reload, whatever the file says
+    """
+    return (
+        f"{_squid_text.OWNED_MARK}.\nvisible_hostname {name}\nhttp_port {port}\n"
+        f"acl probe_token req_header {_squid_text.PROBE_HEADER} ^@@{_squid_text.PROBE_TOKEN}@@$\n"
+        + "".join(f"fault {fault}\n" for fault in faults)
+        + more
+    )
+
+
+def proven(token: str = "0" * 32, *faults: str, more: str = "") -> str:
+    """Return a configuration as it lies on a host: with the token of an earlier run."""
+    return _squid_text.fill(config(*faults, more=more), {_squid_text.PROBE_TOKEN: token})
+
+
+class KilledError(BaseException):
+    """Power failure, SIGKILL: nothing of the run happens after this, no handler either."""
+
+
+class FakeHost(Host):
+    """Files in a dict; a Squid that has loaded one of them or does not run; systemctl as systemd does it."""
+
+    def __init__(self, running: str | None = None) -> None:
+        self.files: dict[str, str] = {}
+        self.loaded: str | None = None
+        self.started_with: str | None = None
+        self.installed = True
+        self.another_binary = False
+        self.down: set[str] = set()
+        """Endpoints that no configuration reaches."""
+        self.parse_says: tuple[int, str] | None = None
+        self.log: list[str] = []
+        """What was done, in order; questions in a row are one."""
+        self.errors: dict[str, BaseException] = {}
+        """What an operation raises, by its name as in the log."""
+        self.steps_left: int | None = None
+        self.unparsed: list[str] = []
+        """Contents that lay at the configuration's path although Squid refuses them."""
+        self._number = 0
+        self._clock = 0.0
+        if running is not None:
+            self.files[CONFIG] = self.loaded = self.started_with = running
+
+    # What a test asks.
+
+    def leftovers(self) -> set[str]:
+        """Files that no finished run may leave."""
+        return self.files.keys() - {CONFIG, USERS}
+
+    def done(self) -> list[str]:
+        """The operations that change something."""
+        return [entry for entry in self.log if entry != "ask"]
+
+    def serves(self, content: str) -> bool:
+        """Whether the running Squid is the one that the file on disk describes, which is this one."""
+        return self.loaded == content == self.files.get(CONFIG)
+
+    # What the sequence does.
+
+    def read(self, path: str) -> str | None:
+        return self.files.get(path)
+
+    def has_squid(self) -> bool:
+        return self.installed
+
+    def stage(self, path: str, content: str) -> str:
+        self._step("stage")
+        self._number += 1
+        pure = PurePosixPath(path)
+        staged = str(pure.with_name(f".{pure.name}.{self._number}"))
+        self.files[staged] = content
+        return staged
+
+    def swap(self, staged: str, path: str) -> None:
+        self._step("swap" if path == CONFIG else "swap users")
+        self.files[path] = self.files.pop(staged)
+        if path == CONFIG and _has(self.files[path], "unparsable"):
+            self.unparsed.append(self.files[path])
+
+    def keep(self, path: str, kept: str) -> None:
+        self._step("keep")
+        self.files[kept] = self.files[path]
+
+    def remove(self, path: str) -> None:
+        if path in self.files:
+            self._step("remove kept" if path == KEPT else "remove")
+            del self.files[path]
+
+    def parse(self, path: str) -> tuple[int, str]:
+        self._step("parse")
+        if self.parse_says is not None:
+            return self.parse_says
+        if _has(self.files[path], "unparsable"):
+            return 0, f"2026/01/01 00:00:00| Processing: {path}\n2026/01/01 00:00:00| ERROR: unknown in {path} line 5\n"
+        return 0, f"2026/01/01 00:00:00| Processing: {path}\n"
+
+    def is_active(self) -> bool:
+        if "is_active" in self.errors and "swap" in self.log:
+            raise self.errors.pop("is_active")
+        return self.loaded is not None
+
+    def runs_another_binary(self) -> bool:
+        return self.loaded is not None and self.another_binary
+
+    def systemctl(self, verb: str) -> str:
+        self._step(verb)
+        if verb == "reload":
+            if self.loaded is None:
+                return "squid.service is not active, cannot reload."
+            self._load(dies=_has(self.loaded, "brittle"))
+            return ""
+        if verb != "start" or self.loaded is None:
+            self.loaded = None
+            if verb != "stop":
+                self._load()
+                self.started_with = self.loaded
+                self.another_binary = False
+        return "" if (self.loaded is None) == (verb == "stop") else "Job for squid.service failed."
+
+    def connect(self, listener: Listener, target: str, headers: Mapping[str, str], timeout: float) -> Answer:
+        if self.log[-1:] != ["ask"]:
+            self._step("ask")
+        loaded = self.loaded
+        kind = "https_port" if listener.tls else "http_port"
+        if loaded is None or f"\n{kind} {listener.port}\n" not in loaded:
+            return Answer(None, "Connection refused")
+        if _has(loaded, "mute"):
+            self._clock += timeout
+            return Answer(None, f"no answer within {timeout:g} s")
+        token = headers.get(_squid_text.PROBE_HEADER)
+        if (token != _squid_text.token_of(loaded) or _has(loaded, "closed")) and not _has(loaded, "open"):
+            return Answer(403, None, {"via": f"1.1 {_squid_text.visible_hostname(loaded)} (squid)"})
+        if _has(loaded, "crashes"):
+            self.loaded = None
+            return Answer(None, "closed the connection without an HTTP answer")
+        endpoint = target.removesuffix(":443")
+        return Answer(503 if endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {})
+
+    def now(self) -> float:
+        return self._clock
+
+    def pause(self, seconds: float) -> None:
+        self._clock += seconds
+
+    def _load(self, dies: bool = False) -> None:
+        content = self.files.get(CONFIG)
+        fatal = content is None or dies or _has(content, "unparsable") or _has(content, "kills")
+        self.loaded = None if fatal else content
+
+    def _step(self, operation: str) -> None:
+        if self.steps_left is not None:
+            if self.steps_left == 0:
+                raise KilledError
+            self.steps_left -= 1
+        if operation in self.errors:
+            raise self.errors.pop(operation)
+        self.log.append(operation)
+
+
+def _has(content: str, fault: str) -> bool:
+    return re.search(rf"(?m)^fault {re.escape(fault)}$", content) is not None
+
+
+def change(
+    host: FakeHost,
+    content: str,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    users: Mapping[str, str] | None = None,
+    check_mode: bool = False,
+    listeners: tuple[Listener, ...] = (Listener("127.0.0.1", 3128),),
+) -> Outcome:
+    """Run the sequence once on this host, as the module does."""
+    proof = Proof(host, _squid_text.visible_hostname(content), listeners, ENDPOINTS, timeout=5)
+    wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=20, restart_timeout=45)
+    return Change(host, proof, wanted).run(check_mode)

@@ -1,0 +1,121 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the sequence does to a real file system; commands are answered by the test."""
+
+from __future__ import annotations
+
+import grp
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+
+
+class Commands:
+    """Answers every command, and remembers it."""
+
+    def __init__(self, code: int = 0, out: str = "", err: str = "") -> None:
+        self.answer = (code, out, err)
+        self.run: list[list[str]] = []
+
+    def __call__(self, argv: Sequence[str]) -> tuple[int, str, str]:
+        self.run.append(list(argv))
+        return self.answer
+
+
+@pytest.fixture
+def chowned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The owners that files were given; only root could really give them."""
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "fchown", lambda _handle, user, group: given.append((user, group)))
+    return given
+
+
+def host(commands: Commands | None = None, binary: str = sys.executable) -> Host:
+    return Host(commands or Commands(), binary, "squid", grp.getgrgid(os.getgid()).gr_name)
+
+
+def test_a_staged_file_lies_beside_its_destination_for_root_and_the_group_only(
+    tmp_path: Path, chowned: list[tuple[int, int]]
+) -> None:
+    staged = Path(host().stage(str(tmp_path / "squid.conf"), "text"))
+    assert (staged.parent, staged.read_text()) == (tmp_path, "text")
+    assert staged.name.startswith(".")
+    assert staged.stat().st_mode & 0o7777 == 0o640
+    assert chowned == [(0, os.getgid())]
+
+
+@pytest.mark.parametrize("content", ["a\nb\n", "a\r\nb\r\n", "grün\n", ""], ids=["unix", "dos", "utf-8", "empty"])
+@pytest.mark.usefixtures("chowned")
+def test_what_is_read_is_what_was_written(tmp_path: Path, content: str) -> None:
+    # Else a file would never be as wanted, and every run would change it.
+    path = str(tmp_path / "squid.conf")
+    host().swap(host().stage(path, content), path)
+    assert host().read(path) == content
+
+
+def test_what_is_not_there_reads_as_none_and_can_be_removed(tmp_path: Path) -> None:
+    path = str(tmp_path / "absent")
+    assert host().read(path) is None
+    host().remove(path)
+
+
+def test_a_foreign_file_in_another_encoding_can_be_read(tmp_path: Path) -> None:
+    # A comment that somebody wrote by hand must not keep the plant's proxy from being taken over, or brought back.
+    (tmp_path / "squid.conf").write_bytes(b"# f\xfcr Halle 3\nhttp_port 3128\n")
+    assert "http_port 3128" in str(host().read(str(tmp_path / "squid.conf")))
+
+
+@pytest.mark.usefixtures("chowned")
+def test_a_file_that_cannot_be_written_leaves_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        host().stage(str(tmp_path / "squid.conf"), "login=u:secret")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_survives_the_swap(tmp_path: Path) -> None:
+    path, kept, staged = (tmp_path / name for name in ("squid.conf", "squid.conf.unproven", ".staged"))
+    path.write_text("old")
+    kept.write_text("older")
+    staged.write_text("new")
+    host().keep(str(path), str(kept))
+    host().swap(str(staged), str(path))
+    assert (path.read_text(), kept.read_text(), staged.exists()) == ("new", "old", False)
+
+
+def test_parse_gives_all_that_squid_says() -> None:
+    commands = Commands(1, "out\n", "err\n")
+    assert host(commands, "/usr/sbin/squid").parse("/etc/squid/.x") == (1, "out\nerr\n")
+    assert commands.run == [["/usr/sbin/squid", "-k", "parse", "-f", "/etc/squid/.x"]]
+
+
+@pytest.mark.parametrize("verb", ["start", "restart", "stop"])
+def test_the_start_limit_is_lifted_where_squid_starts(verb: str) -> None:
+    commands = Commands()
+    assert host(commands).systemctl(verb) == ""
+    assert commands.run == [["systemctl", "reset-failed", "squid"], ["systemctl", verb, "squid"]]
+
+
+def test_a_reload_lifts_nothing_and_passes_on_the_complaint() -> None:
+    commands = Commands(1, "", "not active, cannot reload.\n")
+    assert host(commands).systemctl("reload") == "not active, cannot reload."
+    assert commands.run == [["systemctl", "reload", "squid"]]
+
+
+def test_a_process_of_another_program_is_recognised() -> None:
+    assert not host(Commands(out=f"{os.getpid()}\n")).runs_another_binary()
+    assert host(Commands(out=f"{os.getpid()}\n"), "/usr/sbin/squid").runs_another_binary()
+
+
+@pytest.mark.parametrize("answer", ["", "0\n", "[not set]\n", "99999999\n"])
+def test_no_process_runs_no_other_program(answer: str) -> None:
+    assert not host(Commands(out=answer)).runs_another_binary()

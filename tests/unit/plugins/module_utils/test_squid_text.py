@@ -1,0 +1,171 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of squid.conf: secrets in, secrets never out, and what Squid's words mean."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_text import (
+    HIDDEN,
+    OWNED_MARK,
+    complaints,
+    fill,
+    restart_reasons,
+    showable,
+    token_of,
+    visible_hostname,
+    warnings,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+TOKEN = "0123456789abcdef" * 2
+PROBE = f"acl probe_token req_header X-Proxy-Chaining-Probe ^{TOKEN}$\n"
+
+
+def test_placeholders_are_filled_url_escaped() -> None:
+    assert fill("login=u:@@parent:p1@@ x", {"parent:p1": "a b%:/@\n"}) == "login=u:a%20b%25%3A%2F%40%0A x"
+
+
+def test_what_looks_like_a_placeholder_in_a_value_is_not_filled_again() -> None:
+    assert "hunter2" not in fill("@@a@@", {"a": "@@b@@", "b": "hunter2"})
+
+
+def test_a_placeholder_without_value_is_named() -> None:
+    with pytest.raises(ValueError, match=r"the placeholder @@other@@, and no secret of that name was given"):
+        fill("@@one@@ @@other@@", {"one": "1"})
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_squid_reads_back_the_very_password_and_no_more_of_the_line(password: str) -> None:
+    filled = fill("login=u:@@p@@ end", {"p": password})
+    value = filled.removeprefix("login=u:").removesuffix(" end")
+    assert unquote(value) == password
+    assert not set(value) & set(" \t\r\n#\"'@:")
+
+
+def test_a_lone_at_sign_is_no_placeholder() -> None:
+    text = "logformat x %ts @ @@ a@@b c@@ d\n"
+    assert fill(text, {}) == text
+
+
+def test_the_token_is_read_back() -> None:
+    assert token_of(f"http_port 3128\n{PROBE}http_access deny all\n") == TOKEN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        f"# {PROBE}",
+        PROBE.replace(TOKEN, "@@probe-token@@"),
+        PROBE.replace(TOKEN, "short"),
+        PROBE.replace("Chaining", "X"),
+    ],
+)
+def test_where_there_is_no_token_none_is_read(line: str) -> None:
+    assert token_of(line) is None
+
+
+def test_the_visible_hostname_is_read() -> None:
+    assert visible_hostname("http_port 1\nvisible_hostname site1\n") == "site1"
+    assert visible_hostname("http_port 1\n# visible_hostname no\n") == ""
+
+
+@pytest.mark.parametrize("mark", [f"{OWNED_MARK}.\n", ""], ids=["owned", "foreign"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        PROBE.replace(TOKEN, "{}"),
+        "cache_peer 10.0.0.1 parent 3128 0 no-query name=p login=user:{}\n",
+        "cache_peer 10.0.0.1 parent 3128 0 no-query login=user:{} name=p default\n",
+        "  cache_peer\t10.0.0.1 parent 3128 0 login=user:{}\n",
+        "cache_peer 10.0.0.1 parent 3128 0 login=*:{}\n",
+        "cachemgr_passwd {} all\n",
+    ],
+    ids=["token", "login", "login in the middle", "blanks", "login of the user", "cachemgr"],
+)
+def test_no_secret_is_shown(mark: str, line: str) -> None:
+    secret = "5ec" + "0" * 29 + "e7"
+    shown = showable(mark + line.format(secret))
+    assert secret not in shown
+    assert HIDDEN in shown
+
+
+def test_the_bind_password_of_a_foreign_file_is_not_shown() -> None:
+    # The first run shows as "before" whatever the plant wrote by hand until then.
+    assert "hunter2" not in showable(
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -D cn=x -w hunter2 -h ldap\n"
+    )
+
+
+def test_the_rest_of_an_owned_file_is_shown_as_it_is() -> None:
+    text = f"{OWNED_MARK}.\n\n# Who they are.\nacl sensor1 src 10.0.0.1\n"
+    assert showable(text) == text
+
+
+def test_a_foreign_file_is_shown_without_its_pages_of_comments() -> None:
+    assert showable("# WELCOME TO SQUID\n\n  # more\nhttp_port 3128\n") == "http_port 3128\n"
+
+
+@pytest.mark.parametrize("name", ["workers", "max_filedescriptors", "cpu_affinity_map"])
+def test_what_is_read_at_the_start_only_needs_a_restart(name: str) -> None:
+    assert restart_reasons(f"{name} 1\n", f"{name} 2\n") == [name]
+    assert restart_reasons("", f"{name} 2\n") == [name]
+    assert restart_reasons(f"{name} 1\n", "") == [name]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("http_port 1\nworkers 2\n", "http_port 3\nworkers 2\n"),
+        ("acl a src 10.0.0.1\n", ""),
+        ("# workers 1\n", "# workers 2\n"),
+        ("workers 2\n", "  workers   2 \n"),
+        ("workers\t2\n", "workers 2\n"),
+    ],
+    ids=["others", "sensor", "comment", "blanks", "tab"],
+)
+def test_nothing_else_restarts(old: str, new: str) -> None:
+    assert restart_reasons(old, new) == []
+
+
+def test_errors_count_although_squid_exits_with_0() -> None:
+    output = (
+        "2026/11/23 20:00:00| Processing: cache_peer p parent 1 0 login=u:a b\n"
+        "2026/11/23 20:00:00| ERROR: unknown cache_peer option: b\n"
+        "2026/11/23 20:00:00 kid1| FATAL: Bungled squid.conf line 4: workers x\n"
+        "FATAL: no clock\n"
+        "Bungled squid.conf line 5: x\n"
+    )
+    assert complaints(0, output) == [
+        "ERROR: unknown cache_peer option: b",
+        "FATAL: Bungled squid.conf line 4: workers x",
+        "FATAL: no clock",
+        "Bungled squid.conf line 5: x",
+    ]
+
+
+def test_a_file_that_only_mentions_errors_has_none() -> None:
+    assert complaints(0, "2026/11/23 20:00:00| Processing: acl ERROR: src 10.0.0.1 | FATAL: x\n") == []
+
+
+def test_an_exit_code_without_words_is_a_fault_too() -> None:
+    assert complaints(1, "2026/11/23 20:00:00| Processing: x\n") == ["squid -k parse ended with exit code 1"]
+    assert complaints(-11, "") == ["squid -k parse ended with exit code -11"]
+
+
+def test_a_clean_parse_has_no_complaint() -> None:
+    assert complaints(0, "2026/11/23 20:00:00| Startup: Initializing Authentication Schemes ...\n") == []
+
+
+def test_warnings_are_kept_except_the_one_about_missing_ipv6() -> None:
+    output = (
+        "2026/11/23 20:00:00| WARNING: BCP 177 violation. Detected non-functional IPv6 loopback.\n"
+        "2026/11/23 20:00:00 kid1| WARNING: empty ACL: acl x\n"
+    )
+    assert warnings(output) == ["WARNING: empty ACL: acl x"]

@@ -1,0 +1,26 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inventories for the tests of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._topology import derive
+
+Hosts = Mapping[str, Mapping[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def graph_of() -> Callable[..., dict[str, Any]]:
+    """The graph of proxies and sensors, each given as host name to variables."""
+
+    def graph(proxies: Hosts, sensors: Hosts | None = None) -> dict[str, Any]:
+        sensors = sensors or {}
+        return derive({**proxies, **sensors}, list(proxies), list(sensors))
+
+    return graph

@@ -1,0 +1,99 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _hostvars
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._topology import derive
+
+RENDERED = "rendered"
+
+
+class CountingHostVars(Mapping[str, Any]):
+    """Like Ansible's hostvars: raw values are cheap, and an item goes through a template engine."""
+
+    def __init__(self, hosts: dict[str, dict[str, Any]]) -> None:
+        self._hosts = hosts
+        self.engines: list[str] = []
+
+    def raw_get(self, host: str) -> dict[str, Any]:
+        return self._hosts[host]
+
+    def __getitem__(self, host: str) -> dict[str, Any]:
+        self.engines.append(host)
+        return dict.fromkeys(self._hosts[host], RENDERED)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hosts)
+
+    def __len__(self) -> int:
+        return len(self._hosts)
+
+
+class Vaulted:
+    """Stands for the types that ansible-core gives to values whose text it has yet to make."""
+
+
+@pytest.mark.parametrize("value", ["10.0.0.1", "", "100 %", 3128, 1.5, True, None], ids=repr)
+def test_a_plain_value_needs_no_engine(value: object) -> None:
+    hostvars = CountingHostVars({"a": {"x": value}})
+    assert _hostvars.read(hostvars, "a", ("x",)) == {"x": value}
+    assert hostvars.engines == []
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ y }}", "{% if y %}1{% endif %}", "a {{ y }}", ["{{ y }}"], {"k": "{{ y }}"}, Vaulted()], ids=repr
+)
+def test_a_value_that_may_hold_a_template_is_rendered(value: object) -> None:
+    hostvars = CountingHostVars({"a": {"x": value}})
+    assert _hostvars.read(hostvars, "a", ("x",)) == {"x": RENDERED}
+
+
+def test_only_named_variables_are_rendered() -> None:
+    hostvars = CountingHostVars({"a": {"x": 1, "other": "{{ y }}"}})
+    assert _hostvars.read(hostvars, "a", ("x", "absent")) == {"x": 1}
+    assert hostvars.engines == []
+
+
+def test_a_plain_mapping_is_read_as_it_is() -> None:
+    assert _hostvars.read({"a": {"x": "{{ y }}", "z": 1}}, "a", ("x",)) == {"x": "{{ y }}"}
+
+
+def test_an_inventory_costs_engines_only_where_it_has_templates() -> None:
+    sensors = {f"sensor{n}": {"ansible_host": f"10.0.0.{n}"} for n in range(1, 201)}
+    hostvars = CountingHostVars({"site": {"ansible_host": "10.0.1.1"}, **sensors, "late": {"ansible_host": "{{ ip }}"}})
+    derive(hostvars, ["site"], [*sensors, "late"])
+    assert hostvars.engines == ["late"]
+
+
+def test_ansibles_own_hostvars_are_rendered(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(
+        """
+proxies:
+  vars: {corp: proxy.corp.example, net: 10.0.0}
+  hosts:
+    site:
+      ansible_host: "{{ net }}.250"
+      squid_auth_enabled: "{{ false }}"
+      squid_parents: [{host: "{{ corp }}", port: "{{ 8000 + 80 }}"}]
+"""
+    )
+    loader = DataLoader()
+    manager = InventoryManager(loader=loader, sources=[str(inventory)])
+    hostvars = HostVars(manager, VariableManager(loader=loader, inventory=manager), loader)
+    graph = derive(hostvars, ["site"], [])
+    assert graph["mistakes"] == []
+    assert graph["proxies"]["site"]["addresses"] == ["10.0.0.250"]
+    parent = graph["proxies"]["site"]["parents"][0]
+    assert (parent["address"], parent["port"]) == ("proxy.corp.example", 8080)

@@ -1,0 +1,509 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every mistake in an inventory is one sentence that names host, variable and value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _names
+from hypothesis import given
+from hypothesis import strategies as st
+
+GraphOf = Callable[..., dict[str, Any]]
+Hosts = dict[str, dict[str, Any]]
+
+SENSOR = {"ansible_host": "10.0.0.1"}
+SITE = {"ansible_host": "10.0.0.250"}
+DMZ = {"ansible_host": "10.0.1.250"}
+CORP = {"host": "proxy.corp.example", "port": 8080}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What the sentence must name, and the inventory that has the mistake."""
+
+    host: str
+    variable: str
+    value: str
+    says: str
+    proxies: Hosts = field(default_factory=lambda: {"site": SITE})
+    sensors: Hosts = field(default_factory=dict)
+
+
+def _parents(*entries: object) -> Hosts:
+    return {"site": SITE | {"squid_parents": list(entries)}}
+
+
+def _cycle(*names: str) -> Hosts:
+    return {
+        name: {"ansible_host": f"10.0.{number}.1", "squid_parents": [parent]}
+        for number, (name, parent) in enumerate(zip(names, (*names[1:], names[0]), strict=True))
+    }
+
+
+def _port(value: object, shown: str = "") -> Mistake:
+    return Mistake("site", "squid_port", shown or repr(value), "is not a port", {"site": SITE | {"squid_port": value}})
+
+
+def _address(group: str, variable: str, value: object, shown: str, says: str = "is not a valid address") -> Mistake:
+    if group == "proxies":
+        return Mistake("site", variable, shown, says, {"site": SITE | {variable: value}})
+    return Mistake("sensor1", variable, shown, says, sensors={"sensor1": SENSOR | {variable: value}})
+
+
+UNKNOWN_PARENT = "is not in the group 'proxies'; correct the name, or give an external parent with 'host' and 'port'"
+HOST_NAME = "is a host name, and Squid refuses its whole configuration when such a name does not resolve"
+LOGIN = "needs both username and password, or neither"
+
+MISTAKES = {
+    # Parents.
+    "unknown parent": Mistake("site", "squid_parents", "'dmz-proxi'", UNKNOWN_PARENT, _parents("dmz-proxi")),
+    "unknown parent in a mapping": Mistake(
+        "site", "squid_parents", "'dmz-proxi'", UNKNOWN_PARENT, _parents({"host": "dmz-proxi"})
+    ),
+    "external parent that is no host": Mistake(
+        "site",
+        "squid_parents",
+        "'http://corp'",
+        "is not a valid host name or address",
+        _parents({"host": "http://corp", "port": 1}),
+    ),
+    "external parent with an invalid address": Mistake(
+        "site",
+        "squid_parents",
+        "'10.0.0.300'",
+        "is not a valid host name or address",
+        _parents({"host": "10.0.0.300", "port": 1}),
+    ),
+    "self-parent": Mistake("site", "squid_parents", "'site'", "is the proxy itself", _parents("site")),
+    "self-parent among others": Mistake(
+        "site", "squid_parents", "'site'", "is the proxy itself", _parents(CORP, "site")
+    ),
+    "cycle of two": Mistake("a", "squid_parents", "'b'", "closes a cycle: a -> b -> a", _cycle("a", "b")),
+    "cycle of three": Mistake("a", "squid_parents", "'b'", "closes a cycle: a -> b -> c -> a", _cycle("a", "b", "c")),
+    "cycle by a second parent": Mistake(
+        "a",
+        "squid_parents",
+        "'b'",
+        "closes a cycle: a -> b -> a",
+        _cycle("a", "b") | {"b": {"ansible_host": "10.0.9.1", "squid_parents": [CORP, "a"]}},
+    ),
+    "cycle above a child": Mistake(
+        "a", "squid_parents", "'b'", "closes a cycle", {"site": SITE | {"squid_parents": ["a"]}} | _cycle("a", "b")
+    ),
+    "parent twice": Mistake("site", "squid_parents", "'proxy.corp.example'", "is listed twice", _parents(CORP, CORP)),
+    "inventory parent twice": Mistake(
+        "site", "squid_parents", "'dmz'", "is listed twice", _parents("dmz", {"host": "dmz"}) | {"dmz": DMZ}
+    ),
+    "parents that are no list": Mistake(
+        "site", "squid_parents", "'dmz'", "is not a list", {"site": SITE | {"squid_parents": "dmz"}, "dmz": DMZ}
+    ),
+    "parent that is neither name nor mapping": Mistake(
+        "site", "squid_parents", "42", "is neither a host's name nor a mapping with 'host'", _parents(42)
+    ),
+    "parent without host": Mistake(
+        "site",
+        "squid_parents",
+        "'port': 8080",
+        "is neither a host's name nor a mapping with 'host'",
+        _parents({"port": 8080}),
+    ),
+    "parent with an unknown key": Mistake(
+        "site",
+        "squid_parents",
+        "'prot'",
+        "has the unknown key 'prot'; known are host, password, port, tls, tls_ca, username",
+        _parents(CORP | {"prot": 3128}),
+    ),
+    "parent's port out of range": Mistake(
+        "site", "squid_parents.port", "70000", "is not a port", _parents(CORP | {"port": 70000})
+    ),
+    "parent with tls at a proxy without": Mistake(
+        "site",
+        "squid_parents",
+        "'dmz'",
+        "has tls, but that proxy has no squid_tls_port",
+        _parents({"host": "dmz", "tls": True}) | {"dmz": DMZ},
+    ),
+    "parent's CA is no path": Mistake(
+        "site",
+        "squid_parents.tls_ca",
+        "'ca.pem'",
+        "is not an absolute path",
+        _parents(CORP | {"tls": True, "tls_ca": "ca.pem"}),
+    ),
+    "parent's CA has a line break": Mistake(
+        "site", "squid_parents.tls_ca", r"'/ca\nhttp_access'", "blanks", _parents(CORP | {"tls_ca": "/ca\nhttp_access"})
+    ),
+    # Credentials.
+    "parent's password without username": Mistake(
+        "site", "squid_parents", CORP["host"], LOGIN, _parents(CORP | {"password": "x"})
+    ),
+    "parent's username without password": Mistake(
+        "site", "squid_parents", "'bob'", LOGIN, _parents(CORP | {"username": "bob"})
+    ),
+    "proxy without username where its parent wants one": Mistake(
+        "site",
+        "squid_parents",
+        "'dmz'",
+        "has squid_auth_enabled; give its entry a username and a password",
+        _parents("dmz") | {"dmz": DMZ | {"squid_auth_enabled": True}},
+    ),
+    "sensor without username where its proxy wants one": Mistake(
+        "sensor1",
+        "sensor_proxy_username",
+        "site has squid_auth_enabled",
+        "is not set",
+        {"site": SITE | {"squid_auth_enabled": True}},
+        {"sensor1": SENSOR},
+    ),
+    # Addresses.
+    "invalid address of a sensor": _address("sensors", "ansible_host", "10.0.0.300", "'10.0.0.300'"),
+    "invalid source of a sensor": _address("sensors", "sensor_proxy_src", "10.0.0.1.1", "'10.0.0.1.1'"),
+    "invalid IPv6 address of a sensor": _address("sensors", "sensor_proxy_src", "2001:db8::x", "'2001:db8::x'"),
+    "invalid address in a list": _address("sensors", "sensor_proxy_src", ["10.0.0.1", "10.0.0.1/33"], "'10.0.0.1/33'"),
+    "address with a line break": _address("sensors", "sensor_proxy_src", "10.0.0.1\n", r"'10.0.0.1\n'"),
+    "invalid address of a proxy": _address("proxies", "ansible_host", "10.0.0.256", "'10.0.0.256'"),
+    "invalid listed address of a proxy": _address("proxies", "squid_addresses", ["10.0.0"], "'10.0.0'"),
+    "invalid source of a proxy": _address("proxies", "squid_src", ["10.0.0.1", "::g"], "'::g'"),
+    "host name as a sensor's address": _address(
+        "sensors", "ansible_host", "sensor1.example", "'sensor1.example'", HOST_NAME
+    ),
+    "host name as a sensor's source": _address(
+        "sensors", "sensor_proxy_src", "sensor1.example", "'sensor1.example'", HOST_NAME
+    ),
+    "sensor without any address": Mistake(
+        "sensor1", "ansible_host", "'sensor1'", "sensor_proxy_src", sensors={"sensor1": {}}
+    ),
+    "host name as a proxy's source": _address("proxies", "squid_src", ["site.example"], "'site.example'", HOST_NAME),
+    "host name is all that a parent's client has": Mistake(
+        "site",
+        "ansible_host",
+        "'site.example'",
+        "set squid_src to the address that dmz sees",
+        {"site": {"ansible_host": "site.example", "squid_parents": ["dmz"]}, "dmz": DMZ},
+    ),
+    "host name is listed by a parent's client": Mistake(
+        "site",
+        "squid_addresses",
+        "'site.example'",
+        "set squid_src to the address that dmz sees",
+        {"site": {"squid_addresses": ["site.example"], "squid_parents": ["dmz"]}, "dmz": DMZ},
+    ),
+    "loopback as a sensor's source": _address(
+        "sensors", "sensor_proxy_src", "127.0.0.1", "'127.0.0.1'", "address of one host"
+    ),
+    "network as a sensor's source": _address(
+        "sensors", "sensor_proxy_src", "10.0.0.0/24", "10.0.0.0/24", "address of one host"
+    ),
+    "everything as a sensor's source": _address(
+        "sensors", "sensor_proxy_src", "0.0.0.0/0", "0.0.0.0/0", "address of one host"
+    ),
+    "two sensors with one address": Mistake(
+        "sensor2",
+        "ansible_host",
+        "'10.0.0.1'",
+        "is also that of sensor1, and site could not tell them apart",
+        sensors={"sensor1": SENSOR, "sensor2": SENSOR},
+    ),
+    "two sensors with one source": Mistake(
+        "sensor2",
+        "sensor_proxy_src",
+        "'10.0.0.1'",
+        "is also that of sensor1",
+        sensors={"sensor1": SENSOR, "sensor2": {"sensor_proxy_src": ["10.0.0.2", "10.0.0.1/24"]}},
+    ),
+    "two sensors with one IPv6 address, spelt differently": Mistake(
+        "sensor2",
+        "ansible_host",
+        "'2001:db8::1'",
+        "is also that of sensor1",
+        sensors={"sensor1": {"ansible_host": "2001:db8::1"}, "sensor2": {"ansible_host": "2001:0DB8:0::0001"}},
+    ),
+    "IPv4 address that another sensor has in IPv6": Mistake(
+        "sensor2",
+        "ansible_host",
+        "10.0.0.1",
+        "is also that of sensor1",
+        sensors={"sensor1": SENSOR, "sensor2": {"ansible_host": "::ffff:10.0.0.1"}},
+    ),
+    "sensor with the address of a child proxy": Mistake(
+        "sensor1",
+        "ansible_host",
+        "'10.0.0.250'",
+        "is also that of site, and dmz could not tell them apart",
+        _parents("dmz") | {"dmz": DMZ},
+        {"sensor1": SITE | {"sensor_proxy_via": "dmz"}},
+    ),
+    "sensor with the address of its own proxy": Mistake(
+        "sensor1", "ansible_host", "'10.0.0.250'", "is also that of site", sensors={"sensor1": SITE}
+    ),
+    # First hops.
+    "no first hop among several": Mistake(
+        "sensor1",
+        "sensor_proxy_via",
+        "2 proxies",
+        "is not set, and there are 2 proxies to choose from; name one of them",
+        {"site": SITE, "dmz": DMZ},
+        {"sensor1": SENSOR},
+    ),
+    "unknown first hop": Mistake(
+        "sensor1",
+        "sensor_proxy_via",
+        "'siet'",
+        "is not in the group 'proxies'",
+        sensors={"sensor1": SENSOR | {"sensor_proxy_via": "siet"}},
+    ),
+    # Ports.
+    **{
+        f"port {value!r}": _port(value)
+        for value in (0, -1, 65536, 3128.5, True, "http", "", " 3128", "31_28", "+3128", "٣١٢٨", [3128])
+    },
+    "TLS port out of range": Mistake(
+        "site",
+        "squid_tls_port",
+        "65536",
+        "is not a port; give a number from 1 to 65535",
+        {"site": SITE | {"squid_tls_port": 65536}},
+    ),
+    "TLS port that is the default port": Mistake(
+        "site",
+        "squid_tls_port",
+        "3128",
+        "is also squid_port; give the TLS listener a port of its own",
+        {"site": SITE | {"squid_tls_port": 3128}},
+    ),
+    "equal ports": Mistake(
+        "site",
+        "squid_tls_port",
+        "8443",
+        "is also squid_port",
+        {"site": SITE | {"squid_port": "8443", "squid_tls_port": 8443}},
+    ),
+    # Names; the "variable" of a name is the name.
+    "names that collide by case": Mistake(
+        "sensor1",
+        "the host's name",
+        "'sensor1'",
+        "becomes 'sensor1' in squid.conf, as that of Sensor1 does; rename one",
+        sensors={"Sensor1": SENSOR, "sensor1": {"ansible_host": "10.0.0.2"}},
+    ),
+    "names that collide by normalising": Mistake(
+        "a_b",
+        "the host's name",
+        "'a_b'",
+        "as that of a:b does",
+        sensors={"a:b": SENSOR, "a_b": {"ansible_host": "10.0.0.2"}},
+    ),
+    "sensor's name that collides with a proxy's": Mistake(
+        "SITE", "the host's name", "'site'", "as that of site does", sensors={"SITE": SENSOR}
+    ),
+    "host in both groups": Mistake(
+        "site",
+        "group of proxies",
+        "sensors",
+        "keep it in one",
+        {"site": SITE | {"squid_parents": [CORP]}},
+        {"site": SITE},
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+def test_one_sentence_names_host_variable_and_value(graph_of: GraphOf, mistake: Mistake) -> None:
+    (sentence,) = graph_of(mistake.proxies, mistake.sensors)["mistakes"]
+    assert sentence.startswith(f"{mistake.host}: ")
+    assert mistake.variable in sentence
+    assert mistake.value in sentence
+    assert mistake.says in sentence
+    assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize("group", ["proxies", "sensors"])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a\nb", "line break"),
+        ("a b", "blank"),
+        ("a#b", "'#'"),
+        ('a"b', "quote"),
+        ("a'b", "quote"),
+        ("a\\b", "backslash"),
+        ("süd", "beyond ASCII"),
+        ("x" * 64, "has 64 characters, and Squid takes 63 at most"),
+        *[(change(name), "already uses") for name in sorted(_names.RESERVED) for change in (str.lower, str.upper)],
+        ("CONNECT", "already uses"),
+    ],
+)
+def test_one_sentence_for_a_name_that_squid_cannot_have(graph_of: GraphOf, group: str, name: str, says: str) -> None:
+    proxies, sensors = ({name: SITE}, {}) if group == "proxies" else ({"site": SITE}, {name: SENSOR})
+    (sentence,) = graph_of(proxies, sensors)["mistakes"]
+    assert sentence.startswith(f"{name!r}: the host's name ")
+    assert says in sentence
+    assert sentence.endswith("; rename it.")
+
+
+BAD_USERNAMES = [
+    ("a b", "blank"),
+    ("a:b", "colon"),
+    ('a"b', "quote"),
+    ("a'b", "quote"),
+    ("a#b", "'#'"),
+    ("a%b", "'%'"),
+    ("a\\b", "backslash"),
+    ("a\nhttp_access allow all", "blank"),
+    ("jürgen", "ASCII"),
+    ("x" * 59, "59 characters, and 58 fit"),
+    pytest.param("REQUIRED", "", id="what Squid reads as any user"),
+    pytest.param("-ivan", "", id="what Squid reads as an option"),
+    pytest.param("-", "", id="what Squid reads as nobody"),
+    pytest.param("@@probe-token@@", "", id="placeholder of a secret"),
+]
+
+
+@pytest.mark.parametrize(("username", "says"), BAD_USERNAMES)
+def test_one_sentence_for_a_username_that_squid_cannot_have(graph_of: GraphOf, username: str, says: str) -> None:
+    (sentence,) = graph_of({"site": SITE}, {"sensor1": SENSOR | {"sensor_proxy_username": username}})["mistakes"]
+    assert sentence.startswith(f"sensor1: sensor_proxy_username {username!r} ")
+    assert says in sentence
+
+
+def test_a_sensors_bad_username_is_not_called_missing(graph_of: GraphOf) -> None:
+    proxies = {"site": SITE | {"squid_auth_enabled": True}}
+    (sentence,) = graph_of(proxies, {"sensor1": SENSOR | {"sensor_proxy_username": "a b"}})["mistakes"]
+    assert sentence.startswith("sensor1: sensor_proxy_username 'a b' has a blank")
+
+
+@pytest.mark.parametrize("auth", [False, True])
+def test_a_parents_bad_username_is_not_called_missing(graph_of: GraphOf, auth: bool) -> None:
+    entry = {"host": "dmz", "username": "a b", "password": "pw"}
+    (sentence,) = graph_of(_parents(entry) | {"dmz": DMZ | {"squid_auth_enabled": auth}})["mistakes"]
+    assert sentence.startswith("site: squid_parents.username 'a b' has a blank")
+
+
+def test_usernames_that_differ_by_case_share_an_acl(graph_of: GraphOf) -> None:
+    """Squid compares ACL names without case: with Bob and bob at one proxy, either may sign in as the other (6.13)."""
+    sensors = {
+        "sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_username": "Bob"},
+        "sensor2": {"ansible_host": "10.0.0.2", "sensor_proxy_username": "bob"},
+    }
+    (sentence,) = graph_of({"site": SITE | {"squid_auth_enabled": True}}, sensors)["mistakes"]
+    assert sentence.startswith("sensor2: sensor_proxy_username 'bob' ")
+    assert "sensor1" in sentence
+
+
+@pytest.mark.parametrize("username", ["bob", "Bob.Smith-1_x", "bob@corp.example", "x" * 58])
+def test_usable_usernames(graph_of: GraphOf, username: str) -> None:
+    graph = graph_of(
+        {"site": SITE | {"squid_auth_enabled": True}}, {"sensor1": SENSOR | {"sensor_proxy_username": username}}
+    )
+    assert graph["mistakes"] == []
+
+
+def test_two_separate_cycles_are_two_sentences(graph_of: GraphOf) -> None:
+    first, second = graph_of(_cycle("a", "b") | _cycle("c", "d", "e"))["mistakes"]
+    assert "a -> b -> a" in first
+    assert "c -> d -> e -> c" in second
+
+
+def test_two_cycles_are_two_sentences_when_one_chains_to_the_other(graph_of: GraphOf) -> None:
+    proxies = _cycle("a", "b") | _cycle("c", "d")
+    proxies["a"]["squid_parents"] = ["c", "b"]
+    mistakes = graph_of(proxies)["mistakes"]
+    assert len(mistakes) == 2
+    assert any("a -> b -> a" in sentence or "b -> a -> b" in sentence for sentence in mistakes)
+    assert any("c -> d -> c" in sentence or "d -> c -> d" in sentence for sentence in mistakes)
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sensors"),
+    [
+        pytest.param(
+            {"site": SITE, "dmz": DMZ},
+            {"s1": SENSOR | {"sensor_proxy_via": "site"}, "s2": SENSOR | {"sensor_proxy_via": "dmz"}},
+            id="one address behind two proxies",
+        ),
+        pytest.param({"site": SITE}, {"x" * 63: SENSOR}, id="63 characters"),
+        pytest.param({"site": SITE | {"squid_port": 1, "squid_tls_port": 65535}}, {}, id="first and last port"),
+        pytest.param({"site": SITE | {"squid_port": "8080"}}, {}, id="port as text"),
+        pytest.param(
+            _parents({"host": "dmz", "tls": True, "port": 8443}) | {"dmz": DMZ}, {}, id="tls at a port of its own"
+        ),
+        pytest.param(_parents(CORP, CORP | {"port": 8081}), {}, id="one parent at two ports"),
+        pytest.param({"site": {"ansible_host": "site.example"}}, {"s": SENSOR}, id="first hop by its name"),
+        pytest.param(
+            {"site": SITE | {"squid_parents": None, "squid_port": None, "squid_src": None}}, {}, id="nothing given"
+        ),
+    ],
+)
+def test_what_is_no_mistake(graph_of: GraphOf, proxies: Hosts, sensors: Hosts) -> None:
+    assert graph_of(proxies, sensors)["mistakes"] == []
+
+
+def test_all_mistakes_are_reported_together(graph_of: GraphOf) -> None:
+    mistakes = graph_of(
+        _cycle("a", "b") | {"all": SITE | {"squid_port": 0, "squid_parents": ["ghost", "all"]}},
+        {
+            "s1": {"ansible_host": "10.0.0.999", "sensor_proxy_via": "a"},
+            "s2": SENSOR | {"sensor_proxy_via": "a"},
+            "s3": SENSOR | {"sensor_proxy_via": "a"},
+            "s4": {"ansible_host": "10.0.0.4"},
+            "S4": {"ansible_host": "10.0.0.5", "sensor_proxy_via": "ghost"},
+        },
+    )["mistakes"]
+    expected = [
+        "closes a cycle",
+        "'all': the host's name",
+        "all: squid_port 0",
+        "all: squid_parents 'ghost'",
+        "all: squid_parents 'all'",
+        "s1: ansible_host '10.0.0.999'",
+        "'10.0.0.1' is also that of s2",
+        "s4: sensor_proxy_via is not set",
+        "S4: the host's name becomes 's4'",
+        "S4: sensor_proxy_via 'ghost'",
+    ]
+    assert [text for text in expected if not any(text in sentence for sentence in mistakes)] == []
+    assert len(mistakes) == len(expected)
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    "parents",
+    [
+        pytest.param([CORP | {"password": SECRET}], id="no username"),
+        pytest.param([CORP | {"username": "a b", "password": SECRET}], id="bad username"),
+        pytest.param([CORP | {"username": "a", "password": SECRET, "prot": 1}], id="unknown key"),
+        pytest.param([CORP | {"username": "a", "passwd": SECRET}], id="misspelt password"),
+        pytest.param([CORP | {"username": "a", "Password": SECRET}], id="password in another case"),
+        pytest.param([{"username": "a", "password": SECRET}], id="no host"),
+        pytest.param([["proxy.corp.example", SECRET]], id="entry is a list"),
+        pytest.param([{"host": "dmz", "username": "a", "password": SECRET}], id="unknown parent"),
+        pytest.param([CORP | {"username": "a", "password": SECRET, "port": 0}], id="bad port"),
+        pytest.param({"host": "dmz", "username": "a", "password": SECRET}, id="mapping in the place of the list"),
+        pytest.param([f"http://a:{SECRET}@proxy.corp.example:8080"], id="URL"),
+        pytest.param(f"http://a:{SECRET}@proxy.corp.example:8080", id="URL in the place of the list"),
+        pytest.param([{"host": f"http://a:{SECRET}@proxy.corp.example", "port": 8080}], id="URL as host"),
+    ],
+)
+def test_no_sentence_shows_a_password(graph_of: GraphOf, parents: object) -> None:
+    mistakes = graph_of({"site": SITE | {"squid_parents": parents}})["mistakes"]
+    assert mistakes
+    assert SECRET not in "".join(mistakes)
+
+
+@given(name=st.text(min_size=1), other=st.text(min_size=1))
+def test_any_two_names_are_refused_or_have_acl_names_of_their_own(graph_of: GraphOf, name: str, other: str) -> None:
+    graph = graph_of({name: SITE}, {other: SENSOR})
+    if not graph["mistakes"]:
+        acls = {graph["proxies"][name]["acl"], graph["sensors"][other]["acl"]}
+        assert len(acls) == 2
+        assert not acls & _names.RESERVED
