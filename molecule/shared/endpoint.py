@@ -21,7 +21,9 @@ MORE_PORTS = (8443,)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Says who it is."""
+    """Says who it is, as often as it is asked on one connection."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         """Answer every path alike."""

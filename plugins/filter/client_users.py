@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
 
 DOCUMENTATION = r"""

@@ -36,7 +36,6 @@ EXAMPLES = r"""
   ot_security.proxy_chaining.squid_config:
     content: "{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}"
     secrets: "{{ squid_parents | ot_security.proxy_chaining.parent_passwords(topology_graph.proxies[inventory_hostname].parents) }}"
-    port: 3128
     probe_endpoints:
       - download.microsoft.com
 """

@@ -53,20 +53,24 @@ _value:
   contains:
     proxies:
       description:
-        - For each proxy its C(acl) name, C(addresses), C(port), C(tls_port), C(tier), C(parents) in order of preference and C(clients).
-        - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls)
-          and C(tls_ca).
+        - For each proxy its C(acl) name, C(addresses), C(port), C(tls_port), C(tier), C(parents) in order of preference
+          and C(clients).
+        - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
+          C(tls_ca) and C(tls_name).
         - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses) and C(username).
+          A proxy that signs in as several users is there once for each.
       type: dict
     sensors:
-      description: For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path).
+      description:
+        - For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path).
       type: dict
     tiers:
       description: Names of the proxies in the order of deployment, parents before children.
       type: list
       elements: list
     mistakes:
-      description: One sentence for each mistake, naming host, variable and value. Empty when the inventory can be deployed.
+      description:
+        - One sentence for each mistake, naming host, variable and value. Empty when the inventory can be deployed.
       type: list
       elements: str
 """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Answer:
     status: int | None
     error: str | None = None
     headers: Mapping[str, str] | None = None
+    pending: bool = False
+    """Whether the proxy took the request and was still at it when the time ended."""
 
     def refused_by(self, hostname: str) -> bool:
         """Whether the proxy of this visible_hostname itself refused, rather than one of its parents.
@@ -46,7 +49,7 @@ class Answer:
         """
         headers = self.headers or {}
         named = " ".join(headers.get(name, "") for name in ("via", "x-cache", "cache-status"))
-        return self.status in (403, 407) and hostname in re.split(r"[\s,;()]+", named)
+        return self.status in (403, 407) and hostname != "" and hostname in re.split(r"[\s,;()]+", named)
 
     def __str__(self) -> str:
         return str(self.status) if self.status is not None else str(self.error)
@@ -59,19 +62,21 @@ def connect(listener: Listener, target: str, headers: Mapping[str, str] | None =
         listener: the proxy.
         target: host:port to be connected to.
         headers: further request headers.
-        timeout: seconds to wait for each of connection and answer.
+        timeout: seconds to wait for the connection, and again for the answer.
     """
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
     request = "\r\n".join([*lines, "", ""]).encode()
+    sent = False
     try:
         with socket.create_connection((listener.address, listener.port), timeout=timeout) as plain:
-            with _wrapped(plain) if listener.tls else plain as stream:
-                stream.sendall(request)
-                return _parse(_read_head(stream))
+            stream = _wrapped(plain) if listener.tls else plain
+            stream.sendall(request)
+            sent = True
+            return _parse(_read_head(stream, time.monotonic() + timeout))
     except TimeoutError:
-        return Answer(None, f"no answer within {timeout:g} s")
-    except OSError as error:
-        return Answer(None, error.strerror or str(error))
+        return Answer(None, f"no answer within {timeout:g} s", pending=sent)
+    except (OSError, UnicodeError, OverflowError) as error:
+        return Answer(None, getattr(error, "strerror", None) or str(error))
 
 
 def _wrapped(plain: socket.socket) -> ssl.SSLSocket:
@@ -82,9 +87,10 @@ def _wrapped(plain: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(plain)
 
 
-def _read_head(stream: socket.socket) -> bytes:
+def _read_head(stream: socket.socket, deadline: float) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _LARGEST_HEAD:
+        stream.settimeout(max(deadline - time.monotonic(), 0.001))
         received = stream.recv(4096)
         if not received:
             break
@@ -95,7 +101,7 @@ def _read_head(stream: socket.socket) -> bytes:
 def _parse(head: bytes) -> Answer:
     first, *rest = head.decode("latin-1").split("\r\n")
     words = first.split(None, 2)
-    if len(words) < 2 or not words[0].startswith("HTTP/") or not words[1].isdigit():
+    if len(words) < 2 or not words[0].startswith("HTTP/") or not re.fullmatch("[0-9]{3}", words[1]):
         return Answer(None, "closed the connection without an HTTP answer")
     headers = {}
     for line in rest:

@@ -16,6 +16,9 @@ import hmac
 import secrets
 from collections.abc import Callable, Mapping
 
+_METHOD = "$6$"
+"""SHA-512, 5,000 rounds: what every libcrypt of the supported systems knows."""
+
 _SALT = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 Crypt = Callable[[str, str], str]
@@ -43,13 +46,14 @@ def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt) -> st
     for name, password in sorted(users.items()):
         known = hashes.get(name)
         if known is None or not _fits(password, known, crypt):
-            known = crypt(password, "$6$" + "".join(secrets.choice(_SALT) for _ in range(16)))
+            known = crypt(password, _METHOD + "".join(secrets.choice(_SALT) for dummy in range(16)))
         lines.append(f"{name}:{known}\n")
     return "".join(lines)
 
 
 def _fits(password: str, known: str, crypt: Crypt) -> bool:
     try:
-        return hmac.compare_digest(crypt(password, known), known)
+        # An older method may look at the first eight characters only.
+        return known.startswith(_METHOD) and hmac.compare_digest(crypt(password, known), known)
     except OSError:
         return False

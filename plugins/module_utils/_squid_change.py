@@ -10,7 +10,8 @@ Private to this collection.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _htpasswd, _squid_text
@@ -38,7 +39,7 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """What was done."""
+    """What was done, or in check mode would be."""
 
     changed: bool = False
     action: str = "none"
@@ -50,8 +51,8 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Files:
-    """The text of both files; None where a file does not exist."""
+class _Texts:
+    """The texts of the configuration and of the password file; None where there is no such file."""
 
     config: str | None
     users: str | None
@@ -64,7 +65,7 @@ class Change:
         self._host = host
         self._proof = proof
         self._wanted = wanted
-        self._kept = f"{wanted.path}.unproven"
+        self._paths = (wanted.path, wanted.users_path)
         self._outcome = Outcome()
 
     def run(self, check_mode: bool) -> Outcome:
@@ -72,15 +73,16 @@ class Change:
 
         Raises:
             ChangeError: it is as it was, and the sentence says why.
+            OSError: a file could not be read or written; it is as it was.
         """
-        current = _Files(self._host.read(self._wanted.path), self._host.read(self._wanted.users_path))
-        token = _squid_text.token_of(current.config or "") or ""
-        users = self._users(current)
-        same = token != "" and current.config == self._filled(token) and users == current.users
-        # The name is left only where an earlier run was killed between swap and proof: what it kept is the last good file.
-        interrupted = self._host.read(self._kept)
-        if same and interrupted is None:
-            self._keep_alive(token, check_mode)
+        current = _Texts(self._host.read(self._wanted.path), self._host.read(self._wanted.users_path))
+        # Left only where an earlier run was killed between swap and proof: the last configuration that was proven.
+        interrupted = self._host.read(_kept(self._wanted.path))
+        users = self._users(current.users)
+        token = _squid_text.token_of(current.config or "")
+        same = token is not None and current == _Texts(self._filled(token), users)
+        if same and interrupted is None and all(self._host.is_private(path) for path in self._paths):
+            self._keep_alive(current.config or "", check_mode)
         else:
             self._apply(current, users, interrupted, check_mode)
         return self._outcome
@@ -91,131 +93,188 @@ class Change:
         except ValueError as error:
             raise ChangeError(f"{error}; nothing was changed.") from error
 
-    def _users(self, current: _Files) -> str | None:
-        if not self._wanted.users and current.users is None:
+    def _users(self, current: str | None) -> str | None:
+        if not self._wanted.users and current is None:
             return None
-        return _htpasswd.merge(current.users or "", self._wanted.users)
+        return _htpasswd.merge(current or "", self._wanted.users)
 
-    def _keep_alive(self, token: str, check_mode: bool) -> None:
-        """Nothing differs: prove that the running proxy really is the one that the file describes."""
-        problem = self._proof.missing(token)
+    # Nothing differs -------------------------------------------------------------------------------------------
+
+    def _keep_alive(self, config: str, check_mode: bool) -> None:
+        """Prove that the running proxy really is the one that the files describe."""
+        problem = self._proof.missing(config)
         if problem is not None:
-            verb = "reload" if self._host.is_active() else "start"
             self._outcome.changed = True
-            self._outcome.action = verb
+            self._outcome.action = "reload" if self._host.is_active() else "start"
             if check_mode:
                 return
-            complaint = self._host.systemctl(verb)
-            problem = self._proof.wait(token, self._wanted.restart_timeout)
+            self._parse(self._wanted.path)
+            complaint = self._host.systemctl(self._outcome.action)
+            problem = self._proof.wait(config, self._wanted.restart_timeout)
             if problem is not None:
                 raise ChangeError(
-                    f"the configuration is as wanted, but after a {verb} {problem}{_because(complaint)}; "
+                    f"the files are as wanted, but after a {self._outcome.action} {problem}{_because(complaint)}; "
                     "see 'journalctl -u squid' on the host."
                 )
-        self._report(self._proof.upstream(token))
+        self._report(self._proof.upstream(config))
 
-    def _apply(self, current: _Files, users: str | None, interrupted: str | None, check_mode: bool) -> None:
+    # Something differs -----------------------------------------------------------------------------------------
+
+    def _apply(self, current: _Texts, users: str | None, interrupted: str | None, check_mode: bool) -> None:
         # A token of its own for every configuration: the probe passes only once this very file is live.
-        token = secrets.token_hex(16)
-        filled = self._filled(token)
-        self._describe(current, filled, users)
+        new = _Texts(self._filled(secrets.token_hex(16)), users)
+        self._describe(current, new)
         if not self._host.has_squid():
             if check_mode:
                 return
             raise ChangeError("Squid is not installed; install the package first. Nothing was changed.")
-        staged = self._validated(filled)
-        active = self._host.is_active()
-        if active:
-            self._outcome.restart_reasons = self._restart_reasons(current.config or "", filled)
-        if check_mode:
-            self._host.remove(staged)
-            return
-        good = _Files(interrupted if interrupted is not None else current.config, current.users)
-        old_token = _squid_text.token_of(current.config or "")
-        before = self._proof.upstream(old_token) if active and old_token else {}
-        if current.config is not None and interrupted is None:
-            self._host.keep(self._wanted.path, self._kept)
-        self._swap(staged, users)
-        problem = self._activate(token, before, active)
-        if problem is not None:
-            raise ChangeError(f"{problem}. {self._take_back(good)}")
-        self._host.remove(self._kept)
+        with self._staged(new) as staged:
+            self._outcome.warnings += self._parse(staged[self._wanted.path])
+            self._plan(current, interrupted, new)
+            if not check_mode:
+                self._swap_and_prove(current, interrupted, new, staged)
 
-    def _describe(self, current: _Files, filled: str, users: str | None) -> None:
+    def _describe(self, current: _Texts, new: _Texts) -> None:
         self._outcome.changed = True
         self._outcome.before = _squid_text.showable(current.config or "")
-        self._outcome.after = _squid_text.showable(filled)
-        if self._outcome.before == self._outcome.after or users != current.users:
-            self._outcome.after += "# (a password or a user changes)\n"
+        self._outcome.after = _squid_text.showable(new.config or "")
+        if self._outcome.before == self._outcome.after or new.users != current.users:
+            self._outcome.after += "# (a password, a user or a file's mode changes)\n"
 
-    def _restart_reasons(self, current: str, filled: str) -> list[str]:
-        package = ["the Squid package"] if self._host.runs_another_binary() else []
-        return package + _squid_text.restart_reasons(current, filled)
+    def _plan(self, current: _Texts, interrupted: str | None, new: _Texts) -> None:
+        """Decide how Squid will read the new files."""
+        if not self._host.is_active():
+            self._outcome.action = "start"
+            return
+        olds = [text for text in (current.config, interrupted) if text is not None]
+        reasons = {reason for old in olds for reason in _squid_text.restart_reasons(old, new.config or "")}
+        if self._host.runs_another_binary():
+            reasons.add("the Squid package")
+        self._outcome.restart_reasons = sorted(reasons)
+        self._outcome.action = "restart" if reasons else "reload"
 
-    def _validated(self, filled: str) -> str:
-        """Stage the file; it is gone again when Squid finds a fault in it."""
-        staged = self._host.stage(self._wanted.path, filled)
-        code, output = self._host.parse(staged)
+    @contextmanager
+    def _staged(self, new: _Texts) -> Iterator[dict[str, str]]:
+        """Write the new texts beside their destinations; whatever is still there at the end is removed."""
+        self._host.sweep(self._wanted.path)
+        staged: dict[str, str] = {}
+        try:
+            for path, text in zip(self._paths, (new.config, new.users), strict=True):
+                if text is not None:
+                    staged[path] = self._host.stage(path, text)
+            yield staged
+        finally:
+            for path in staged.values():
+                self._host.remove(path)
+
+    def _parse(self, path: str) -> list[str]:
+        """Let Squid read a configuration; return its warnings."""
+        code, output = self._host.parse(path)
         found = _squid_text.complaints(code, output)
         if found:
-            self._host.remove(staged)
-            raise ChangeError(
-                f"Squid refuses the new configuration: {self._hidden('; '.join(found), staged)} The running one was not touched."
-            )
-        self._outcome.warnings += [self._hidden(line, staged) for line in _squid_text.warnings(output)]
-        return staged
+            sentence = self._hidden("; ".join(found), path).rstrip(". ")
+            raise ChangeError(f"Squid refuses the configuration: {sentence}. The running one was not touched.")
+        return [self._hidden(warning, path) for warning in _squid_text.warnings(output)]
 
-    def _hidden(self, message: str, staged: str) -> str:
-        for secret in self._wanted.secrets.values():
-            for form in {secret, _squid_text.fill("@@s@@", {"s": secret})} - {""}:
-                message = message.replace(form, _squid_text.HIDDEN)
-        return message.replace(staged, self._wanted.path)
+    def _hidden(self, message: str, path: str) -> str:
+        forms = {form for secret in self._wanted.secrets.values() for form in (secret, _squid_text.escaped(secret))}
+        for form in sorted(forms - {""}, key=len, reverse=True):
+            message = message.replace(form, _squid_text.HIDDEN)
+        return _squid_text.without_secrets(message).replace(path, self._wanted.path)
 
-    def _swap(self, staged: str, users: str | None) -> None:
-        if users is not None and users != self._host.read(self._wanted.users_path):
-            self._host.swap(self._host.stage(self._wanted.users_path, users), self._wanted.users_path)
-        self._host.swap(staged, self._wanted.path)
+    # From here on the host changes -----------------------------------------------------------------------------
 
-    def _activate(self, token: str, before: Mapping[str, Answer], active: bool) -> str | None:
-        """Make Squid read the file and prove it; return what is wrong."""
-        verb = ("restart" if self._outcome.restart_reasons else "reload") if active else "start"
-        self._outcome.action = verb
+    def _swap_and_prove(self, current: _Texts, interrupted: str | None, new: _Texts, staged: Mapping[str, str]) -> None:
+        good = interrupted if interrupted is not None else current.config
+        before = self._upstream_before(current.config, interrupted)
+        try:
+            if interrupted is None:
+                self._hold(current)
+            for path, candidate in staged.items():
+                self._host.swap(candidate, path)
+            problem = self._activate(new.config or "", before)
+        except Exception as error:  # whatever it is, the plant must not be left with a file that was not proven
+            problem = f"an unexpected error came up: {error}"
+        if problem is not None:
+            raise ChangeError(f"{problem}. {self._take_back(good)}")
+        self._release()
+
+    def _upstream_before(self, *configs: str | None) -> dict[str, Answer]:
+        """What works upstream now. After an interruption it is not known which of the configurations Squid runs."""
+        worked: dict[str, Answer] = {}
+        for config in configs:
+            if config is not None and _squid_text.token_of(config) and self._host.is_active():
+                answers = self._proof.upstream(config)
+                worked.update({endpoint: answer for endpoint, answer in answers.items() if answer.status == 200})
+        return worked
+
+    def _activate(self, config: str, before: Mapping[str, Answer]) -> str | None:
+        """Make Squid read the files and prove them; return what is wrong."""
+        verb = self._outcome.action
         complaint = self._host.systemctl(verb)
-        problem = self._proof.wait(
-            token, self._wanted.reload_timeout if verb == "reload" else self._wanted.restart_timeout
-        )
+        timeout = self._wanted.reload_timeout if verb == "reload" else self._wanted.restart_timeout
+        problem = self._proof.wait(config, timeout)
         if problem is not None:
             return f"after the {verb} {problem}{_because(complaint)}"
-        lost = self._proof.lost(before, token, self._wanted.reload_timeout)
+        lost = self._proof.lost(before, config, self._wanted.reload_timeout)
         if lost:
             named = ", ".join(f"{endpoint} ({answer})" for endpoint, answer in lost.items())
             return f"what worked before no longer does after the {verb}: {named}"
-        self._report(self._proof.upstream(token))
-        return None
+        self._report(self._proof.upstream(config))
+        return None if self._host.is_active() else f"after the {verb} Squid ended on the first CONNECT"
 
-    def _take_back(self, good: _Files) -> str:
+    def _take_back(self, good: str | None) -> str:
         """Bring the previous files back and say how that went."""
-        if good.config is None:
+        if good is None:
             self._host.systemctl("stop")
-            self._host.remove(self._wanted.path)
+            for path in self._paths:
+                self._give_back(path)
             return "There was no configuration before, so Squid was stopped and the file removed."
-        self._swap(self._host.stage(self._wanted.path, good.config), good.users)
-        if good.users is None:
-            self._host.remove(self._wanted.users_path)
-        verb = "reload" if self._host.is_active() and not self._outcome.restart_reasons else "restart"
+        kept = _kept(self._wanted.path)
+        if self._host.is_active() and self._host.read(kept) and _squid_text.complaints(*self._host.parse(kept)):
+            self._release()
+            return "The previous configuration is refused by Squid itself, so the new one stays."
+        for path in self._paths:
+            self._give_back(path)
+        # What a restart brought only a restart takes away.
+        gentle = self._outcome.action == "reload" and self._host.is_active()
+        problem = self._serve(good, "reload" if gentle else "restart")
+        if problem is not None and gentle:
+            problem = self._serve(good, "restart")
+        return f"The previous configuration is back{f', but {problem}' if problem else ' and works'}."
+
+    def _serve(self, config: str, verb: str) -> str | None:
         complaint = self._host.systemctl(verb)
-        self._host.remove(self._kept)
-        token = _squid_text.token_of(good.config)
-        problem = self._proof.wait(token, self._wanted.restart_timeout) if token else None
-        if problem is not None or complaint:
-            return f"The previous configuration is back, but {problem or 'systemd complains'}{_because(complaint)}."
-        return "The previous configuration is back and works."
+        problem = self._proof.wait(config, self._wanted.restart_timeout)
+        return f"{problem}{_because(complaint)}" if problem is not None else None
+
+    def _hold(self, current: _Texts) -> None:
+        """Let second names hold on to the files until the change is proven."""
+        for path, text in zip(self._paths, (current.config, current.users), strict=True):
+            if text is not None:
+                self._host.keep(path, _kept(path))
+
+    def _give_back(self, path: str) -> None:
+        # A rename needs no room on the disk.
+        if self._host.read(_kept(path)) is not None:
+            self._host.swap(_kept(path), path)
+            self._host.remove(_kept(path))
+        else:
+            self._host.remove(path)
+
+    def _release(self) -> None:
+        for path in self._paths:
+            self._host.remove(_kept(path))
 
     def _report(self, answers: Mapping[str, Answer]) -> None:
         self._outcome.endpoints = {endpoint: str(answer) for endpoint, answer in answers.items()}
         silent = [f"{endpoint} ({answer})" for endpoint, answer in answers.items() if answer.status != 200]
         if silent:
             self._outcome.warnings.append(f"the proxy is up, but upstream of it does not answer: {', '.join(silent)}")
+
+
+def _kept(path: str) -> str:
+    return f"{path}.unproven"
 
 
 def _because(complaint: str) -> str:

@@ -21,6 +21,9 @@ from typing import Protocol
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _connect
 
+_MODE = 0o640
+_STAGED = ".staged"
+
 
 class Runner(Protocol):
     """Runs a command and returns exit code, standard output and standard error."""
@@ -41,7 +44,8 @@ class Host:
     def read(self, path: str) -> str | None:
         """Return a file's text, or None where there is no such file."""
         try:
-            return Path(path).read_text(encoding="utf-8")
+            # Byte for byte: a file made by hand may hold any encoding and any line ends.
+            return Path(path).read_bytes().decode("utf-8", "surrogateescape")
         except FileNotFoundError:
             return None
 
@@ -49,17 +53,38 @@ class Host:
         """Whether the package is installed, so that a configuration can be validated."""
         return Path(self._binary).exists()
 
+    def is_private(self, path: str) -> bool:
+        """Whether a file, if there is one, has the owner and mode that stage() gives."""
+        try:
+            status = Path(path).stat()
+        except FileNotFoundError:
+            return True
+        return (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, self._gid(), _MODE)
+
     def stage(self, path: str, content: str) -> str:
         """Write a file beside its destination, readable by root and Squid's group only, and return its path."""
         # Squid's AppArmor profile lets it read /etc/squid and nothing else, so the candidate lies there too.
-        handle, staged = tempfile.mkstemp(dir=str(Path(path).parent), prefix=f".{Path(path).name}.")
-        with open(handle, "w", encoding="utf-8") as stream:
-            os.fchown(stream.fileno(), 0, grp.getgrnam(self._group).gr_gid)
-            os.fchmod(stream.fileno(), 0o640)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        target = Path(path)
+        handle, staged = tempfile.mkstemp(dir=str(target.parent), prefix=f".{target.name}.", suffix=_STAGED)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                os.fchown(stream.fileno(), 0, self._gid())
+                os.fchmod(stream.fileno(), _MODE)
+                stream.write(content.encode("utf-8", "surrogateescape"))
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BaseException:
+            self.remove(staged)
+            raise
         return staged
+
+    def sweep(self, path: str) -> None:
+        """Remove what a killed run may have staged beside a file; it holds secrets."""
+        for leftover in Path(path).parent.glob(f".*{_STAGED}"):
+            self.remove(str(leftover))
+
+    def _gid(self) -> int:
+        return grp.getgrnam(self._group).gr_gid
 
     def swap(self, staged: str, path: str) -> None:
         """Put a staged file in the place of another, in one step."""

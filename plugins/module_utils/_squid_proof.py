@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer, Listener
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_text import PROBE_HEADER
 
 PORT = 443
 """TCP port of every endpoint."""
@@ -26,58 +26,62 @@ _PARALLEL = 8
 
 
 class Proof:
-    """Asks the listeners of this host."""
+    """Asks the proxy on this host, as the configuration says that it should answer."""
 
-    def __init__(
-        self, host: Host, hostname: str, listeners: Sequence[Listener], endpoints: Sequence[str], timeout: float
-    ) -> None:
+    def __init__(self, host: Host, endpoints: Sequence[str], timeout: float) -> None:
         self._host = host
-        self._hostname = hostname
-        self._listeners = list(listeners)
         self._endpoints = list(endpoints)
         self._timeout = timeout
 
-    def missing(self, token: str) -> str | None:
-        """Say what the running proxy does not do as the configuration with this token does, or return None."""
+    def missing(self, config: str) -> str | None:
+        """Say what the running proxy does not do as this configuration does, or return None."""
         if not self._host.is_active():
             return "the service is not running"
-        for listener in self._listeners:
+        name, token = _squid_text.visible_hostname(config), _squid_text.token_of(config)
+        listeners = _squid_text.listeners(config)
+        for listener in listeners:
             answer = self._ask(listener, self._endpoints[0], None, _QUICK)
             if answer.status is None:
                 return f"{listener} does not answer ({answer})"
-            if not answer.refused_by(self._hostname):
+            if token and not answer.refused_by(name):
                 return f"{listener} does not refuse a CONNECT from an unknown source (it answered {answer})"
-        answer = self._ask(self._listeners[0], self._endpoints[0], token, _QUICK)
-        if answer.refused_by(self._hostname):
-            return f"{self._listeners[0]} refuses a CONNECT to {self._endpoints[0]}:{PORT} that the new configuration allows"
+        if not token:
+            return None
+        answer = self._ask(listeners[0], self._endpoints[0], token, _QUICK)
+        if answer.status is None and not answer.pending:
+            return f"{listeners[0]} does not answer a CONNECT that it allows ({answer})"
+        if answer.refused_by(name):
+            return f"{listeners[0]} refuses a CONNECT to {self._endpoints[0]}:{PORT} that the configuration allows"
         return None
 
-    def wait(self, token: str, seconds: float) -> str | None:
+    def wait(self, config: str, seconds: float) -> str | None:
         """Repeat missing() until nothing is missing; return what still was when the time ended."""
         deadline = self._host.now() + seconds
-        while (problem := self.missing(token)) is not None:
+        while (problem := self.missing(config)) is not None:
             if self._host.now() >= deadline:
                 return problem
             self._host.pause(0.1)
         return None
 
-    def upstream(self, token: str) -> dict[str, Answer]:
+    def upstream(self, config: str, endpoints: Sequence[str] | None = None) -> dict[str, Answer]:
         """Connect to every endpoint of the probe through the proxy."""
+        asked = self._endpoints if endpoints is None else endpoints
+        listener, token = _squid_text.listeners(config)[0], _squid_text.token_of(config)
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-            answers = pool.map(lambda e: self._ask(self._listeners[0], e, token, self._timeout), self._endpoints)
-            return dict(zip(self._endpoints, answers, strict=True))
+            answers = pool.map(lambda endpoint: self._ask(listener, endpoint, token, self._timeout), asked)
+            return dict(zip(asked, answers, strict=True))
 
-    def lost(self, before: Mapping[str, Answer], token: str, seconds: float) -> dict[str, Answer]:
+    def lost(self, before: Mapping[str, Answer], config: str, seconds: float) -> dict[str, Answer]:
         """Return the endpoints that worked before and do not now, giving Squid some time to find its parents again."""
-        worked = [endpoint for endpoint, answer in before.items() if answer.status == 200]
+        broken = [endpoint for endpoint, answer in before.items() if answer.status == 200]
         deadline = self._host.now() + seconds
         while True:
-            now = {endpoint: self._ask(self._listeners[0], endpoint, token, self._timeout) for endpoint in worked}
-            broken = {endpoint: answer for endpoint, answer in now.items() if answer.status != 200}
+            now = self.upstream(config, broken)
+            broken = [endpoint for endpoint in broken if now[endpoint].status != 200]
             if not broken or self._host.now() >= deadline:
-                return broken
+                return {endpoint: now[endpoint] for endpoint in broken}
             self._host.pause(0.5)
 
     def _ask(self, listener: Listener, endpoint: str, token: str | None, timeout: float) -> Answer:
-        headers = {PROBE_HEADER: token} if token else {}
+        headers = {_squid_text.PROBE_HEADER: token} if token else {}
         return self._host.connect(listener, f"{endpoint}:{PORT}", headers, timeout)

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
+
 PROBE_HEADER = "X-Proxy-Chaining-Probe"
 """Request header by which the proof of life identifies itself to the proxy on its own host."""
 
@@ -30,10 +32,13 @@ HIDDEN = "********"
 _PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
 _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
+_LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
-    re.compile(rf"(?m)^(acl \S+ req_header {PROBE_HEADER} )\S+"),
-    re.compile(r"(?m)^(\s*cache_peer\s.*\blogin=[^:\s]*:)\S+"),
-    re.compile(r"(?m)^(\s*cachemgr_passwd\s+)\S+"),
+    re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
+    re.compile(r"(\bcache_peer\s.*\blogin=[^:\s]*:)\S+"),
+    re.compile(r"(\bcachemgr_passwd\s+)\S+"),
+    # The helpers of a configuration made by hand take passwords as -w VALUE.
+    re.compile(r"(\bauth_param\s.*\s-w\s+)\S+"),
 )
 
 
@@ -47,9 +52,14 @@ def fill(content: str, values: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
             raise ValueError(f"the configuration has the placeholder {match[0]}, and no secret of that name was given")
-        return quote(values[match[1]], safe="")
+        return escaped(values[match[1]])
 
     return _PLACEHOLDER.sub(value, content)
+
+
+def escaped(value: str) -> str:
+    """Return a value as Squid takes it for a login: URL-escaped, so that a blank or a '#' does not cut it."""
+    return quote(value, safe="")
 
 
 def token_of(content: str) -> str | None:
@@ -64,10 +74,25 @@ def visible_hostname(content: str) -> str:
     return match[1] if match else ""
 
 
+def listeners(content: str) -> list[Listener]:
+    """Return where the proxy of a configuration can be asked from its own host, the plain listeners first."""
+    found = [
+        Listener((address or "127.0.0.1").strip("[]"), int(port), tls=scheme == "https")
+        for scheme, address, port in _LISTENER.findall(content)
+    ]
+    return sorted(found, key=lambda listener: listener.tls) or [Listener("127.0.0.1", 3128)]
+
+
+def without_secrets(text: str) -> str:
+    """Return a text with the secrets of a configuration blanked out."""
+    for pattern in _SECRETS_IN_USE:
+        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+    return text
+
+
 def showable(content: str) -> str:
     """Return a configuration without its secrets, and without the pages of comments of the distribution's own."""
-    for pattern in _SECRETS_IN_USE:
-        content = pattern.sub(rf"\g<1>{HIDDEN}", content)
+    content = without_secrets(content)
     if content.startswith(OWNED_MARK):
         return content
     lines = [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -83,9 +108,9 @@ def restart_reasons(old: str, new: str) -> list[str]:
 def _start_only(content: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in content.splitlines():
-        name, _blank, value = line.strip().partition(" ")
-        if name in RESTART_DIRECTIVES:
-            found.setdefault(name, []).append(value.strip())
+        words = line.split()
+        if words and words[0] in RESTART_DIRECTIVES:
+            found.setdefault(words[0], []).append(" ".join(words[1:]))
     return found
 
 

@@ -15,9 +15,9 @@ description:
   - Stages the configuration beside the running one, lets Squid parse it, renames it into place, reloads Squid and proves
     that the proxy works. If the proof fails, the previous configuration comes back.
   - All of this is one task, so that a lost connection or a killed playbook cannot stop it half way.
-  - The proof is that the service runs, every listener answers, a CONNECT from an unknown source is refused by this very
-    proxy, and one that carries the probe's token is not. The token is new with every change, so the proof passes only
-    once the new file is live.
+  - The proof is that the service runs, every C(http_port) and C(https_port) answers, a CONNECT from an unknown source is
+    refused by this very proxy, and one that carries the probe's token is not. The token is new with every change, so the
+    proof passes only once the new file is live.
   - What worked upstream before the change and does not after it counts as a failed proof. An upstream that did not work
     before is reported as a warning.
 options:
@@ -54,19 +54,6 @@ options:
     description: The password file. It is not created while there are no O(users).
     type: path
     default: /etc/squid/users
-  addresses:
-    description: Addresses of this host at which the proof connects to the proxy.
-    type: list
-    elements: str
-    default: [127.0.0.1]
-  port:
-    description: TCP port of the plain listener.
-    type: int
-    required: true
-  tls_port:
-    description: TCP port of the TLS listener. V(0) when there is none.
-    type: int
-    default: 0
   probe_endpoints:
     description: Endpoints that the configuration allows, to which the proof connects on port 443.
     type: list
@@ -120,7 +107,6 @@ EXAMPLES = r"""
     content: "{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}"
     secrets:
       parent-1: "{{ vault_parent_password }}"
-    port: 3128
     probe_endpoints:
       - download.microsoft.com
 """
@@ -144,12 +130,11 @@ endpoints:
 """
 
 import signal
+from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import (
     Change,
     ChangeError,
@@ -158,6 +143,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+PLACEHOLDER = f"@@{_squid_text.PROBE_TOKEN}@@"
 
 ARGUMENTS: dict[str, Any] = {
     "path": {"type": "path", "default": "/etc/squid/squid.conf"},
@@ -173,9 +160,6 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "users_path": {"type": "path", "default": "/etc/squid/users"},
-    "addresses": {"type": "list", "elements": "str", "default": ["127.0.0.1"]},
-    "port": {"type": "int", "required": True},
-    "tls_port": {"type": "int", "default": 0},
     "probe_endpoints": {"type": "list", "elements": "str", "required": True},
     "probe_timeout": {"type": "float", "default": 5},
     "reload_timeout": {"type": "float", "default": 20},
@@ -190,8 +174,14 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     params = module.params
-    if not params["addresses"] or not params["probe_endpoints"]:
-        module.fail_json(msg="addresses and probe_endpoints must not be empty; without them nothing could be proven.")
+    if not params["probe_endpoints"]:
+        module.fail_json(msg="probe_endpoints must not be empty; without an endpoint nothing could be proven.")
+    content = params["content"]
+    if not _squid_text.visible_hostname(content) or not _squid_text.token_of(content.replace(PLACEHOLDER, "0" * 32)):
+        module.fail_json(
+            msg=f"content must set visible_hostname and have a line 'acl NAME req_header {_squid_text.PROBE_HEADER} "
+            f"^{PLACEHOLDER}$'; without them nothing could be proven."
+        )
     # A connection that breaks must not stop the sequence between swap and proof.
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -199,7 +189,7 @@ def main() -> None:
         outcome = _change(module).run(module.check_mode)
     except ChangeError as error:
         module.fail_json(msg=f"{params['path']}: {error}")
-    except (OSError, KeyError, UnicodeDecodeError) as error:
+    except (OSError, KeyError) as error:
         module.fail_json(msg=f"{params['path']}: could not be changed on this host: {error}; see that it runs as root.")
     if outcome.restart_reasons:
         will = "would be" if module.check_mode else "was"
@@ -212,30 +202,20 @@ def main() -> None:
 
 def _change(module: AnsibleModule) -> Change:
     params = module.params
-    host = Host(module.run_command, params["binary"], params["service"], params["group"])
-    proof = Proof(
-        host,
-        _squid_text.visible_hostname(params["content"]),
-        _listeners(params),
-        params["probe_endpoints"],
-        params["probe_timeout"],
+    host = Host(
+        partial(module.run_command, handle_exceptions=False), params["binary"], params["service"], params["group"]
     )
+    proof = Proof(host, params["probe_endpoints"], params["probe_timeout"])
     wanted = Wanted(
         path=params["path"],
         content=params["content"],
-        secrets={str(name): str(value) for name, value in params["secrets"].items()},
+        secrets={str(name): str(value) for name, value in params["secrets"].items() if value is not None},
         users_path=params["users_path"],
         users={user["username"]: user["password"] for user in params["users"]},
         reload_timeout=params["reload_timeout"],
         restart_timeout=params["restart_timeout"],
     )
     return Change(host, proof, wanted)
-
-
-def _listeners(params: dict[str, Any]) -> list[Listener]:
-    plain = [Listener(address, params["port"]) for address in params["addresses"]]
-    tls = [Listener(address, params["tls_port"], tls=True) for address in params["addresses"]]
-    return plain + tls if params["tls_port"] else plain
 
 
 def _result(outcome: Outcome, path: str) -> dict[str, Any]:

@@ -26,27 +26,41 @@ class Address:
     text: str
     ip: IPAddress | None
     network: IPNetwork | None
+    variable: str
+    """Variable of the inventory that holds it, for the sentences."""
 
 
-def parse_address(value: object) -> Address:
+def parse_address(value: object, variable: str = "") -> Address:
     """Read ``10.0.0.5``, ``10.0.0.5/24``, ``2001:db8::5`` or a host name.
 
     Raises:
-        ValueError: the text is none of them.
+        ValueError: the value is none of them.
     """
-    text = str(value)
+    # YAML's null, true and false would pass as the host names None, True and False.
+    text = "" if value is None or isinstance(value, bool) else str(value)
     try:
-        interface = ipaddress.ip_interface(text)
+        interface = _interface(text)
     except ValueError:
         # A name of digits and dots only is a mistyped address, not a host name.
         if len(text) <= 253 and _HOST_NAME.fullmatch(text) and re.search("[A-Za-z]", text):
-            return Address(text=text, ip=None, network=None)
-        raise ValueError(f"{text!r} is neither an IP address nor a host name") from None
+            return Address(text=text, ip=None, network=None, variable=variable)
+        raise ValueError(f"{value!r} is neither an IP address nor a host name") from None
     return Address(
         text=str(interface.ip),
         ip=interface.ip,
         network=interface.network if "/" in text else None,
+        variable=variable,
     )
+
+
+def _interface(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
+    """Read an IP address as Squid sees it: without a zone, and an IPv4 address mapped into IPv6 as the former."""
+    if "%" in text:
+        raise ValueError("squid.conf cannot carry a zone")
+    interface = ipaddress.ip_interface(text)
+    if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped is not None:
+        return ipaddress.IPv4Interface((interface.ipv4_mapped, interface.network.prefixlen - 96))
+    return interface
 
 
 def shared_network(mine: list[Address], theirs: list[Address]) -> tuple[Address, Address] | None:

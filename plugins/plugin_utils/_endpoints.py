@@ -11,7 +11,7 @@ wildcard that covers it (measured, 5.7 and 6.13); the portal's endpoint file has
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +42,8 @@ def allow_list(entries: Iterable[Any]) -> list[str]:
             names.add(name)
     if wrong:
         raise ValueError(
-            f"not usable as endpoints: {', '.join(wrong)}; give host names, wildcards like *.example.net or HTTPS URLs (port {PORT})"
+            f"not usable as endpoints: {', '.join(wrong)}; "
+            f"give host names, wildcards like *.example.net or HTTPS URLs (port {PORT})"
         )
     return _without_covered(names)
 
@@ -55,27 +56,32 @@ def names_in(document: Any) -> list[str]:
     found: set[str] = set()
     for text in _texts(document):
         for word in _SEPARATORS.split(text):
-            if "://" in word:
-                host = (urlsplit(word).hostname or "").rstrip(".")
-                if _HOST.fullmatch(host):
-                    found.add(host)
-            elif word.count(".") >= 2:
-                name = _endpoint(word.removesuffix(f":{PORT}"))
-                if name is not None:
-                    found.add(name)
+            name = _name_in(word)
+            if name is not None:
+                found.add(name)
     return sorted(found)
 
 
-def _texts(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _texts(key)
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
+def _texts(document: Any) -> Iterator[str]:
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += value
+
+
+def _name_in(word: str) -> str | None:
+    if "://" in word:
+        # Of any scheme and port, unlike an entry of the allow-list.
+        try:
+            return _endpoint(urlsplit(word).hostname or "")
+        except ValueError:
+            return None
+    return _endpoint(word.removesuffix(f":{PORT}")) if word.count(".") >= 2 else None
 
 
 def _endpoint(text: str) -> str | None:
@@ -88,7 +94,7 @@ def _endpoint(text: str) -> str | None:
         except ValueError:
             return None
         text = url.hostname or ""
-    text = text.removeprefix("*").rstrip(".")
+    text = (text[1:] if text.startswith("*.") else text).rstrip(".")
     host = text.removeprefix(".")
     return text if len(host) <= 253 and _HOST.fullmatch(host) else None
 
@@ -99,7 +105,8 @@ def _without_covered(names: set[str]) -> list[str]:
     def covered(name: str) -> bool:
         labels = name.removeprefix(".").split(".")
         return any(
-            (wildcard := "." + ".".join(labels[start:])) in wildcards and wildcard != name for start in range(len(labels))
+            (wildcard := "." + ".".join(labels[start:])) in wildcards and wildcard != name
+            for start in range(len(labels))
         )
 
     return sorted(name for name in names if not covered(name))

@@ -10,12 +10,45 @@ cost at 10,000 hosts; the raw values are read instead, and only one that holds a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
-def read(hostvars: Mapping[str, Any], host: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return those of the named variables that the host has, with templates rendered."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Secret:
+    """A value that nobody has looked at: its text may have to be rendered or decrypted, and is never shown."""
+
+    raw: object = field(default=None, repr=False)
+    render: Callable[[], object] | None = field(default=None, repr=False)
+    """Makes the value of a template, which may be another one for each host that has it."""
+
+    def text(self) -> str:
+        """Return the secret, empty if there is none."""
+        value = self.render() if self.render else self.raw
+        return "" if value is None else str(value)
+
+
+class Opener:
+    """Opens secrets, each object once: a group's vaulted password is one object for all its hosts."""
+
+    def __init__(self) -> None:
+        # With the secret itself, since an object's id is its own only as long as it lives.
+        self._opened: dict[int, tuple[Secret, str]] = {}
+
+    def text(self, secret: Secret) -> str:
+        """Return the secret's text."""
+        if secret.render:
+            return secret.text()
+        if id(secret.raw) not in self._opened:
+            self._opened[id(secret.raw)] = secret, secret.text()
+        return self._opened[id(secret.raw)][1]
+
+
+def read(
+    hostvars: Mapping[str, Any], host: str, names: tuple[str, ...], secrets: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return those of the named variables that the host has: ``names`` rendered, ``secrets`` each as a Secret."""
     raw_get = getattr(hostvars, "raw_get", None)
     raw = raw_get(host) if raw_get else hostvars[host]
     found: dict[str, Any] = {}
@@ -23,7 +56,16 @@ def read(hostvars: Mapping[str, Any], host: str, names: tuple[str, ...]) -> dict
         if name in raw:
             value = raw[name]
             found[name] = hostvars[host][name] if raw_get and _may_be_template(value) else value
+    for name in secrets:
+        if name in raw:
+            # What is vaulted is no text, and never a template.
+            is_template = raw_get and isinstance(raw[name], str) and "{" in raw[name]
+            found[name] = Secret(raw[name], _render_later(hostvars, host, name) if is_template else None)
     return found
+
+
+def _render_later(hostvars: Mapping[str, Any], host: str, name: str) -> Callable[[], object]:
+    return lambda: hostvars[host][name]
 
 
 def _may_be_template(value: object) -> bool:

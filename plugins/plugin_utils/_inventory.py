@@ -9,12 +9,15 @@ Private to this collection, and the only place that knows the names of the inven
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _hostvars, _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import Address, parse_address
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._hostvars import Secret
 
 DEFAULT_PORT = 3128
 """TCP port of a proxy that says nothing; equal to the default of the role's squid_port."""
@@ -29,7 +32,14 @@ _PROXY_VARIABLES = (
     "squid_auth_enabled",
 )
 _SENSOR_VARIABLES = ("ansible_host", "sensor_proxy_src", "sensor_proxy_via", "sensor_proxy_username")
-_PARENT_KEYS = frozenset({"host", "port", "username", "password", "tls", "tls_ca"})
+_SENSOR_SECRETS = ("sensor_proxy_password",)
+_PARENT_KEYS = frozenset({"host", "port", "username", "password", "tls", "tls_ca", "tls_name"})
+
+WRONG_PORT = 0
+"""Stands for a port with a mistake, which is named: it is not missing, and nothing else is said of it."""
+
+WRONG_USERNAME = ""
+"""The same for a user name, or for a login of which one half is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,11 @@ class Parent:
     host: str
     port: int | None
     username: str | None
+    password: Secret
     tls: bool
     tls_ca: str | None
+    tls_name: str
+    """Name that the parent's certificate must carry; Squid does not look at the addresses in it (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Sensor:
     addresses: list[Address]
     via: str | None
     username: str | None
+    password: Secret
 
 
 @dataclass(slots=True)
@@ -82,10 +96,25 @@ def read_inventory(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors:
         reader = _Reader(name, _hostvars.read(hostvars, name, _PROXY_VARIABLES), inventory.mistakes)
         inventory.proxies[name] = reader.proxy()
     for name in sensors:
-        reader = _Reader(name, _hostvars.read(hostvars, name, _SENSOR_VARIABLES), inventory.mistakes)
-        inventory.sensors[name] = reader.sensor()
+        if name in inventory.proxies:
+            inventory.mistakes.append(
+                f"{name}: the host is in the group of proxies and in that of sensors; keep it in one."
+            )
+            continue
+        values = _hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS)
+        inventory.sensors[name] = _Reader(name, values, inventory.mistakes).sensor()
     _check_names(inventory)
     return inventory
+
+
+def read_sensor_password(hostvars: Mapping[str, Any], name: str) -> Secret:
+    """Read the password of one sensor."""
+    return _Reader(name, _hostvars.read(hostvars, name, (), _SENSOR_SECRETS), []).sensor_password()
+
+
+def read_parents(hostvars: Mapping[str, Any], name: str) -> list[Parent]:
+    """Read the parents of one proxy."""
+    return _Reader(name, _hostvars.read(hostvars, name, ("squid_parents",)), []).parents()
 
 
 def _check_names(inventory: Inventory) -> None:
@@ -98,11 +127,9 @@ def _check_names(inventory: Inventory) -> None:
         other = owner.setdefault(_names.acl_name(name), name)
         if other != name:
             inventory.mistakes.append(
-                f"{name}: the host's name becomes {_names.acl_name(name)!r} in squid.conf, as that of {other} does; rename one."
+                f"{name}: the host's name becomes {_names.acl_name(name)!r} in squid.conf, as that of {other} does; "
+                "rename one."
             )
-    for name in inventory.sensors:
-        if name in inventory.proxies:
-            inventory.mistakes.append(f"{name}: the host is in the group of proxies and in that of sensors; keep it in one.")
 
 
 class _Reader:
@@ -114,18 +141,22 @@ class _Reader:
         self._mistakes = mistakes
 
     def proxy(self) -> Proxy:
-        port = self._port("squid_port", self._values.get("squid_port"), DEFAULT_PORT)
-        tls_port = self._port("squid_tls_port", self._values.get("squid_tls_port") or None, None)
-        if port is not None and port == tls_port:
+        port = self._port("squid_port", self._values.get("squid_port"))
+        # The role's default of squid_tls_port is 0, which means none.
+        given_tls_port = self._values.get("squid_tls_port")
+        tls_port = None if given_tls_port in ("", 0, "0") else self._port("squid_tls_port", given_tls_port)
+        if port is None:
+            port = DEFAULT_PORT
+        if port == tls_port != WRONG_PORT:
             self._mistake("squid_tls_port", port, "is also squid_port; give the TLS listener a port of its own")
         return Proxy(
             name=self._host,
             addresses=self._addresses("squid_addresses"),
-            sources=self._addresses("squid_src", source=True) if self._values.get("squid_src") else None,
-            port=port or DEFAULT_PORT,
+            sources=self._addresses("squid_src", source=True) if self._is_set("squid_src") else None,
+            port=port,
             tls_port=tls_port,
-            parents=self._parents(),
-            auth=_is_true(self._values.get("squid_auth_enabled", False)),
+            parents=self.parents(),
+            auth=_is_true(self._values.get("squid_auth_enabled")),
         )
 
     def sensor(self) -> Sensor:
@@ -135,114 +166,143 @@ class _Reader:
             addresses=self._addresses("sensor_proxy_src", source=True),
             via=str(via) if via else None,
             username=self._username("sensor_proxy_username", self._values.get("sensor_proxy_username")),
+            password=self.sensor_password(),
         )
 
+    def sensor_password(self) -> Secret:
+        password: Secret = self._values.get("sensor_proxy_password", Secret())
+        return password
+
+    def parents(self) -> list[Parent]:
+        given = self._values.get("squid_parents") or []
+        if not isinstance(given, list):
+            self._mistake("squid_parents", given, "is not a list")
+            return []
+        return [parent for entry in given if (parent := self._parent(entry)) is not None]
+
     def _mistake(self, variable: str, value: object, problem: str) -> None:
-        self._mistakes.append(f"{self._host}: {variable} {value!r} {problem}.")
+        self._mistakes.append(sentence(self._host, variable, value, problem))
+
+    def _is_set(self, variable: str) -> bool:
+        return self._values.get(variable) not in (None, "", [])
 
     def _addresses(self, variable: str, source: bool = False) -> list[Address]:
         """Read a list of addresses (or one), falling back to ansible_host and then to the host's name."""
-        given = self._values.get(variable)
-        if not given:
-            given = self._values.get("ansible_host", self._host)
+        hint = ""
+        if not self._is_set(variable):
             hint = f"; set {variable} to the address that its traffic has"
             variable = "ansible_host"
-        else:
-            hint = ""
+        given = self._values.get(variable)
+        if given is None:
+            given = self._host
         found = []
         for value in given if isinstance(given, list) else [given]:
             try:
-                address = parse_address(value)
+                address = parse_address(value, variable)
             except ValueError:
-                self._mistake(variable, str(value), f"is not a valid address{hint}")
+                self._mistake(variable, value, f"is not a valid address{hint}")
                 continue
             problem = source_problem(address) if source else None
             if problem:
-                self._mistake(variable, str(value), f"{problem}{hint}")
+                self._mistake(variable, value, f"{problem}{hint}")
                 continue
             found.append(address)
         return found
 
-    def _port(self, variable: str, value: object, default: int | None) -> int | None:
+    def _port(self, variable: str, value: object) -> int | None:
         if value is None:
-            return default
-        try:
-            port = int(str(value))
-        except ValueError:
-            port = 0
+            return None
+        port = int(str(value)) if re.fullmatch("[0-9]{1,5}", str(value)) else WRONG_PORT
         if not 1 <= port <= 65535:
             self._mistake(variable, value, "is not a port; give a number from 1 to 65535")
-            return default
+            return WRONG_PORT
         return port
 
     def _username(self, variable: str, value: object) -> str | None:
         if value is None or value == "":
             return None
-        problem = username_problem(str(value))
+        problem = _names.username_problem(str(value))
         if problem:
-            self._mistake(variable, str(value), problem)
-            return None
+            self._mistake(variable, value, problem)
+            return WRONG_USERNAME
         return str(value)
-
-    def _parents(self) -> list[Parent]:
-        given = self._values.get("squid_parents") or []
-        if not isinstance(given, list):
-            self._mistake("squid_parents", given if isinstance(given, str) else type(given).__name__, "is not a list")
-            return []
-        return [parent for entry in given if (parent := self._parent(entry)) is not None]
 
     def _parent(self, entry: object) -> Parent | None:
         if isinstance(entry, str):
-            return Parent(host=str(entry), port=None, username=None, tls=False, tls_ca=None)
-        if not isinstance(entry, Mapping) or not entry.get("host"):
-            self._mistake("squid_parents", _shown(entry), "is neither a host's name nor a mapping with 'host'")
+            entry = {"host": entry}
+        if not isinstance(entry, Mapping) or not entry.get("host") or isinstance(entry["host"], list | Mapping):
+            self._mistake("squid_parents", entry, "is neither a host's name nor a mapping with 'host'")
             return None
         unknown = sorted(str(key) for key in entry if key not in _PARENT_KEYS)
         if unknown:
-            self._mistake(
-                "squid_parents", _shown(entry), f"has the unknown key {unknown[0]!r}; known are {', '.join(sorted(_PARENT_KEYS))}"
-            )
-        username = self._username("squid_parents.username", entry.get("username"))
-        if (username is None) != (not entry.get("password")):
-            self._mistake("squid_parents", _shown(entry), "needs both username and password, or neither")
-        tls_ca = entry.get("tls_ca")
-        if tls_ca is not None and not (str(tls_ca).startswith("/") and not set(str(tls_ca)) & set(" \t\r\n\"'#")):
-            self._mistake("squid_parents.tls_ca", str(tls_ca), "is not an absolute path without blanks and quotes")
+            known = ", ".join(sorted(_PARENT_KEYS))
+            self._mistake("squid_parents", entry, f"has the unknown key {shown(unknown[0])!r}; known are {known}")
+            return None
+        host = str(entry["host"])
         return Parent(
-            host=str(entry["host"]),
-            port=self._port("squid_parents.port", entry.get("port"), None),
-            username=username,
-            tls=_is_true(entry.get("tls", False)),
-            tls_ca=str(tls_ca) if tls_ca else None,
+            host=host,
+            port=self._port("squid_parents.port", entry.get("port")),
+            username=self._parent_username(entry),
+            password=Secret(entry.get("password")),
+            tls=_is_true(entry.get("tls")),
+            tls_ca=self._tls_ca(entry.get("tls_ca")),
+            tls_name=self._tls_name(entry.get("tls_name")) or host,
         )
+
+    def _parent_username(self, entry: Mapping[str, Any]) -> str | None:
+        username = self._username("squid_parents.username", entry.get("username"))
+        if (username is None) != (entry.get("password") in (None, "")) and username != WRONG_USERNAME:
+            self._mistake("squid_parents", entry, "needs both username and password, or neither")
+            return WRONG_USERNAME
+        return username
+
+    def _tls_ca(self, value: object) -> str | None:
+        if not value:
+            return None
+        if not str(value).startswith("/") or _names.text_problem(str(value)):
+            problem = "is not an absolute path without blanks, quotes, '#', '%', '@@' and backslashes"
+            self._mistake("squid_parents.tls_ca", value, problem)
+        return str(value)
+
+    def _tls_name(self, value: object) -> str | None:
+        """Check a name that is given; otherwise it is the parent's own, which is checked as such."""
+        if not value:
+            return None
+        if _names.text_problem(str(value)):
+            self._mistake("squid_parents.tls_name", value, "is not the name of a certificate")
+        return str(value)
+
+
+def sentence(host: str, variable: str, value: object, problem: str) -> str:
+    """Say what is wrong with the value of a variable."""
+    return f"{host}: {variable} {shown(value)!r} {problem}."
+
+
+def shown(value: object) -> object:
+    """What of a value may be shown: a password may stand in the wrong place, or in a URL."""
+    if isinstance(value, Mapping):
+        return {key: shown(value[key]) for key in value if key in _PARENT_KEYS and key != "password"}
+    if isinstance(value, str):
+        return _USER_INFO.sub("********@", value)
+    return value if value is None or isinstance(value, int | float) else type(value).__name__
+
+
+_USER_INFO = re.compile(r".*:.*@", re.DOTALL)
 
 
 def source_problem(address: Address) -> str | None:
     """Say why traffic cannot come from this address, or return None."""
-    if address.ip is None:
+    ip, network = address.ip, address.network
+    if ip is None:
         return "is a host name, and Squid refuses its whole configuration when such a name does not resolve"
-    if address.ip.is_unspecified or address.ip.is_multicast or address.ip.is_loopback:
+    if ip.is_unspecified or ip.is_multicast or ip.is_loopback or str(ip) == "255.255.255.255":
         return "is not the address of one host"
-    if "%" in address.text:
-        return "has a zone, which squid.conf cannot carry"
+    # A network of one or two addresses has none of its own, and IPv6 has no broadcast.
+    if network is not None and network.num_addresses > 2:
+        not_a_host = {network.network_address} | ({network.broadcast_address} if network.version == 4 else set())
+        return f"is not the address of one host in {network}" if ip in not_a_host else None
     return None
-
-
-def username_problem(username: str) -> str | None:
-    """Say why Basic authentication or squid.conf cannot carry this user name, or return None."""
-    if len(username) > _names.MAX_LENGTH - len("user:"):
-        return f"has {len(username)} characters, and {_names.MAX_LENGTH - len('user:')} fit"
-    if not username.isascii() or not username.isprintable() or set(username) & set(" :#%\"'\\"):
-        return "has a blank, a colon, a quote, '#', '%', a backslash or a character beyond ASCII"
-    return None
-
-
-def _shown(entry: object) -> object:
-    """An entry of squid_parents without its password."""
-    if isinstance(entry, Mapping):
-        return {str(key): "********" if key == "password" else entry[key] for key in entry}
-    return entry
 
 
 def _is_true(value: object) -> bool:
-    return value if isinstance(value, bool) else str(value).lower() in ("true", "yes", "on", "1")
+    return isinstance(value, Hashable) and bool(boolean(value, strict=False))

@@ -16,7 +16,18 @@ MAX_LENGTH = 63
 """Longest ACL name that Squid takes, in characters."""
 
 BUILT_IN = frozenset(
-    {"all", "manager", "localhost", "to_localhost", "to_linklocal", "connect", "none", "ssl_ports", "safe_ports", "purge"}
+    {
+        "all",
+        "manager",
+        "localhost",
+        "to_localhost",
+        "to_linklocal",
+        "connect",
+        "none",
+        "ssl_ports",
+        "safe_ports",
+        "purge",
+    }
 )
 """Names that Squid or the distributions' squid.conf define, in lower case."""
 
@@ -25,7 +36,8 @@ OURS = frozenset({"https_port", "endpoints", "clients", "probe", "probe_source",
 
 RESERVED = BUILT_IN | OURS
 
-_BREAKS_A_LINE = re.compile(r"[\s#\"'\\%]|[^\x20-\x7e]")
+_BREAKS_A_LINE = re.compile(r"[\s#\"'\\%]|[^\x20-\x7e]|@@")
+"""What Squid reads as something else than text; ``@@`` is ours, it marks the place of a secret."""
 _NOT_PLAIN = re.compile(r"[^a-z0-9._-]")
 
 
@@ -34,14 +46,38 @@ def acl_name(name: str) -> str:
     return _NOT_PLAIN.sub("_", name.lower())
 
 
+def text_problem(text: str) -> str | None:
+    """Say why a text cannot stand as one word in squid.conf, or return None."""
+    if _BREAKS_A_LINE.search(text):
+        return (
+            "has a blank, a line break, a quote, '#', '%', '@@', a backslash or a character beyond ASCII, "
+            "which squid.conf cannot carry"
+        )
+    return None
+
+
 def name_problem(name: str) -> str | None:
     """Say what is wrong with a host's name as an ACL name, or return None."""
     if not name:
         return "is empty"
-    if _BREAKS_A_LINE.search(name):
-        return "has a blank, a line break, a quote, '#', '%', a backslash or a character beyond ASCII, which squid.conf cannot carry"
+    if problem := text_problem(name):
+        return problem
     if len(name) > MAX_LENGTH:
         return f"has {len(name)} characters, and Squid takes {MAX_LENGTH} at most"
     if acl_name(name) in RESERVED:
         return "is a name that Squid or this collection's squid.conf already uses"
     return None
+
+
+def username_problem(username: str) -> str | None:
+    """Say why Basic authentication or squid.conf cannot carry this user name, or return None."""
+    longest = MAX_LENGTH - len("user:")
+    if len(username) > longest:
+        return f"has {len(username)} characters, and {longest} fit"
+    if ":" in username:
+        return "has a colon, which ends a user name"
+    if username.startswith("-"):
+        return "begins with '-', as an option of Squid's does"
+    if username.upper() == "REQUIRED":
+        return "is what Squid reads as any user"
+    return text_problem(username)

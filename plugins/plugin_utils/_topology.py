@@ -17,12 +17,15 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addres
     parse_address,
     shared_network,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._credentials import check_users
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import (
+    WRONG_PORT,
     Inventory,
     Parent,
     Proxy,
     Sensor,
     read_inventory,
+    sentence,
     source_problem,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import acl_name
@@ -31,7 +34,9 @@ Graph = dict[str, Any]
 """The result, of plain dictionaries and lists, free of secrets; its shape is documented in the filter's RETURN."""
 
 
-def derive(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str], proxies_group: str = "proxies") -> Graph:
+def derive(
+    hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str], proxies_group: str = "proxies"
+) -> Graph:
     """Derive the topology of the given hosts.
 
     Args:
@@ -49,21 +54,24 @@ class _Builder:
         self._inventory = inventory
         self._group = proxies_group
         self._mistakes = inventory.mistakes
-        self._proxies: dict[str, Graph] = {}
+        self._proxies = {proxy.name: _proxy_entry(proxy) for proxy in inventory.proxies.values()}
+        # Who has which address, as each proxy sees it.
+        self._owners = {
+            proxy.name: {address.text: proxy.name for address in proxy.addresses}
+            for proxy in inventory.proxies.values()
+        }
 
     def build(self) -> Graph:
         for proxy in self._inventory.proxies.values():
-            self._proxies[proxy.name] = _proxy_entry(proxy)
-        for proxy in self._inventory.proxies.values():
             self._link_parents(proxy)
+            self._add_child(proxy)
         tiers = self._tiers()
         sensors = {sensor.name: self._sensor_entry(sensor) for sensor in self._inventory.sensors.values()}
-        for name, entry in self._proxies.items():
-            self._check_clients(name, entry)
+        self._check_users()
         return {"proxies": self._proxies, "sensors": sensors, "tiers": tiers, "mistakes": self._mistakes}
 
     def _mistake(self, host: str, variable: str, value: object, problem: str) -> None:
-        self._mistakes.append(f"{host}: {variable} {value!r} {problem}.")
+        self._mistakes.append(sentence(host, variable, value, problem))
 
     def _link_parents(self, child: Proxy) -> None:
         entry = self._proxies[child.name]
@@ -73,8 +81,10 @@ class _Builder:
             if parent is None:
                 continue
             where = (parent["address"], parent["port"])
-            if where in seen:
-                self._mistake(child.name, "squid_parents", given.host, f"is listed twice (address {where[0]}, port {where[1]})")
+            if where in seen and given.port != WRONG_PORT:
+                self._mistake(
+                    child.name, "squid_parents", given.host, f"is listed twice (address {where[0]}, port {where[1]})"
+                )
                 continue
             seen.add(where)
             parent["acl"] = _unique(parent["acl"], {other["acl"] for other in entry["parents"]})
@@ -84,7 +94,14 @@ class _Builder:
         if given.host == child.name:
             self._mistake(child.name, "squid_parents", given.host, "is the proxy itself")
             return None
-        common = {"name": given.host, "acl": acl_name(given.host), "username": given.username, "tls": given.tls, "tls_ca": given.tls_ca}
+        common = {
+            "name": given.host,
+            "acl": acl_name(given.host),
+            "username": given.username,
+            "tls": given.tls,
+            "tls_ca": given.tls_ca,
+            "tls_name": given.tls_name,
+        }
         parent = self._inventory.proxies.get(given.host)
         if parent is not None:
             return self._inventory_parent(child, parent, given, common)
@@ -98,7 +115,8 @@ class _Builder:
                 child.name,
                 "squid_parents",
                 given.host,
-                f"is not in the group '{self._group}'; correct the name, or give an external parent with 'host' and 'port'",
+                f"is not in the group '{self._group}'; "
+                "correct the name, or give an external parent with 'host' and 'port'",
             )
             return None
         return common | {"kind": "external", "address": address.text, "port": given.port}
@@ -110,30 +128,72 @@ class _Builder:
             self._mistake(child.name, "squid_parents", given.host, "has tls, but that proxy has no squid_tls_port")
         if parent.auth and given.username is None:
             self._mistake(
-                child.name, "squid_parents", given.host, "has squid_auth_enabled; give its entry a username and a password"
+                child.name,
+                "squid_parents",
+                given.host,
+                "has squid_auth_enabled; give its entry a username and a password",
             )
         pair = shared_network(child.sources or child.addresses, parent.addresses)
         reached = pair[1] if pair else parent.addresses[0]
-        default_port = parent.tls_port if given.tls and parent.tls_port else parent.port
-        self._add_child(child, parent, pair[0] if pair else None, given.username)
-        return common | {"kind": "inventory", "address": reached.text, "port": given.port or default_port}
+        port = given.port
+        if port is None:
+            port = parent.tls_port if given.tls and parent.tls_port is not None else parent.port
+        return common | {"kind": "inventory", "address": reached.text, "port": port}
 
-    def _add_child(self, child: Proxy, parent: Proxy, source: Address | None, username: str | None) -> None:
-        """Make the child a client of the parent, by the address it has in the network that both share."""
-        if child.sources is not None:
-            sources = child.sources
-        else:
-            sources = [source] if source is not None else child.addresses
-        for address in sources:
-            problem = source_problem(address)
-            if problem:
-                self._mistake(
-                    child.name, "squid_addresses", address.text, f"{problem}; set squid_src to the address that {parent.name} sees"
-                )
-        usable = [address.text for address in sources if source_problem(address) is None]
-        self._proxies[parent.name]["clients"].append(
-            {"name": child.name, "acl": acl_name(child.name), "kind": "proxy", "addresses": usable, "username": username}
+    def _add_child(self, child: Proxy) -> None:
+        """Make the child a client of each of its parents, once for each user as which it signs in there."""
+        logins = dict.fromkeys(
+            (parent["name"], parent["username"])
+            for parent in self._proxies[child.name]["parents"]
+            if parent["kind"] == "inventory"
         )
+        unusable: set[str] = set()
+        for name, username in logins:
+            usable = []
+            for address in self._sources(child, self._inventory.proxies[name]):
+                problem = source_problem(address)
+                if problem is None:
+                    usable.append(address)
+                elif address.text not in unusable:
+                    unusable.add(address.text)
+                    hint = f"{problem}; set squid_src to the address that {name} sees"
+                    self._mistake(child.name, address.variable, address.text, hint)
+            self._add_client(name, child.name, "proxy", usable, username)
+
+    def _sources(self, child: Proxy, parent: Proxy) -> list[Address]:
+        """The addresses from which a child comes: the one in the network that both share, unless it says otherwise."""
+        if child.sources is not None:
+            return child.sources
+        pair = shared_network(child.addresses, parent.addresses)
+        return [pair[0]] if pair else child.addresses
+
+    def _add_client(self, proxy: str, name: str, kind: str, addresses: list[Address], username: str | None) -> None:
+        owners = self._owners[proxy]
+        for address in addresses:
+            other = owners.setdefault(address.text, name)
+            if other != name:
+                problem = f"is also that of {other}, and {proxy} could not tell them apart"
+                self._mistake(name, address.variable, address.text, problem)
+        self._proxies[proxy]["clients"].append(
+            {
+                "name": name,
+                "acl": acl_name(name),
+                "kind": kind,
+                "addresses": [address.text for address in addresses],
+                "username": username,
+            }
+        )
+
+    def _check_users(self) -> None:
+        for proxy in self._inventory.proxies.values():
+            if proxy.auth:
+                _, problems = check_users(
+                    proxy.name,
+                    self._proxies[proxy.name]["clients"],
+                    sensor_password=lambda name: self._inventory.sensors[name].password,
+                    proxy_parents=lambda name: self._inventory.proxies[name].parents,
+                )
+                self._mistakes.extend(problems)
 
     def _sensor_entry(self, sensor: Sensor) -> Graph:
         entry: Graph = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
@@ -142,7 +202,8 @@ class _Builder:
             via = next(iter(self._proxies))
         if via is None:
             self._mistakes.append(
-                f"{sensor.name}: sensor_proxy_via is not set, and there are {len(self._proxies)} proxies to choose from; name one of them."
+                f"{sensor.name}: sensor_proxy_via is not set, and there are {len(self._proxies)} proxies to choose "
+                "from; name one of them."
             )
             return entry
         first_hop = self._inventory.proxies.get(via)
@@ -151,21 +212,14 @@ class _Builder:
             return entry
         if first_hop.auth and sensor.username is None:
             self._mistakes.append(
-                f"{sensor.name}: sensor_proxy_username is not set, and {via} has squid_auth_enabled; set it and sensor_proxy_password."
+                f"{sensor.name}: sensor_proxy_username is not set, and {via} has squid_auth_enabled; "
+                "set it and sensor_proxy_password."
             )
         pair = shared_network(sensor.addresses, first_hop.addresses)
         if first_hop.addresses:
             entry["proxy"] = {"address": (pair[1] if pair else first_hop.addresses[0]).text, "port": first_hop.port}
         entry["path"] = self._path(via)
-        self._proxies[via]["clients"].append(
-            {
-                "name": sensor.name,
-                "acl": entry["acl"],
-                "kind": "sensor",
-                "addresses": entry["addresses"],
-                "username": sensor.username,
-            }
-        )
+        self._add_client(via, sensor.name, "sensor", sensor.addresses, sensor.username)
         return entry
 
     def _path(self, first_hop: str) -> list[str]:
@@ -180,12 +234,12 @@ class _Builder:
     def _tiers(self) -> list[list[str]]:
         """Proxies by their distance from the outside: those without an inventory parent first; cycles are mistakes."""
         waiting = {
-            name: {parent["name"] for parent in entry["parents"] if parent["kind"] == "inventory"}
+            name: list(dict.fromkeys(parent["name"] for parent in entry["parents"] if parent["kind"] == "inventory"))
             for name, entry in self._proxies.items()
         }
         tiers: list[list[str]] = []
         while waiting:
-            ready = [name for name, parents in waiting.items() if not parents & waiting.keys()]
+            ready = [name for name, parents in waiting.items() if waiting.keys().isdisjoint(parents)]
             if not ready:
                 self._report_cycles(waiting)
                 break
@@ -195,29 +249,23 @@ class _Builder:
             tiers.append(ready)
         return tiers
 
-    def _report_cycles(self, waiting: dict[str, set[str]]) -> None:
-        reported: set[str] = set()
-        for start in waiting:
-            trail = [start]
-            while trail[-1] not in trail[:-1]:
-                trail.append(next(parent for parent in self._order_of_parents(trail[-1]) if parent in waiting))
-            cycle = trail[trail.index(trail[-1]) :]
-            if not reported & set(cycle):
-                reported |= set(cycle)
-                self._mistake(cycle[0], "squid_parents", cycle[1], f"closes a cycle: {' -> '.join(cycle)}")
-
-    def _order_of_parents(self, name: str) -> list[str]:
-        return [parent["name"] for parent in self._proxies[name]["parents"]]
-
-    def _check_clients(self, proxy: str, entry: Graph) -> None:
-        owner: dict[str, str] = {}
-        for client in entry["clients"]:
-            for address in client["addresses"]:
-                other = owner.setdefault(address, client["name"])
-                if other != client["name"]:
-                    self._mistakes.append(
-                        f"{client['name']}: address {address!r} is also that of {other}, and {proxy} could not tell them apart."
-                    )
+    def _report_cycles(self, parents: dict[str, list[str]]) -> None:
+        """Walk every proxy's parents depth first; each that is already on the trail closes a cycle of its own."""
+        done: set[str] = set()
+        for start, above in parents.items():
+            trail = {} if start in done else {start: iter(above)}
+            while trail:
+                name, following = next(reversed(trail.items()))
+                parent = next(following, None)
+                if parent is None:
+                    done.add(name)
+                    del trail[name]
+                elif parent in trail:
+                    names = list(trail)
+                    cycle = [*names[names.index(parent) :], parent]
+                    self._mistake(cycle[0], "squid_parents", cycle[1], f"closes a cycle: {' -> '.join(cycle)}")
+                elif parent in parents and parent not in done:
+                    trail[parent] = iter(parents[parent])
 
 
 def _proxy_entry(proxy: Proxy) -> Graph:

@@ -94,6 +94,23 @@ def test_stranger_is_refused(name: str, proxy: str) -> None:
     assert visit.body == ""
 
 
+def test_firewall_leaves_everything_else_alone(name: str) -> None:
+    """Only the proxy's own port is filtered: other TCP ports and UDP (DNS, NTP) must pass, from anybody."""
+    listen = (
+        "import socket; u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('', 9999)); u.settimeout(20);"
+        "t = socket.create_server(('', 9999)); t.settimeout(20); t.accept(); print(u.recv(9).decode(), flush=True)"
+    )
+    lab.output(name, "sh", "-c", f'(python3 -c "{listen}" >/tmp/other-port 2>&1 &) ; sleep 1')
+    address = lab.address(name, "ot-default")
+    send = (
+        f"import socket; u = socket.socket(type=socket.SOCK_DGRAM); u.sendto(b'udp', ('{address}', 9999));"
+        f"socket.create_connection(('{address}', 9999), timeout=10)"
+    )
+    lab.output(STRANGER, "python3", "-c", send)
+    time.sleep(1)
+    assert lab.output(name, "cat", "/tmp/other-port").strip() == "udp"
+
+
 def test_knowing_of_the_probe_opens_nothing(name: str, proxy: str, host: Host) -> None:
     token = host.check_output("sed -n 's/^acl probe_token .*\\^\\(.*\\)\\$$/\\1/p' /etc/squid/squid.conf")
     assert len(token) == 32

@@ -207,5 +207,5 @@ def change(
 ) -> Outcome:
     """Run the sequence once on this host, as the module does."""
     proof = Proof(host, _squid_text.visible_hostname(content), listeners, ENDPOINTS, timeout=5)
-    wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=20, restart_timeout=45)
+    wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=2, restart_timeout=4)
     return Change(host, proof, wanted).run(check_mode)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _htpasswd, _squid_text
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
@@ -29,10 +31,12 @@ def new(*faults: str, more: str = "") -> str:
     return config(*faults, more=f"acl sensor2 src 10.0.0.2\n{more}")
 
 
-def refused(host: FakeHost, content: str, **arguments: dict[str, str]) -> str:
+def refused(
+    host: FakeHost, content: str, *, secrets: dict[str, str] | None = None, users: dict[str, str] | None = None
+) -> str:
     """Return the sentence with which the change fails."""
     with pytest.raises(ChangeError) as error:
-        change(host, content, **arguments)
+        change(host, content, secrets=secrets, users=users)
     return str(error.value)
 
 
@@ -73,14 +77,14 @@ class TestNothingToChange:
         host = FakeHost(OLD)
         host.loaded = proven("1" * 32)
         outcome = change(host, config())
-        assert (outcome.changed, outcome.action, host.done()) == (True, "reload", ["reload"])
+        assert (outcome.changed, outcome.action, host.done()[-1]) == (True, "reload", "reload")
         assert host.serves(OLD)
 
     def test_a_squid_that_does_not_run_is_started(self) -> None:
         host = FakeHost(OLD)
         host.loaded = None
         outcome = change(host, config())
-        assert (outcome.changed, outcome.action, host.done()) == (True, "start", ["start"])
+        assert (outcome.changed, outcome.action, host.done()[-1]) == (True, "start", "start")
         assert host.serves(OLD)
 
     def test_a_squid_that_will_not_start_is_an_error(self) -> None:
@@ -217,7 +221,7 @@ class TestParse:
         host = FakeHost(OLD)
         sentence = refused(host, new("unparsable"), users={"anna": "secret"})
         assert sentence == (
-            f"Squid refuses the new configuration: ERROR: unknown in {CONFIG} line 5 The running one was not touched."
+            f"Squid refuses the new configuration: ERROR: unknown in {CONFIG} line 5. The running one was not touched."
         )
         assert host.files == {CONFIG: OLD}
         assert host.done() == ["stage", "parse", "remove"]
@@ -306,7 +310,7 @@ class TestTakeBack:
     def test_a_tls_listener_that_does_not_come_up_takes_back(self) -> None:
         host = FakeHost(OLD)
         tls = (Listener("127.0.0.1", 3128), Listener("127.0.0.1", 3129, tls=True))
-        with pytest.raises(ChangeError, match="127.0.0.1:3129 does not answer") as error:
+        with pytest.raises(ChangeError, match=r"127\.0\.0\.1:3129 does not answer") as error:
             change(host, NEW, listeners=tls)
         assert_is_back(host)
         # The previous configuration never had that listener, so it is not judged by it.
@@ -514,14 +518,15 @@ class TestInterrupted:
         assert_is_back(host)
 
 
-FAULTS = ["", "unparsable", "kills", "mute", "open", "closed", "loses a.example", "loses b.example"]
+FAULTS = ["", "unparsable", "kills", "mute", "open", "closed"]
+LOSSES = ["loses a.example", "loses b.example"]
 
 
 def wanted(number: int, fault: str) -> str:
     return config(*[fault] if fault else [], more=f"acl sensor{number} src 10.0.0.1\nworkers {1 + number % 2}\n")
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(FAULTS)), max_size=6))
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(FAULTS + LOSSES)), max_size=6))
 @settings(max_examples=150, deadline=None)
 def test_whatever_fails_the_new_one_is_proven_or_the_previous_one_runs(runs: list[tuple[int, str]]) -> None:
     host = FakeHost(OLD)
@@ -544,14 +549,13 @@ def test_whatever_fails_the_new_one_is_proven_or_the_previous_one_runs(runs: lis
 def test_whenever_a_run_is_killed_the_next_one_ends_with_a_proven_file(
     runs: list[tuple[int, str, int]], last_fault: str
 ) -> None:
+    # What an endpoint answered before several kills nobody can know any more, so no run here loses one.
     host = FakeHost(OLD)
     good = {OLD}
     for number, fault, steps in runs:
         host.steps_left = steps
-        try:
+        with contextlib.suppress(ChangeError, KilledError):
             change(host, wanted(number, fault))
-        except (ChangeError, KilledError):
-            pass
         host.steps_left = None
         if not fault:
             good.add(host.files[CONFIG])

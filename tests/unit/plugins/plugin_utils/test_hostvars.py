@@ -14,6 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _hostvars
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._credentials import client_users
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._topology import derive
 
 RENDERED = "rendered"
@@ -42,6 +43,14 @@ class CountingHostVars(Mapping[str, Any]):
 
 class Vaulted:
     """Stands for the types that ansible-core gives to values whose text it has yet to make."""
+
+    def __init__(self, plaintext: str = "") -> None:
+        self._plaintext = plaintext
+        self.decrypted = 0
+
+    def __str__(self) -> str:
+        self.decrypted += 1
+        return self._plaintext
 
 
 @pytest.mark.parametrize("value", ["10.0.0.1", "", "100 %", 3128, 1.5, True, None], ids=repr)
@@ -74,6 +83,43 @@ def test_an_inventory_costs_engines_only_where_it_has_templates() -> None:
     hostvars = CountingHostVars({"site": {"ansible_host": "10.0.1.1"}, **sensors, "late": {"ansible_host": "{{ ip }}"}})
     derive(hostvars, ["site"], [*sensors, "late"])
     assert hostvars.engines == ["late"]
+
+
+def _signed_in(password: object, count: int) -> CountingHostVars:
+    sensors = {
+        f"s{n}": {"ansible_host": f"10.0.0.{n}", "sensor_proxy_username": f"u{n}", "sensor_proxy_password": password}
+        for n in range(1, count + 1)
+    }
+    return CountingHostVars({"site": {"ansible_host": "10.0.1.1", "squid_auth_enabled": True}, **sensors})
+
+
+def test_a_groups_vaulted_password_is_decrypted_once() -> None:
+    password = Vaulted("pw")
+    hostvars = _signed_in(password, 200)
+    graph = derive(hostvars, ["site"], [f"s{n}" for n in range(1, 201)])
+    assert graph["mistakes"] == []
+    assert (password.decrypted, hostvars.engines) == (1, [])
+    users = client_users("site", graph["proxies"]["site"]["clients"], hostvars)
+    assert (len(users), set(users.values())) == (200, {"pw"})
+    assert (password.decrypted, hostvars.engines) == (2, [])
+
+
+def test_a_groups_templated_password_is_rendered_for_each_host() -> None:
+    hostvars = _signed_in("{{ passwords[inventory_hostname] }}", 2)
+    graph = derive(hostvars, ["site"], ["s1", "s2"])
+    assert graph["mistakes"] == []
+    assert hostvars.engines == ["s1", "s2"]
+
+
+def test_a_password_that_nobody_asks_for_is_not_decrypted() -> None:
+    password = Vaulted("pw")
+    sensor = {"ansible_host": "10.0.0.1", "sensor_proxy_username": "u", "sensor_proxy_password": password}
+    derive(CountingHostVars({"site": {"ansible_host": "10.0.1.1"}, "s": sensor}), ["site"], ["s"])
+    assert password.decrypted == 0
+
+
+def test_a_secret_does_not_show_itself() -> None:
+    assert "pw" not in repr(_hostvars.read({"a": {"x": "pw"}}, "a", (), ("x",)))
 
 
 def test_ansibles_own_hostvars_are_rendered(tmp_path: Path) -> None:

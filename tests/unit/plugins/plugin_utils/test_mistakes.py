@@ -42,8 +42,8 @@ def _parents(*entries: object) -> Hosts:
 
 def _cycle(*names: str) -> Hosts:
     return {
-        name: {"ansible_host": f"10.0.{number}.1", "squid_parents": [parent]}
-        for number, (name, parent) in enumerate(zip(names, (*names[1:], names[0]), strict=True))
+        name: {"ansible_host": f"10.9.{ord(name)}.1", "squid_parents": [parent]}
+        for name, parent in zip(names, (*names[1:], names[0]), strict=True)
     }
 
 
@@ -57,6 +57,7 @@ def _address(group: str, variable: str, value: object, shown: str, says: str = "
     return Mistake("sensor1", variable, shown, says, sensors={"sensor1": SENSOR | {variable: value}})
 
 
+SECRET = "s3cret"
 UNKNOWN_PARENT = "is not in the group 'proxies'; correct the name, or give an external parent with 'host' and 'port'"
 HOST_NAME = "is a host name, and Squid refuses its whole configuration when such a name does not resolve"
 LOGIN = "needs both username and password, or neither"
@@ -118,7 +119,7 @@ MISTAKES = {
         "site",
         "squid_parents",
         "'prot'",
-        "has the unknown key 'prot'; known are host, password, port, tls, tls_ca, username",
+        "has the unknown key 'prot'; known are host, password, port, tls, tls_ca, tls_name, username",
         _parents(CORP | {"prot": 3128}),
     ),
     "parent's port out of range": Mistake(
@@ -141,9 +142,18 @@ MISTAKES = {
     "parent's CA has a line break": Mistake(
         "site", "squid_parents.tls_ca", r"'/ca\nhttp_access'", "blanks", _parents(CORP | {"tls_ca": "/ca\nhttp_access"})
     ),
+    "parent's certificate name has a blank": Mistake(
+        "site", "squid_parents.tls_name", "'a b'", "not the name of a certificate", _parents(CORP | {"tls_name": "a b"})
+    ),
+    "parent's certificate name is a placeholder": Mistake(
+        "site", "squid_parents.tls_name", "'@@probe-token@@'", "", _parents(CORP | {"tls_name": "@@probe-token@@"})
+    ),
+    "parent's CA is a placeholder": Mistake(
+        "site", "squid_parents.tls_ca", "'/@@probe-token@@'", "", _parents(CORP | {"tls_ca": "/@@probe-token@@"})
+    ),
     # Credentials.
     "parent's password without username": Mistake(
-        "site", "squid_parents", CORP["host"], LOGIN, _parents(CORP | {"password": "x"})
+        "site", "squid_parents", "'proxy.corp.example'", LOGIN, _parents(CORP | {"password": "x"})
     ),
     "parent's username without password": Mistake(
         "site", "squid_parents", "'bob'", LOGIN, _parents(CORP | {"username": "bob"})
@@ -169,6 +179,7 @@ MISTAKES = {
     "invalid IPv6 address of a sensor": _address("sensors", "sensor_proxy_src", "2001:db8::x", "'2001:db8::x'"),
     "invalid address in a list": _address("sensors", "sensor_proxy_src", ["10.0.0.1", "10.0.0.1/33"], "'10.0.0.1/33'"),
     "address with a line break": _address("sensors", "sensor_proxy_src", "10.0.0.1\n", r"'10.0.0.1\n'"),
+    "address with a zone": _address("sensors", "sensor_proxy_src", "fe80::1%eth0", "'fe80::1%eth0'", ""),
     "invalid address of a proxy": _address("proxies", "ansible_host", "10.0.0.256", "'10.0.0.256'"),
     "invalid listed address of a proxy": _address("proxies", "squid_addresses", ["10.0.0"], "'10.0.0'"),
     "invalid source of a proxy": _address("proxies", "squid_src", ["10.0.0.1", "::g"], "'::g'"),
@@ -263,8 +274,9 @@ MISTAKES = {
     # Ports.
     **{
         f"port {value!r}": _port(value)
-        for value in (0, -1, 65536, 3128.5, True, "http", "", " 3128", "31_28", "+3128", "٣١٢٨", [3128])
+        for value in (0, -1, 65536, 3128.5, True, "http", "", " 3128", "31_28", "+3128", "٣١٢٨")
     },
+    "list of ports": _port([3128], "'list'"),
     "TLS port out of range": Mistake(
         "site",
         "squid_tls_port",
@@ -390,19 +402,81 @@ def test_a_parents_bad_username_is_not_called_missing(graph_of: GraphOf, auth: b
 def test_usernames_that_differ_by_case_share_an_acl(graph_of: GraphOf) -> None:
     """Squid compares ACL names without case: with Bob and bob at one proxy, either may sign in as the other (6.13)."""
     sensors = {
-        "sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_username": "Bob"},
-        "sensor2": {"ansible_host": "10.0.0.2", "sensor_proxy_username": "bob"},
+        "sensor1": SENSOR | {"sensor_proxy_username": "Bob", "sensor_proxy_password": "p1"},
+        "sensor2": {"ansible_host": "10.0.0.2", "sensor_proxy_username": "bob", "sensor_proxy_password": "p2"},
     }
     (sentence,) = graph_of({"site": SITE | {"squid_auth_enabled": True}}, sensors)["mistakes"]
     assert sentence.startswith("sensor2: sensor_proxy_username 'bob' ")
     assert "sensor1" in sentence
 
 
+def test_every_login_that_a_proxy_could_not_know_is_a_mistake(graph_of: GraphOf) -> None:
+    def sensor(number: int, username: str, password: str | None) -> dict[str, Any]:
+        login = {"sensor_proxy_username": username, "sensor_proxy_password": password}
+        return {"ansible_host": f"10.0.0.{number}", "sensor_proxy_via": "dmz"} | login
+
+    entry = {"host": "dmz", "username": "plant", "password": SECRET + "3"}
+    proxies = _parents(entry) | {"dmz": DMZ | {"squid_auth_enabled": True}}
+    sensors = {
+        "s1": sensor(1, "plant", SECRET),
+        "s2": sensor(2, "plant", SECRET + "2"),
+        "s3": sensor(3, "other", None),
+        "s4": sensor(4, "third", SECRET + "\n"),
+    }
+    mistakes = graph_of(proxies, sensors)["mistakes"]
+    expected = [
+        "s1: the user 'plant' has another password than with site, and dmz can know only one",
+        "s2: the user 'plant' has another password than with site",
+        "s3: sensor_proxy_password is not set, but its sensor_proxy_username is 'other'; set both.",
+        "s4: the password of the user 'third' has a line break",
+    ]
+    assert [text for text in expected if not any(sentence.startswith(text) for sentence in mistakes)] == []
+    assert len(mistakes) == len(expected)
+    assert SECRET not in "".join(mistakes)
+    assert graph_of(proxies | {"dmz": DMZ}, sensors)["mistakes"] == []
+
+
+@pytest.mark.parametrize(
+    ("parent", "dmz"),
+    [
+        pytest.param({"host": "dmz", "password": "pw"}, {"squid_auth_enabled": True}, id="no username"),
+        pytest.param({"host": "dmz", "username": "u"}, {"squid_auth_enabled": True}, id="no password"),
+        pytest.param({"host": "dmz", "tls": True}, {"squid_tls_port": 70000}, id="TLS port of the parent"),
+        pytest.param({"host": "proxy.corp.example", "prot": 8080}, {}, id="misspelt port"),
+        pytest.param({"host": "http://corp", "port": 1, "tls": True}, {}, id="host as a certificate's name"),
+        pytest.param("dmz", {"squid_port": 0, "squid_tls_port": 3128}, id="port that falls back to the TLS port"),
+    ],
+)
+def test_a_mistake_has_no_false_consequence(graph_of: GraphOf, parent: object, dmz: dict[str, Any]) -> None:
+    assert len(graph_of(_parents(parent) | {"dmz": DMZ | dmz})["mistakes"]) == 1
+
+
+def test_an_unusable_source_is_named_once_for_all_parents(graph_of: GraphOf) -> None:
+    site = {"ansible_host": "site.example", "squid_parents": ["dmz", {"host": "dmz", "port": 3129}, "side"]}
+    assert len(graph_of({"site": site, "dmz": DMZ, "side": {"ansible_host": "10.0.2.250"}})["mistakes"]) == 1
+
+
+def test_a_child_with_the_address_of_its_parent_is_a_mistake(graph_of: GraphOf) -> None:
+    (sentence,) = graph_of(_parents("dmz") | {"dmz": SITE})["mistakes"]
+    assert sentence.startswith("site: ansible_host '10.0.0.250' is also that of dmz")
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_no_address(graph_of: GraphOf, value: bool) -> None:
+    (sentence,) = graph_of({"site": SITE}, {"s": SENSOR | {"sensor_proxy_src": value}})["mistakes"]
+    assert sentence.startswith(f"s: sensor_proxy_src {value} is not a valid address")
+
+
+def test_an_empty_ansible_host_is_the_hosts_name(graph_of: GraphOf) -> None:
+    graph = graph_of({"site.example": {"ansible_host": None}}, {"10.0.0.1": {"ansible_host": None}})
+    assert graph["mistakes"] == []
+    assert graph["sensors"]["10.0.0.1"]["proxy"]["address"] == "site.example"
+
+
 @pytest.mark.parametrize("username", ["bob", "Bob.Smith-1_x", "bob@corp.example", "x" * 58])
 def test_usable_usernames(graph_of: GraphOf, username: str) -> None:
-    graph = graph_of(
-        {"site": SITE | {"squid_auth_enabled": True}}, {"sensor1": SENSOR | {"sensor_proxy_username": username}}
-    )
+    login = {"sensor_proxy_username": username, "sensor_proxy_password": "pw"}
+    graph = graph_of({"site": SITE | {"squid_auth_enabled": True}}, {"sensor1": SENSOR | login})
     assert graph["mistakes"] == []
 
 
@@ -436,6 +510,10 @@ def test_two_cycles_are_two_sentences_when_one_chains_to_the_other(graph_of: Gra
             _parents({"host": "dmz", "tls": True, "port": 8443}) | {"dmz": DMZ}, {}, id="tls at a port of its own"
         ),
         pytest.param(_parents(CORP, CORP | {"port": 8081}), {}, id="one parent at two ports"),
+        pytest.param(_parents({"host": "localhost", "port": 8080}), {}, id="external parent on the proxy itself"),
+        pytest.param(
+            _parents({"host": "x" * 60 + ".corp.example", "port": 8080}), {}, id="external parent of 73 characters"
+        ),
         pytest.param({"site": {"ansible_host": "site.example"}}, {"s": SENSOR}, id="first hop by its name"),
         pytest.param(
             {"site": SITE | {"squid_parents": None, "squid_port": None, "squid_src": None}}, {}, id="nothing given"
@@ -473,9 +551,6 @@ def test_all_mistakes_are_reported_together(graph_of: GraphOf) -> None:
     assert len(mistakes) == len(expected)
 
 
-SECRET = "s3cret"
-
-
 @pytest.mark.parametrize(
     "parents",
     [
@@ -491,6 +566,9 @@ SECRET = "s3cret"
         pytest.param({"host": "dmz", "username": "a", "password": SECRET}, id="mapping in the place of the list"),
         pytest.param([f"http://a:{SECRET}@proxy.corp.example:8080"], id="URL"),
         pytest.param(f"http://a:{SECRET}@proxy.corp.example:8080", id="URL in the place of the list"),
+        pytest.param([{"host": ["proxy.corp.example", SECRET], "port": 8080}], id="list as host"),
+        pytest.param([CORP | {"username": [SECRET], "password": SECRET}], id="list as username"),
+        pytest.param([CORP | {"tls_ca": f"http://a:{SECRET}@proxy.corp.example"}], id="URL as CA"),
         pytest.param([{"host": f"http://a:{SECRET}@proxy.corp.example", "port": 8080}], id="URL as host"),
     ],
 )

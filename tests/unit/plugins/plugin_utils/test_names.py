@@ -14,6 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 COLLECTION = Path(_names.__file__).parents[2]
+SQUIDS_OWN = {
+    "all",
+    "connect",
+    "localhost",
+    "manager",
+    "none",
+    "purge",
+    "safe_ports",
+    "ssl_ports",
+    "to_linklocal",
+    "to_localhost",
+}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +76,7 @@ def test_unusable_names(name: str, says: str) -> None:
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
 @pytest.mark.parametrize(
     "name",
-    sorted(_names.RESERVED | {"all", "localhost", "manager", "to_localhost", "to_linklocal", "connect"}),
+    sorted(_names.RESERVED | SQUIDS_OWN),
 )
 def test_reserved_names_in_any_case(name: str, change: type[str]) -> None:
     assert "already uses" in str(name_problem(change(name)))

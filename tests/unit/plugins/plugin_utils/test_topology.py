@@ -52,7 +52,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
         },
         {"sensor1": {"ansible_host": "10.100.100.1", "sensor_proxy_via": "plant-a-proxy"}},
     )
-    no_login = {"username": None, "tls": False, "tls_ca": None}
+    plain = {"username": None, "tls": False, "tls_ca": None}
     assert graph == {
         "proxies": {
             "plant-a-proxy": {
@@ -69,7 +69,8 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                         "address": "10.50.0.10",
                         "port": 3128,
                     }
-                    | no_login
+                    | {"tls_name": "dmz-proxy"}
+                    | plain
                 ],
                 "clients": [
                     {
@@ -95,7 +96,8 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                         "address": "proxy.corp.example",
                         "port": 8080,
                     }
-                    | no_login
+                    | {"tls_name": "proxy.corp.example"}
+                    | plain
                 ],
                 "clients": [
                     {
@@ -172,7 +174,13 @@ class TestParents:
             "username": "u",
             "tls": True,
             "tls_ca": "/etc/ca.pem",
+            "tls_name": host,
         }
+
+    def test_may_have_a_certificate_of_another_name(self, graph_of: GraphOf) -> None:
+        given = {"host": "192.0.2.1", "port": 8443, "tls": True, "tls_name": "proxy.corp.example"}
+        parent = _parent(_sound(graph_of({"site": {"ansible_host": "10.0.0.1", "squid_parents": [given]}})), "site")
+        assert (parent["address"], parent["tls_name"]) == ("192.0.2.1", "proxy.corp.example")
 
     @pytest.mark.parametrize(
         ("entry", "port"),
@@ -401,9 +409,7 @@ ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["site", "10.0.0.1", "s"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["host", "port", "username", "password", "tls", "tls_ca"]) | st.text(), inner, max_size=4
-        )
+        | st.dictionaries(st.sampled_from(sorted(_inventory._PARENT_KEYS)) | st.text(), inner, max_size=4)
     ),
     max_leaves=10,
 )

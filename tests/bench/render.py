@@ -1,0 +1,93 @@
+"""Derive a topology and render squid.conf in this very process, as the role does it.
+
+Usage: python -m tests.bench.render SENSORS LAYOUT FILE   Writes the configuration, prints seconds and memory as JSON.
+A process of its own for each size, because a process never gives back its peak.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text could be a template
+
+    def trust_as_template(value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
+from tests.bench import lab
+
+init_plugin_loader()
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+
+ROLE = Path(_topology.__file__).parents[2] / "roles/squid"
+
+
+def main(count: int, layout: str, path: Path) -> None:
+    """Measure once."""
+    hostvars: dict[str, dict[str, Any]] = {
+        name: {"sensor_proxy_src": address, "sensor_proxy_via": lab.PROXY} for name, address in lab.sensors(count)
+    }
+    names = list(hostvars)
+    hostvars[lab.PROXY] = {"squid_addresses": ["10.109.0.1/24"]}
+    variables = role_variables()
+    before = peak_mb()
+
+    start = time.perf_counter()
+    graph = _topology.derive(hostvars, [lab.PROXY], names)
+    derived = time.perf_counter()
+    variables |= {"topology_graph": graph, "inventory_hostname": lab.PROXY, "squid_acl_layout": layout}
+    template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
+    content = Templar(loader=DataLoader(), variables=variables).template(template)
+    rendered = time.perf_counter()
+
+    if graph["mistakes"] or lab.LOAD_ADDRESS not in content:
+        raise RuntimeError(f"not a usable configuration: {graph['mistakes'][:3]}")
+    path.write_text(content.replace("@@probe-token@@", secrets.token_hex(16)))
+    figures = {
+        "derive": derived - start,
+        "render": rendered - derived,
+        "peak_mb": peak_mb(),
+        "more_mb": peak_mb() - before,
+    }
+    print(json.dumps(figures))
+
+
+def role_variables() -> dict[str, Any]:
+    """Return what the role itself sees, on a host with Debian 13."""
+    variables: dict[str, Any] = {}
+    for folder in ("defaults", "vars"):
+        variables |= trusted(yaml.safe_load((ROLE / folder / "main.yml").read_text()))
+    facts = {"distribution": "Debian", "distribution_major_version": "13", "distribution_version": "13"}
+    return variables | {"ansible_facts": facts, "ansible_search_path": [str(ROLE)], "role_path": str(ROLE)}
+
+
+def trusted(value: Any) -> Any:
+    """Mark every text in a file of the role as a template."""
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [trusted(item) for item in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def peak_mb() -> float:
+    """Return the largest size that this process has had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
