@@ -56,7 +56,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main(names: list[str]) -> None:
     """Serve until killed."""
-    command = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 2 -subj /CN=lab".split()
+    key_type = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", "-nodes", *key_type, "-days", "2", "-subj", "/CN=lab"]
     alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
     subprocess.run([*command, "-keyout", KEY, "-out", CERTIFICATE, "-addext", alternatives], check=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -78,6 +78,8 @@ class Change:
         current = _Texts(self._host.read(self._wanted.path), self._host.read(self._wanted.users_path))
         # Left only where an earlier run was killed between swap and proof: the last configuration that was proven.
         interrupted = self._host.read(_kept(self._wanted.path))
+        if not check_mode:
+            self._sweep(interrupted)
         users = self._users(current.users)
         token = _squid_text.token_of(current.config or "")
         same = token is not None and current == _Texts(self._filled(token), users)
@@ -97,6 +99,13 @@ class Change:
         if not self._wanted.users and current is None:
             return None
         return _htpasswd.merge(current or "", self._wanted.users)
+
+    def _sweep(self, interrupted: str | None) -> None:
+        """Remove what a killed run left behind, secrets and all, and nobody needs any more."""
+        for path in self._paths:
+            self._host.sweep(path)
+        if interrupted is None:
+            self._host.remove(_kept(self._wanted.users_path))
 
     # Nothing differs -------------------------------------------------------------------------------------------
 
@@ -156,7 +165,6 @@ class Change:
     @contextmanager
     def _staged(self, new: _Texts) -> Iterator[dict[str, str]]:
         """Write the new texts beside their destinations; whatever is still there at the end is removed."""
-        self._host.sweep(self._wanted.path)
         staged: dict[str, str] = {}
         try:
             for path, text in zip(self._paths, (new.config, new.users), strict=True):
@@ -187,9 +195,8 @@ class Change:
     def _swap_and_prove(self, current: _Texts, interrupted: str | None, new: _Texts, staged: Mapping[str, str]) -> None:
         good = interrupted if interrupted is not None else current.config
         before = self._upstream_before(current.config, interrupted)
+        self._hold(current, interrupted)
         try:
-            if interrupted is None:
-                self._hold(current)
             for path, candidate in staged.items():
                 self._host.swap(candidate, path)
             problem = self._activate(new.config or "", before)
@@ -225,17 +232,27 @@ class Change:
 
     def _take_back(self, good: str | None) -> str:
         """Bring the previous files back and say how that went."""
-        if good is None:
-            self._host.systemctl("stop")
-            for path in self._paths:
-                self._give_back(path)
-            return "There was no configuration before, so Squid was stopped and the file removed."
-        kept = _kept(self._wanted.path)
-        if self._host.is_active() and self._host.read(kept) and _squid_text.complaints(*self._host.parse(kept)):
+        if good is not None and self._is_refused(_kept(self._wanted.path)):
             self._release()
             return "The previous configuration is refused by Squid itself, so the new one stays."
-        for path in self._paths:
+        for path in reversed(self._paths):
             self._give_back(path)
+        try:
+            return self._serve_again(good)
+        except Exception as error:  # the files are back, and that is what has to be said
+            return f"The previous files are back, but an unexpected error came up: {error}."
+
+    def _is_refused(self, kept: str) -> bool:
+        """Whether the previous configuration would end the Squid that runs."""
+        try:
+            return self._host.is_active() and bool(_squid_text.complaints(*self._host.parse(kept)))
+        except OSError:  # no command can be run at all
+            return False
+
+    def _serve_again(self, good: str | None) -> str:
+        if good is None:
+            self._host.systemctl("stop")
+            return "There was no configuration before, so Squid was stopped and the file removed."
         # What a restart brought only a restart takes away.
         gentle = self._outcome.action == "reload" and self._host.is_active()
         problem = self._serve(good, "reload" if gentle else "restart")
@@ -248,11 +265,19 @@ class Change:
         problem = self._proof.wait(config, self._wanted.restart_timeout)
         return f"{problem}{_because(complaint)}" if problem is not None else None
 
-    def _hold(self, current: _Texts) -> None:
-        """Let second names hold on to the files until the change is proven."""
-        for path, text in zip(self._paths, (current.config, current.users), strict=True):
-            if text is not None:
-                self._host.keep(path, _kept(path))
+    def _hold(self, current: _Texts, interrupted: str | None) -> None:
+        """Let second names hold on to the files until the change is proven.
+
+        The one of the configuration comes last and goes last: while it is there, the change is under way.
+        """
+        try:
+            for path, text in ((self._wanted.users_path, current.users), (self._wanted.path, current.config)):
+                # An interrupted run may have held the file already.
+                if text is not None and self._host.read(_kept(path)) is None:
+                    self._host.keep(path, _kept(path))
+        except Exception:
+            self._sweep(interrupted)
+            raise
 
     def _give_back(self, path: str) -> None:
         # A rename needs no room on the disk.

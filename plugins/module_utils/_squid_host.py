@@ -11,6 +11,7 @@ Private to this collection. Everything that touches the system is here, so that 
 from __future__ import annotations
 
 import contextlib
+import glob
 import grp
 import os
 import tempfile
@@ -80,7 +81,8 @@ class Host:
 
     def sweep(self, path: str) -> None:
         """Remove what a killed run may have staged beside a file; it holds secrets."""
-        for leftover in Path(path).parent.glob(f".*{_STAGED}"):
+        target = Path(path)
+        for leftover in target.parent.glob(f".{glob.escape(target.name)}.*{_STAGED}"):
             self.remove(str(leftover))
 
     def _gid(self) -> int:

@@ -62,7 +62,9 @@ def test_both_hops_and_the_external_parent_show_the_sensors_connect(site: str) -
 
 def test_external_parent_really_wants_its_password() -> None:
     answer = lab.run(
-        "ot-chain-dmz-1", *"curl -sk -o /dev/null -w %{http_connect} -x http://192.0.2.50:8080".split(), f"https://{ENDPOINT}/"
+        "ot-chain-dmz-1",
+        *["curl", "-sk", "-o", "/dev/null", "-w", "%{http_connect}", "-x", "http://192.0.2.50:8080"],
+        f"https://{ENDPOINT}/",
     )
     assert answer.stdout == "407"
 
@@ -79,12 +81,18 @@ def test_password_file_is_hashed_and_private() -> None:
     users = lab.output("ot-chain-site-1", "cat", "/etc/squid/users")
     assert users.startswith("sensor1:$6$")
     assert "word" not in users
-    assert lab.output("ot-chain-site-1", "stat", "-c", "%a %U %G", "/etc/squid/users").split() == ["640", "root", "proxy"]
+    assert lab.output("ot-chain-site-1", "stat", "-c", "%a %U %G", "/etc/squid/users").split() == [
+        "640",
+        "root",
+        "proxy",
+    ]
 
 
 def test_parents_admit_the_site_proxies_only() -> None:
     answer = lab.run(
-        "ot-chain-corp", *"curl -sk -o /dev/null -w %{http_connect} -x http://192.0.2.21:3128".split(), f"https://{ENDPOINT}/"
+        "ot-chain-corp",
+        *["curl", "-sk", "-o", "/dev/null", "-w", "%{http_connect}", "-x", "http://192.0.2.21:3128"],
+        f"https://{ENDPOINT}/",
     )
     assert answer.stdout == "403"
 
@@ -130,7 +138,7 @@ def test_dead_chain_refuses_and_leaks_nothing(site: str) -> None:
             result = visit(site)
             assert result.connect != 200
             assert result.body == ""
-    assert not [line for line in log_lines(site, "HIER_DIRECT")]
+    assert log_lines(site, "HIER_DIRECT") == []
 
 
 def test_endpoint_that_fails_does_not_take_the_parents_down(site: str) -> None:

@@ -49,7 +49,15 @@ def inventory(tmp_path: Path) -> Path:
 def deploy(inventory: Path, change: dict[str, Any] | None = None, *options: str) -> Run:
     """Run the user's playbook on the scenario's inventory and a change of it (YAML is a superset of JSON)."""
     inventory.write_text(json.dumps(change or {"all": {}}))
-    command = ["ansible-playbook", "--diff", "-i", os.environ["MOLECULE_INVENTORY_FILE"], "-i", str(inventory), *options]
+    command = [
+        "ansible-playbook",
+        "--diff",
+        "-i",
+        os.environ["MOLECULE_INVENTORY_FILE"],
+        "-i",
+        str(inventory),
+        *options,
+    ]
     done = subprocess.run(
         [*command, "ot_security.proxy_chaining.proxies"],
         env=os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
@@ -69,7 +77,7 @@ def with_newcomer(**variables: Any) -> dict[str, Any]:
 
 def on_proxies(**variables: Any) -> dict[str, Any]:
     """The inventory with other variables for the proxies."""
-    return {"all": {"children": {"proxies": {"hosts": {proxy: variables for proxy in PROXIES}}}}}
+    return {"all": {"children": {"proxies": {"hosts": dict.fromkeys(PROXIES, variables)}}}}
 
 
 @dataclass
@@ -96,7 +104,16 @@ def watching() -> Iterator[Watch]:
     watch = Watch({})
     started = {
         sensor: subprocess.Popen(
-            ["docker", "exec", sensor, "python3", "/opt/shared/watch.py", lab.address(proxy, "ot-change"), ENDPOINT, "240"],
+            [
+                "docker",
+                "exec",
+                sensor,
+                "python3",
+                "/opt/shared/watch.py",
+                lab.address(proxy, "ot-change"),
+                ENDPOINT,
+                "240",
+            ],
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -199,7 +216,7 @@ def test_fault_that_squid_reports_with_exit_code_zero(inventory: Path) -> None:
     helper = "/usr/lib/squid/basic_ncsa_auth"
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-1"}
     change = on_proxies(squid_auth_enabled=True)
-    change["all"]["children"]["sensors"] = {"hosts": {sensor: users for sensor in SENSORS}}
+    change["all"]["children"]["sensors"] = {"hosts": dict.fromkeys(SENSORS, users)}
     before = {proxy: config(proxy) for proxy in PROXIES}
     for proxy in PROXIES:
         lab.output(proxy, "mv", helper, f"{helper}.away")
@@ -207,7 +224,12 @@ def test_fault_that_squid_reports_with_exit_code_zero(inventory: Path) -> None:
         with watching() as watch:
             run = deploy(inventory, change)
         exit_codes = [
-            lab.run(proxy, "sh", "-c", f"echo 'auth_param basic program {helper}' >/tmp/e.conf; squid -k parse -f /tmp/e.conf")
+            lab.run(
+                proxy,
+                "sh",
+                "-c",
+                f"echo 'auth_param basic program {helper}' >/tmp/e.conf; squid -k parse -f /tmp/e.conf",
+            )
             for proxy in PROXIES
         ]
     finally:
@@ -229,7 +251,9 @@ def test_lost_upstream_brings_the_previous_configuration_back(inventory: Path) -
     with watching() as watch:
         run = deploy(inventory, on_proxies(squid_parents=[parent]))
     assert run.code != 0
-    assert "what worked before no longer does after the reload: download.microsoft.com" in re.sub(r"\s+", " ", run.output)
+    assert "what worked before no longer does after the reload: download.microsoft.com" in re.sub(
+        r"\s+", " ", run.output
+    )
     assert "The previous configuration is back and works." in re.sub(r"\s+", " ", run.output)
     assert "planted-secret-2" not in run.output
     assert {proxy: config(proxy) for proxy in PROXIES} == before

@@ -76,7 +76,9 @@ def test_sensor_reaches_an_allowed_endpoint(name: str, proxy: str, endpoint: str
 @pytest.mark.parametrize(("endpoint", "port"), [("www.example.com", 443), ("hub.azure-devices.net", 8443)])
 def test_sensor_is_refused_elsewhere(name: str, proxy: str, endpoint: str, port: int) -> None:
     direct = lab.run(SENSOR[name], "curl", "-sk", f"https://{endpoint}:{port}/")
-    assert direct.stdout == f"endpoint {endpoint}{'' if port == 443 else f':{port}'}\n", "the endpoint itself must answer"
+    assert direct.stdout == f"endpoint {endpoint}{'' if port == 443 else f':{port}'}\n", (
+        "the endpoint itself must answer"
+    )
     visit = lab.visit(SENSOR[name], proxy, endpoint, port=port)
     assert (visit.connect, visit.body) == (403, "")
 
@@ -89,13 +91,14 @@ def test_plain_http_and_the_cache_manager_are_refused(name: str, proxy: str) -> 
 
 def test_stranger_is_refused(name: str, proxy: str) -> None:
     visit = lab.visit(STRANGER, proxy, "hub.azure-devices.net")
-    # With a firewall the stranger does not even reach the port.
-    assert visit.connect == (403 if name == "ot-default-proxy-1" else 0)
-    assert visit.body == ""
+    # Both have a firewall: the stranger does not even reach the port. The other scenarios have none and see a 403.
+    assert (visit.connect, visit.body) == (0, "")
 
 
-def test_firewall_leaves_everything_else_alone(name: str) -> None:
+def test_nftables_leaves_everything_else_alone(name: str) -> None:
     """Only the proxy's own port is filtered: other TCP ports and UDP (DNS, NTP) must pass, from anybody."""
+    if name != "ot-default-proxy-2":
+        pytest.skip("ufw's own default policy rules on this proxy")
     listen = (
         "import socket; u = socket.socket(type=socket.SOCK_DGRAM); u.bind(('', 9999)); u.settimeout(20);"
         "t = socket.create_server(('', 9999)); t.settimeout(20); t.accept(); print(u.recv(9).decode(), flush=True)"
@@ -115,8 +118,10 @@ def test_knowing_of_the_probe_opens_nothing(name: str, proxy: str, host: Host) -
     token = host.check_output("sed -n 's/^acl probe_token .*\\^\\(.*\\)\\$$/\\1/p' /etc/squid/squid.conf")
     assert len(token) == 32
     header = ("--proxy-header", f"X-Proxy-Chaining-Probe: {token}")
-    assert lab.visit(STRANGER, proxy, "hub.azure-devices.net", options=header).connect in (0, 403)
-    on_the_host = "curl -s -o /dev/null -w '%{http_connect}' --proxy http://127.0.0.1:3128 https://hub.azure-devices.net/"
+    assert lab.visit(STRANGER, proxy, "hub.azure-devices.net", options=header).connect == 0
+    on_the_host = (
+        "curl -s -o /dev/null -w '%{http_connect}' --proxy http://127.0.0.1:3128 https://hub.azure-devices.net/"
+    )
     assert host.run(on_the_host).stdout == "403"
 
 
@@ -143,7 +148,7 @@ def test_remote_syslog_gets_the_log(name: str, proxy: str) -> None:
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(15); s.bind(('', 514));"
         "print(next(d for d in iter(lambda: s.recv(4096).decode(), '') if 'CONNECT' in d), flush=True)"
     )
-    lab.output(STRANGER, "sh", "-c", f"(python3 -c \"{listen}\" >/tmp/syslog 2>&1 &) ; sleep 1")
+    lab.output(STRANGER, "sh", "-c", f'(python3 -c "{listen}" >/tmp/syslog 2>&1 &) ; sleep 1')
     lab.visit(SENSOR[name], proxy, "hub.azure-devices.net")
     time.sleep(2)
     assert "CONNECT hub.azure-devices.net:443" in lab.output(STRANGER, "cat", "/tmp/syslog")

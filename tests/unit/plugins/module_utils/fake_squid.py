@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -19,6 +20,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 CONFIG = "/nowhere/squid/squid.conf"
 USERS = "/nowhere/squid/users"
 KEPT = f"{CONFIG}.unproven"
+KEPT_USERS = f"{USERS}.unproven"
 
 ENDPOINTS = ("a.example", "b.example")
 
@@ -29,6 +31,7 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     unparsable: ``squid -k parse`` finds an ERROR; Squid ends when it loads the file
     kills: parses, but Squid ends when it loads the file
     mute: Squid runs and answers nothing
+    deaf PORT: Squid runs and does not open this port
     open: Squid lets everybody through
     closed: Squid refuses the probe too
     loses X: the next hop does not reach X
@@ -43,9 +46,9 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     )
 
 
-def proven(token: str = "0" * 32, *faults: str, more: str = "") -> str:
+def proven(token: str = "0" * 32, *faults: str, name: str = "site1", port: int = 3128, more: str = "") -> str:
     """Return a configuration as it lies on a host: with the token of an earlier run."""
-    return _squid_text.fill(config(*faults, more=more), {_squid_text.PROBE_TOKEN: token})
+    return _squid_text.fill(config(*faults, name=name, port=port, more=more), {_squid_text.PROBE_TOKEN: token})
 
 
 class KilledError(BaseException):
@@ -57,17 +60,23 @@ class FakeHost(Host):
 
     def __init__(self, running: str | None = None) -> None:
         self.files: dict[str, str] = {}
+        self.public: set[str] = set()
+        """Files that have another owner or mode than they should."""
         self.loaded: str | None = None
         self.started_with: str | None = None
         self.installed = True
         self.another_binary = False
         self.down: set[str] = set()
         """Endpoints that no configuration reaches."""
+        self.slow: set[str] = set()
+        """Endpoints whose answer does not come in time."""
         self.parse_says: tuple[int, str] | None = None
         self.log: list[str] = []
         """What was done, in order; questions in a row are one."""
         self.errors: dict[str, BaseException] = {}
-        """What an operation raises, by its name as in the log."""
+        """What an operation raises once, by its name as in the log."""
+        self.broken: dict[str, OSError] = {}
+        """What an operation raises whenever it is done, by its name as in the log."""
         self.steps_left: int | None = None
         self.unparsed: list[str] = []
         """Contents that lay at the configuration's path although Squid refuses them."""
@@ -98,28 +107,45 @@ class FakeHost(Host):
     def has_squid(self) -> bool:
         return self.installed
 
+    def is_private(self, path: str) -> bool:
+        return path not in self.public
+
     def stage(self, path: str, content: str) -> str:
-        self._step("stage")
+        self._step("stage" if path == CONFIG else "stage users")
         self._number += 1
         pure = PurePosixPath(path)
-        staged = str(pure.with_name(f".{pure.name}.{self._number}"))
+        staged = str(pure.with_name(f".{pure.name}.{self._number}.staged"))
         self.files[staged] = content
         return staged
 
+    def sweep(self, path: str) -> None:
+        pure = PurePosixPath(path)
+        for leftover in fnmatch.filter(self.files, str(pure.with_name(f".{pure.name}.*.staged"))):
+            self.remove(leftover)
+
     def swap(self, staged: str, path: str) -> None:
         self._step("swap" if path == CONFIG else "swap users")
+        if self.files[staged] is self.files.get(path):
+            return  # rename(2) does nothing where both are names of one file
         self.files[path] = self.files.pop(staged)
+        self._move_mode(staged, path)
+        self.public.discard(staged)
         if path == CONFIG and _has(self.files[path], "unparsable"):
             self.unparsed.append(self.files[path])
 
     def keep(self, path: str, kept: str) -> None:
-        self._step("keep")
+        self._step("keep" if path == CONFIG else "keep users")
         self.files[kept] = self.files[path]
+        self._move_mode(path, kept)
 
     def remove(self, path: str) -> None:
         if path in self.files:
-            self._step("remove kept" if path == KEPT else "remove")
+            self._step({KEPT: "remove kept", KEPT_USERS: "remove kept users"}.get(path, "remove"))
             del self.files[path]
+            self.public.discard(path)
+
+    def _move_mode(self, source: str, path: str) -> None:
+        (self.public.add if source in self.public else self.public.discard)(path)
 
     def parse(self, path: str) -> tuple[int, str]:
         self._step("parse")
@@ -157,7 +183,9 @@ class FakeHost(Host):
             self._step("ask")
         loaded = self.loaded
         kind = "https_port" if listener.tls else "http_port"
-        if loaded is None or f"\n{kind} {listener.port}\n" not in loaded:
+        address = str(listener).rpartition(":")[0]
+        opened = rf"(?m)^{kind} ({re.escape(address)}:)?{listener.port}( .*)?$"
+        if loaded is None or not re.search(opened, loaded) or _has(loaded, f"deaf {listener.port}"):
             return Answer(None, "Connection refused")
         if _has(loaded, "mute"):
             self._clock += timeout
@@ -169,6 +197,8 @@ class FakeHost(Host):
             self.loaded = None
             return Answer(None, "closed the connection without an HTTP answer")
         endpoint = target.removesuffix(":443")
+        if endpoint in self.slow:
+            return Answer(None, f"no answer within {timeout:g} s", pending=True)
         return Answer(503 if endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {})
 
     def now(self) -> float:
@@ -187,6 +217,8 @@ class FakeHost(Host):
             if self.steps_left == 0:
                 raise KilledError
             self.steps_left -= 1
+        if operation in self.broken:
+            raise self.broken[operation]
         if operation in self.errors:
             raise self.errors.pop(operation)
         self.log.append(operation)
@@ -203,9 +235,8 @@ def change(
     secrets: Mapping[str, str] | None = None,
     users: Mapping[str, str] | None = None,
     check_mode: bool = False,
-    listeners: tuple[Listener, ...] = (Listener("127.0.0.1", 3128),),
 ) -> Outcome:
     """Run the sequence once on this host, as the module does."""
-    proof = Proof(host, _squid_text.visible_hostname(content), listeners, ENDPOINTS, timeout=5)
+    proof = Proof(host, ENDPOINTS, timeout=5)
     wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=2, restart_timeout=4)
     return Change(host, proof, wanted).run(check_mode)

@@ -45,7 +45,8 @@ def test_a_staged_file_lies_beside_its_destination_for_root_and_the_group_only(
 ) -> None:
     staged = Path(host().stage(str(tmp_path / "squid.conf"), "text"))
     assert (staged.parent, staged.read_text()) == (tmp_path, "text")
-    assert staged.name.startswith(".")
+    assert staged.name.startswith(".squid.conf.")
+    assert staged.name.endswith(".staged")
     assert staged.stat().st_mode & 0o7777 == 0o640
     assert chowned == [(0, os.getgid())]
 
@@ -119,3 +120,52 @@ def test_a_process_of_another_program_is_recognised() -> None:
 @pytest.mark.parametrize("answer", ["", "0\n", "[not set]\n", "99999999\n"])
 def test_no_process_runs_no_other_program(answer: str) -> None:
     assert not host(Commands(out=answer)).runs_another_binary()
+
+
+@pytest.mark.usefixtures("chowned")
+def test_what_a_killed_run_staged_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    path = str(tmp_path / "squid.conf")
+    others = {".users.x.staged", ".squid.conf.swp", "squid.conf.staged", "squid.conf", "squid.conf.unproven"}
+    for name in others:
+        (tmp_path / name).write_text("x")
+    host().stage(path, "login=u:secret")
+    host().stage(path, "login=u:secret")
+    host().sweep(path)
+    assert {found.name for found in tmp_path.iterdir()} == others
+
+
+def test_where_there_is_no_folder_nothing_is_swept(tmp_path: Path) -> None:
+    host().sweep(str(tmp_path / "squid" / "squid.conf"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "private"),
+    [
+        (0, os.getgid(), 0o100640, True),
+        (0, os.getgid(), 0o100644, False),
+        (0, os.getgid(), 0o100600, False),
+        (0, os.getgid(), 0o104640, False),
+        (1000, os.getgid(), 0o100640, False),
+        (0, os.getgid() + 1, 0o100640, False),
+    ],
+    ids=["as staged", "others read", "squid cannot read", "setuid", "owner", "group"],
+)
+def test_a_file_is_private_with_the_owner_and_mode_of_a_staged_one(
+    monkeypatch: pytest.MonkeyPatch, owner: int, group: int, mode: int, private: bool
+) -> None:
+    monkeypatch.setattr(Path, "stat", lambda _path: os.stat_result((mode, 1, 1, 1, owner, group, 0, 0, 0, 0)))
+    assert host().is_private("/etc/squid/squid.conf") is private
+
+
+def test_a_file_that_is_not_there_needs_no_other_mode(tmp_path: Path) -> None:
+    assert host().is_private(str(tmp_path / "users"))
+
+
+def test_what_is_kept_comes_back_where_nothing_was_swapped_yet(tmp_path: Path) -> None:
+    # Both names are of one file then, and rename(2) leaves them so.
+    path, kept = tmp_path / "squid.conf", tmp_path / "squid.conf.unproven"
+    path.write_text("old")
+    host().keep(str(path), str(kept))
+    host().swap(str(kept), str(path))
+    host().remove(str(kept))
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("squid.conf", "old")]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_text import (
     HIDDEN,
     OWNED_MARK,
     complaints,
     fill,
+    listeners,
     restart_reasons,
     showable,
     token_of,
@@ -74,6 +76,37 @@ def test_where_there_is_no_token_none_is_read(line: str) -> None:
 def test_the_visible_hostname_is_read() -> None:
     assert visible_hostname("http_port 1\nvisible_hostname site1\n") == "site1"
     assert visible_hostname("http_port 1\n# visible_hostname no\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("http_port 3128\n", [Listener("127.0.0.1", 3128)]),
+        ("http_port 10.0.0.1:8080\n", [Listener("10.0.0.1", 8080)]),
+        ("http_port [2001:db8::1]:8080\n", [Listener("2001:db8::1", 8080)]),
+        ("https_port 3129 tls-cert=/a:1 tls-key=/b:2\n", [Listener("127.0.0.1", 3129, tls=True)]),
+        ("https_port [::1]:3129 tls-cert=x\n", [Listener("::1", 3129, tls=True)]),
+        ("http_port proxy.example:3128 name=x\n", [Listener("proxy.example", 3128)]),
+        ("http_port\t3128", [Listener("127.0.0.1", 3128)]),
+        (
+            "https_port 10.0.0.1:3129\nhttp_port 10.0.0.2:3128\nhttps_port 3130\nhttp_port 10.0.0.1:3128\n",
+            [
+                Listener("10.0.0.2", 3128),
+                Listener("10.0.0.1", 3128),
+                Listener("10.0.0.1", 3129, tls=True),
+                Listener("127.0.0.1", 3130, tls=True),
+            ],
+        ),
+        ("", [Listener("127.0.0.1", 3128)]),
+        (
+            "# http_port 1\nacl https_port port 443\nhttp_access deny !https_port\nicp_port 3130\n",
+            [Listener("127.0.0.1", 3128)],
+        ),
+    ],
+    ids=["wildcard", "address", "ipv6", "https", "https ipv6", "name", "tab", "plain first", "none", "others"],
+)
+def test_the_listeners_are_read_the_plain_ones_first(content: str, found: list[Listener]) -> None:
+    assert listeners(content) == found
 
 
 @pytest.mark.parametrize("mark", [f"{OWNED_MARK}.\n", ""], ids=["owned", "foreign"])

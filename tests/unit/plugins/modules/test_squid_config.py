@@ -58,7 +58,6 @@ def run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
             "path": CONFIG,
             "users_path": USERS,
             "content": config(),
-            "port": 3128,
             "probe_endpoints": ["a.example", "b.example"],
         }
         arguments = {name: value for name, value in (arguments | given).items() if value is not None}
@@ -122,7 +121,7 @@ def test_no_secret_is_printed_when_squid_repeats_it(run: Run, host: FakeHost) ->
 def test_a_refused_configuration_fails_with_the_path_and_the_reason(run: Run) -> None:
     result = run(content=config("unparsable"))
     assert result["failed"]
-    assert result["msg"].startswith(f"{CONFIG}: Squid refuses the new configuration: ERROR: unknown in {CONFIG} line 5")
+    assert result["msg"].startswith(f"{CONFIG}: Squid refuses the configuration: ERROR: unknown in {CONFIG} line 5")
 
 
 def test_a_failed_proof_fails_with_the_state(run: Run, host: FakeHost) -> None:
@@ -150,25 +149,58 @@ def test_a_silent_upstream_is_a_warning(run: Run, host: FakeHost) -> None:
     assert "upstream of it does not answer: a.example (503)" in str(run()["warnings"])
 
 
-@pytest.mark.parametrize("name", ["addresses", "probe_endpoints"])
-def test_without_anything_to_ask_nothing_can_be_proven(run: Run, host: FakeHost, name: str) -> None:
-    result = run(**{name: []})
-    assert result["msg"] == "addresses and probe_endpoints must not be empty; without them nothing could be proven."
+def test_without_anything_to_ask_nothing_can_be_proven(run: Run, host: FakeHost) -> None:
+    result = run(probe_endpoints=[])
+    assert result["msg"] == "probe_endpoints must not be empty; without an endpoint nothing could be proven."
     assert host.log == []
 
 
-@pytest.mark.parametrize("name", ["content", "port", "probe_endpoints"])
+@pytest.mark.parametrize("name", ["addresses", "port", "tls_port"])
+def test_where_to_ask_is_said_by_the_content_alone(run: Run, host: FakeHost, name: str) -> None:
+    assert "Unsupported parameters" in run(**{name: 3128})["msg"]
+    assert host.log == []
+
+
+@pytest.mark.parametrize("name", ["content", "probe_endpoints"])
 def test_what_is_required_is_required(run: Run, name: str) -> None:
     assert run(**{name: None})["msg"] == f"missing required arguments: {name}"
 
 
-@pytest.mark.parametrize("line", ["visible_hostname site1\n", "^@@probe-token@@$"], ids=["name", "token"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "visible_hostname site1\n",
+        "^@@probe-token@@$",
+        "acl probe_token req_header X-Proxy-Chaining-Probe ^@@probe-token@@$\n",
+        "$\n",
+    ],
+    ids=["name", "token", "acl", "end of the token"],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
 def test_content_that_could_not_be_proven_is_refused_before_anything_is_done(
-    run: Run, host: FakeHost, line: str
+    run: Run, host: FakeHost, line: str, check_mode: bool
 ) -> None:
-    result = run(content=NEW.replace(line, ""))
+    result = run(content=NEW.replace(line, "\n"), _ansible_check_mode=check_mode)
     assert result["failed"]
-    assert (host.done(), host.files) == ([], {CONFIG: OLD})
+    assert result["msg"] == (
+        "content must set visible_hostname and have a line 'acl NAME req_header X-Proxy-Chaining-Probe "
+        "^@@probe-token@@$'; without them nothing could be proven."
+    )
+    assert (host.log, host.files) == ([], {CONFIG: OLD})
+
+
+def test_a_command_that_cannot_be_run_is_for_the_sequence_to_handle(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    # AnsibleModule.run_command would end the module, between swap and proof too, unless it is told not to.
+    runners: list[Callable[[list[str]], object]] = []
+
+    def make(runner: Callable[[list[str]], object], *_arguments: str) -> FakeHost:
+        runners.append(runner)
+        return FakeHost(OLD)
+
+    monkeypatch.setattr(squid_config, "Host", make)
+    run()
+    with pytest.raises(OSError, match="No such file"):
+        runners[0](["/nowhere/systemctl"])
 
 
 def test_a_host_that_cannot_be_written_is_a_sentence(run: Run, host: FakeHost) -> None:
@@ -179,13 +211,11 @@ def test_a_host_that_cannot_be_written_is_a_sentence(run: Run, host: FakeHost) -
 
 
 def test_every_address_is_asked_at_every_port(run: Run, host: FakeHost) -> None:
-    tls = run(addresses=["127.0.0.1", "::1"], tls_port=3129, content=NEW)
-    assert "127.0.0.1:3129 does not answer" in tls["msg"]
+    ports = "http_port 127.0.0.1:3128\nhttp_port [::1]:3128\nhttps_port 127.0.0.1:3129 tls-cert=x\n"
+    content = NEW.replace("http_port 3128\n", ports)
+    assert "127.0.0.1:3129 does not answer" in run(content=content + "fault deaf 3129\n")["msg"]
     assert host.serves(OLD)
-    assert (
-        run(addresses=["127.0.0.1", "::1"], content=config(more="https_port 3129\n"), tls_port=3129)["action"]
-        == "reload"
-    )
+    assert run(content=content)["action"] == "reload"
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
