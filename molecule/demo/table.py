@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Show what passes through the lab of `make demo` and what is refused, from CONNECTs that were really made."""
 
 from __future__ import annotations

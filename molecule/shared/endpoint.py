@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """STAND-IN for the cloud endpoints, which cannot be had in a lab: a TLS server on port 443 under their real names.
 
 Usage: endpoint.py NAME...   It makes itself a certificate for the names (/srv/endpoint.pem) and answers every

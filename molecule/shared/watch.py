@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A sensor's traffic while the proxy changes: one tunnel held open, and a new CONNECT every 0.1 s.
 
 Usage: watch.py PROXY-ADDRESS ENDPOINT SECONDS   Prints one JSON object at the end, or when /tmp/watch.stop appears.

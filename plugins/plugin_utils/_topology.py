@@ -187,12 +187,12 @@ class _Builder:
     def _check_users(self) -> None:
         for proxy in self._inventory.proxies.values():
             if proxy.auth:
-                _, problems = check_users(
+                problems = check_users(
                     proxy.name,
                     self._proxies[proxy.name]["clients"],
                     sensor_password=lambda name: self._inventory.sensors[name].password,
                     proxy_parents=lambda name: self._inventory.proxies[name].parents,
-                )
+                )[1]
                 self._mistakes.extend(problems)
 
     def _sensor_entry(self, sensor: Sensor) -> Graph:

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """STAND-IN for a cloud endpoint under load: accepts TCP connections on port 443 and closes them when the client does."""
 
 from __future__ import annotations

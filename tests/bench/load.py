@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Open many tunnels through a proxy, a few at a time, and close each as soon as it is there.
 
 Usage: load.py ADDRESS PORT TARGET COUNT CONCURRENCY   Prints seconds and failures as JSON.
@@ -45,7 +44,7 @@ async def one_after_the_other(address: str, port: int, request: bytes, count: in
     """Return what went wrong with each CONNECT that was not answered with 200."""
     loop = asyncio.get_running_loop()
     failures = []
-    for _ in range(count):
+    for dummy in range(count):
         answer: asyncio.Future[bytes] = loop.create_future()
         try:
             await loop.create_connection(lambda answer=answer: Tunnel(request, answer), address, port)  # type: ignore[misc]

@@ -142,7 +142,7 @@ def test_dead_chain_refuses_and_leaks_nothing(site: str) -> None:
 
 
 def test_endpoint_that_fails_does_not_take_the_parents_down(site: str) -> None:
-    """Squid 5 counts an endpoint's failure as its parent's (measured); the others must not suffer from it."""
+    """Squid counts an endpoint's failure as its parent's (measured); the others must not suffer from it."""
     for _number in range(15):
         assert visit(site, "gone.azure-devices.net").connect not in (0, 200)
     assert visit(site).connect == 200

@@ -149,6 +149,21 @@ def test_silence_ends_with_the_timeout() -> None:
     assert time.monotonic() - started < 2
 
 
+def test_a_proxy_that_took_the_request_and_is_silent_is_still_at_it() -> None:
+    def script(client: socket.socket) -> None:
+        client.recv(4096)
+        time.sleep(0.6)
+
+    assert asked(script, timeout=0.2).pending
+
+
+@pytest.mark.parametrize(
+    "script", [says(OK), says(b"SSH-2.0\r\n\r\n"), lambda _client: None], ids=["answer", "garbage", "close"]
+)
+def test_one_that_answers_or_closes_is_not(script: Script) -> None:
+    assert not asked(script).pending
+
+
 def test_an_answer_that_drips_ends_with_the_timeout_too() -> None:
     def script(client: socket.socket) -> None:
         for _ in range(20):
@@ -230,3 +245,4 @@ def test_a_tls_handshake_that_nobody_answers_ends_with_the_timeout() -> None:
     with proxy(lambda _client: time.sleep(0.6)) as listener:
         answer = connect(Listener(listener.address, listener.port, tls=True), TARGET, timeout=0.2)
     assert str(answer) == "no answer within 0.2 s"
+    assert not answer.pending
