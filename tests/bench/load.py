@@ -44,7 +44,7 @@ async def one_after_the_other(address: str, port: int, request: bytes, count: in
     """Return what went wrong with each CONNECT that was not answered with 200."""
     loop = asyncio.get_running_loop()
     failures = []
-    for dummy in range(count):
+    for _dummy in range(count):
         answer: asyncio.Future[bytes] = loop.create_future()
         try:
             await loop.create_connection(lambda answer=answer: Tunnel(request, answer), address, port)  # type: ignore[misc]
