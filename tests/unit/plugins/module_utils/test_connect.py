@@ -166,7 +166,7 @@ def test_one_that_answers_or_closes_is_not(script: Script) -> None:
 
 def test_an_answer_that_drips_ends_with_the_timeout_too() -> None:
     def script(client: socket.socket) -> None:
-        for _ in range(20):
+        for _count in range(20):
             client.sendall(b"H")
             time.sleep(0.1)
 
