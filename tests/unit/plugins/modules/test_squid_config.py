@@ -49,7 +49,7 @@ def module_args(arguments: dict[str, Any]) -> Iterator[None]:
 
 
 @pytest.fixture
-def run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def run(host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Run the module with these arguments on top of what it needs; return what it prints."""
     signals = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
 
@@ -61,10 +61,13 @@ def run(host: FakeHost, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
             "probe_endpoints": ["a.example", "b.example"],
         }
         arguments = {name: value for name, value in (arguments | given).items() if value is not None}
+        said: list[str] = []
+        # In a process that has loaded Ansible's controller (other tests do), warnings go to its display instead.
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, warning: said.append(warning))
         with module_args(arguments), pytest.raises(SystemExit):
             squid_config.main()
         result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return result
+        return result | {"warnings": said}
 
     yield run_module
     for number, handler in signals.items():
