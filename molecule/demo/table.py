@@ -42,7 +42,7 @@ def seen_by(target: str) -> list[str]:
     """The hops whose access log ends with an answered CONNECT to the target."""
     found = []
     for hop in HOPS:
-        lines = [line for line in lab.output(hop, "cat", "/var/log/squid/access.log").splitlines() if target in line]
+        lines = lab.log_lines(hop, target)
         if lines and " TCP_TUNNEL/200 " in lines[-1]:
             found.append(hop.removeprefix("ot-demo-"))
     return found

@@ -54,3 +54,8 @@ def address(host: str, network: str) -> str:
     return subprocess.run(
         ["docker", "inspect", "--format", template, host], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def log_lines(proxy: str, text: str) -> list[str]:
+    """Return the lines of a proxy's access log that hold a text, oldest first."""
+    return [line for line in output(proxy, "cat", "/var/log/squid/access.log").splitlines() if text in line]
