@@ -33,6 +33,12 @@ options:
     description: Name of the proxy.
     type: str
     required: true
+  previous:
+    description:
+      - Whether C(sensor_proxy_previous_username) and C(sensor_proxy_previous_password), where a sensor has them, are among
+        the users.
+    type: bool
+    default: true
 """
 
 EXAMPLES = r"""
@@ -50,10 +56,12 @@ _value:
 """
 
 
-def client_users(clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str) -> list[dict[str, str]]:
+def client_users(
+    clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str, previous: bool = True
+) -> list[dict[str, str]]:
     """Collect the users; see DOCUMENTATION."""
     try:
-        users = _credentials.client_users(proxy, clients, hostvars)
+        users = _credentials.client_users(proxy, clients, hostvars, previous)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
     return [{"username": name, "password": password} for name, password in users.items()]

@@ -57,7 +57,8 @@ _value:
           and C(clients).
         - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
           C(tls_ca) and C(tls_name).
-        - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses) and C(username).
+        - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses), C(username) and
+          C(previous_username), which only a sensor has, during a rotation.
           A proxy that signs in as several users is there once for each.
       type: dict
     sensors:

@@ -30,9 +30,16 @@ _PROXY_VARIABLES = (
     "squid_tls_port",
     "squid_parents",
     "squid_auth_enabled",
+    "squid_auth_accept_previous",
 )
-_SENSOR_VARIABLES = ("ansible_host", "sensor_proxy_src", "sensor_proxy_via", "sensor_proxy_username")
-_SENSOR_SECRETS = ("sensor_proxy_password",)
+_SENSOR_VARIABLES = (
+    "ansible_host",
+    "sensor_proxy_src",
+    "sensor_proxy_via",
+    "sensor_proxy_username",
+    "sensor_proxy_previous_username",
+)
+_SENSOR_SECRETS = ("sensor_proxy_password", "sensor_proxy_previous_password")
 _PARENT_KEYS = frozenset({"host", "port", "username", "password", "tls", "tls_ca", "tls_name"})
 
 WRONG_PORT = 0
@@ -67,6 +74,8 @@ class Proxy:
     tls_port: int | None
     parents: list[Parent]
     auth: bool
+    accept_previous: bool
+    """Whether its sensors may also sign in with what was in force before a rotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,9 @@ class Sensor:
     via: str | None
     username: str | None
     password: Secret
+    previous_username: str | None
+    """The user in force before a rotation; None outside of one."""
+    previous_password: Secret
 
 
 @dataclass(slots=True)
@@ -107,9 +119,11 @@ def read_inventory(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors:
     return inventory
 
 
-def read_sensor_password(hostvars: Mapping[str, Any], name: str) -> Secret:
-    """Read the password of one sensor."""
-    return _Reader(name, _hostvars.read(hostvars, name, (), _SENSOR_SECRETS), []).sensor_password()
+def read_sensor_passwords(hostvars: Mapping[str, Any], name: str) -> tuple[Secret, Secret]:
+    """Read the password of one sensor, and its previous one."""
+    found = _hostvars.read(hostvars, name, (), _SENSOR_SECRETS)
+    password, previous = (found.get(variable, Secret()) for variable in _SENSOR_SECRETS)
+    return password, previous
 
 
 def read_parents(hostvars: Mapping[str, Any], name: str) -> list[Parent]:
@@ -157,21 +171,42 @@ class _Reader:
             tls_port=tls_port,
             parents=self.parents(),
             auth=_is_true(self._values.get("squid_auth_enabled")),
+            accept_previous=_is_true(self._values.get("squid_auth_accept_previous", True)),
         )
 
     def sensor(self) -> Sensor:
         via = self._values.get("sensor_proxy_via")
+        addresses = self._addresses("sensor_proxy_src", source=True)
+        username = self._username("sensor_proxy_username", self._values.get("sensor_proxy_username"))
+        previous = self._previous_username()
+        if previous and username is None:
+            self._mistakes.append(
+                f"{self._host}: sensor_proxy_previous_username {previous!r} is set, but sensor_proxy_username is not; "
+                "set it and sensor_proxy_password, or remove the previous ones."
+            )
+            username = WRONG_USERNAME
         return Sensor(
             name=self._host,
-            addresses=self._addresses("sensor_proxy_src", source=True),
+            addresses=addresses,
             via=str(via) if via else None,
-            username=self._username("sensor_proxy_username", self._values.get("sensor_proxy_username")),
-            password=self.sensor_password(),
+            username=username,
+            password=self._values.get("sensor_proxy_password", Secret()),
+            previous_username=previous,
+            previous_password=self._values.get("sensor_proxy_previous_password", Secret()),
         )
 
-    def sensor_password(self) -> Secret:
-        password: Secret = self._values.get("sensor_proxy_password", Secret())
-        return password
+    def _previous_username(self) -> str | None:
+        variable = "sensor_proxy_previous_username"
+        username = self._username(variable, self._values.get(variable))
+        password: Secret = self._values.get("sensor_proxy_previous_password", Secret())
+        if username and not _is_given(password):
+            problem = f"sensor_proxy_previous_password is not set, but its {variable} is {username!r}; set both"
+        elif username is None and _is_given(password) and not (password.render and not password.text()):
+            problem = f"{variable} is not set, but its sensor_proxy_previous_password is; set both, or neither"
+        else:
+            return username
+        self._mistakes.append(f"{self._host}: {problem}.")
+        return WRONG_USERNAME
 
     def parents(self) -> list[Parent]:
         given = self._values.get("squid_parents") or []
@@ -302,6 +337,11 @@ def source_problem(address: Address) -> str | None:
         not_a_host = {network.network_address} | ({network.broadcast_address} if network.version == 4 else set())
         return f"is not the address of one host in {network}" if ip in not_a_host else None
     return None
+
+
+def _is_given(secret: Secret) -> bool:
+    """Say whether there is a secret, without opening it: a template and what is vaulted are taken as given."""
+    return secret.raw is not None and not (isinstance(secret.raw, str) and not secret.raw)
 
 
 def _is_true(value: object) -> bool:

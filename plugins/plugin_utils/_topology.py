@@ -18,6 +18,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addres
     shared_network,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._credentials import check_users
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._hostvars import Secret
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import (
     WRONG_PORT,
     Inventory,
@@ -167,7 +168,15 @@ class _Builder:
         pair = shared_network(child.addresses, parent.addresses)
         return [pair[0]] if pair else child.addresses
 
-    def _add_client(self, proxy: str, name: str, kind: str, addresses: list[Address], username: str | None) -> None:
+    def _add_client(
+        self,
+        proxy: str,
+        name: str,
+        kind: str,
+        addresses: list[Address],
+        username: str | None,
+        previous_username: str | None = None,
+    ) -> None:
         owners = self._owners[proxy]
         for address in addresses:
             other = owners.setdefault(address.text, name)
@@ -181,6 +190,7 @@ class _Builder:
                 "kind": kind,
                 "addresses": [address.text for address in addresses],
                 "username": username,
+                "previous_username": previous_username,
             }
         )
 
@@ -190,10 +200,15 @@ class _Builder:
                 problems = check_users(
                     proxy.name,
                     self._proxies[proxy.name]["clients"],
-                    sensor_password=lambda name: self._inventory.sensors[name].password,
+                    sensor_passwords=self._sensor_passwords,
                     proxy_parents=lambda name: self._inventory.proxies[name].parents,
+                    previous=proxy.accept_previous,
                 )[1]
                 self._mistakes.extend(problems)
+
+    def _sensor_passwords(self, name: str) -> tuple[Secret, Secret]:
+        sensor = self._inventory.sensors[name]
+        return sensor.password, sensor.previous_password
 
     def _sensor_entry(self, sensor: Sensor) -> Graph:
         entry: Graph = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
@@ -219,7 +234,7 @@ class _Builder:
         if first_hop.addresses:
             entry["proxy"] = {"address": (pair[1] if pair else first_hop.addresses[0]).text, "port": first_hop.port}
         entry["path"] = self._path(via)
-        self._add_client(via, sensor.name, "sensor", sensor.addresses, sensor.username)
+        self._add_client(via, sensor.name, "sensor", sensor.addresses, sensor.username, sensor.previous_username)
         return entry
 
     def _path(self, first_hop: str) -> list[str]:

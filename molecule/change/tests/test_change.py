@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import lab
 import pytest
+from play import Run, playbook
 
 PROXIES = ("ot-change-proxy-1", "ot-change-proxy-2")
 SENSORS = {
@@ -28,45 +27,9 @@ REFUSED_SECONDS = 0.2
 """Longest time for which a reload may refuse new connections."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the playbook."""
-
-    code: int
-    output: str
-
-    def changed(self, host: str) -> int:
-        match = re.search(rf"^{host}\s.*changed=(\d+)", self.output, re.MULTILINE)
-        return int(match[1]) if match else 0
-
-
-@pytest.fixture
-def inventory(tmp_path: Path) -> Path:
-    """Where a test writes what it adds to the scenario's inventory."""
-    return tmp_path / "change.yml"
-
-
-def deploy(inventory: Path, change: dict[str, Any] | None = None, *options: str) -> Run:
-    """Run the user's playbook on the scenario's inventory and a change of it (YAML is a superset of JSON)."""
-    inventory.write_text(json.dumps(change or {"all": {}}))
-    command = [
-        "ansible-playbook",
-        "--diff",
-        "-i",
-        os.environ["MOLECULE_INVENTORY_FILE"],
-        "-i",
-        str(inventory),
-        *options,
-    ]
-    done = subprocess.run(
-        [*command, "ot_security.proxy_chaining.proxies"],
-        env=os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout + done.stderr)
+def deploy(change: dict[str, Any] | None = None) -> Run:
+    """Run the user's playbook on the scenario's inventory and a change of it."""
+    return playbook("proxies", change=change)
 
 
 def with_newcomer(**variables: Any) -> dict[str, Any]:
@@ -149,18 +112,18 @@ def nothing_left_behind() -> None:
 
 
 @pytest.fixture(autouse=True)
-def from_the_scenario(inventory: Path) -> Iterator[None]:
+def from_the_scenario() -> Iterator[None]:
     """Every test starts from the scenario's own inventory and must leave the proxies clean."""
     yield
     nothing_left_behind()
-    run = deploy(inventory)
+    run = deploy()
     assert run.code == 0, run.output
 
 
-def test_adding_a_sensor_drops_no_tunnel(inventory: Path) -> None:
+def test_adding_a_sensor_drops_no_tunnel() -> None:
     assert status(NEWCOMER, PROXIES[0]) == 403
     with watching() as watch:
-        run = deploy(inventory, with_newcomer())
+        run = deploy(with_newcomer())
     assert run.code == 0, run.output
     assert f"+acl {NEWCOMER} src 10.103.0.5" in run.output
     assert f"+http_access allow {NEWCOMER}" in run.output
@@ -170,11 +133,11 @@ def test_adding_a_sensor_drops_no_tunnel(inventory: Path) -> None:
     watch.refusals_bounded()
 
 
-def test_removing_a_sensor_drops_no_other_tunnel(inventory: Path) -> None:
-    deploy(inventory, with_newcomer())
+def test_removing_a_sensor_drops_no_other_tunnel() -> None:
+    deploy(with_newcomer())
     assert status(NEWCOMER, PROXIES[0]) == 200
     with watching() as watch:
-        run = deploy(inventory)
+        run = deploy()
     assert run.code == 0, run.output
     assert f"-acl {NEWCOMER} src 10.103.0.5" in run.output
     assert status(NEWCOMER, PROXIES[0]) == 403
@@ -182,10 +145,10 @@ def test_removing_a_sensor_drops_no_other_tunnel(inventory: Path) -> None:
     watch.refusals_bounded()
 
 
-def test_changing_the_endpoints(inventory: Path) -> None:
+def test_changing_the_endpoints() -> None:
     assert status("ot-change-sensor1", PROXIES[0], "extra.example.net") == 403
     with watching() as watch:
-        run = deploy(inventory, on_proxies(squid_extra_endpoints=["extra.example.net"]))
+        run = deploy(on_proxies(squid_extra_endpoints=["extra.example.net"]))
     assert run.code == 0, run.output
     for sensor, proxy in SENSORS.items():
         assert status(sensor, proxy, "extra.example.net") == 200
@@ -202,16 +165,16 @@ def test_changing_the_endpoints(inventory: Path) -> None:
         (on_proxies(squid_parents=["nobody"]), "squid_parents 'nobody' is not in the group 'proxies'"),
     ],
 )
-def test_bad_entry_touches_nothing(inventory: Path, change: dict[str, Any], sentence: str) -> None:
+def test_bad_entry_touches_nothing(change: dict[str, Any], sentence: str) -> None:
     before = {proxy: config(proxy) for proxy in PROXIES}
-    run = deploy(inventory, change)
+    run = deploy(change)
     assert run.code != 0
-    assert sentence in re.sub(r"\s+", " ", run.output)
+    assert sentence in run.text
     assert {proxy: config(proxy) for proxy in PROXIES} == before
     assert "Read which distribution" not in run.output, "no host may be touched"
 
 
-def test_fault_that_squid_reports_with_exit_code_zero(inventory: Path) -> None:
+def test_fault_that_squid_reports_with_exit_code_zero() -> None:
     """A missing helper is an ERROR: or FATAL: line of squid -k parse, which exits with 0 (measured, 5.7 and 6.13)."""
     helper = "/usr/lib/squid/basic_ncsa_auth"
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-1"}
@@ -222,7 +185,7 @@ def test_fault_that_squid_reports_with_exit_code_zero(inventory: Path) -> None:
         lab.output(proxy, "mv", helper, f"{helper}.away")
     try:
         with watching() as watch:
-            run = deploy(inventory, change)
+            run = deploy(change)
         exit_codes = [
             lab.run(
                 proxy,
@@ -237,24 +200,22 @@ def test_fault_that_squid_reports_with_exit_code_zero(inventory: Path) -> None:
             lab.output(proxy, "mv", f"{helper}.away", helper)
     assert [done.returncode for done in exit_codes] == [0, 0], "the exit code must not be what shows the fault"
     assert run.code != 0
-    assert re.search("Squid refuses the configuration: (ERROR|FATAL): ", re.sub(r"\s+", " ", run.output)), run.output
+    assert re.search("Squid refuses the configuration: (ERROR|FATAL): ", run.text), run.output
     assert "planted-secret-1" not in run.output
     assert {proxy: config(proxy) for proxy in PROXIES} == before
     watch.tunnels_survived()
     watch.refusals_bounded()
 
 
-def test_lost_upstream_brings_the_previous_configuration_back(inventory: Path) -> None:
+def test_lost_upstream_brings_the_previous_configuration_back() -> None:
     """The new configuration parses and Squid runs with it, but what worked before does not."""
     parent = {"host": "10.103.0.200", "port": 8080, "username": "plant", "password": "planted-secret-2"}
     before = {proxy: config(proxy) for proxy in PROXIES}
     with watching() as watch:
-        run = deploy(inventory, on_proxies(squid_parents=[parent]))
+        run = deploy(on_proxies(squid_parents=[parent]))
     assert run.code != 0
-    assert "what worked before no longer does after the reload: download.microsoft.com" in re.sub(
-        r"\s+", " ", run.output
-    )
-    assert "The previous configuration is back and works." in re.sub(r"\s+", " ", run.output)
+    assert "what worked before no longer does after the reload: download.microsoft.com" in run.text
+    assert "The previous configuration is back and works." in run.text
     assert "planted-secret-2" not in run.output
     assert {proxy: config(proxy) for proxy in PROXIES} == before
     for sensor, proxy in SENSORS.items():
@@ -265,35 +226,35 @@ def test_lost_upstream_brings_the_previous_configuration_back(inventory: Path) -
         assert lab.run(proxy, "grep", "-r", "planted-secret-2", "/etc/squid", "/tmp", "/root/.ansible").stdout == ""
 
 
-def test_squid_that_dies_of_its_configuration_is_brought_back(inventory: Path) -> None:
+def test_squid_that_dies_of_its_configuration_is_brought_back() -> None:
     """An address that the host does not have parses, and ends Squid when it loads the file."""
     before = {proxy: config(proxy) for proxy in PROXIES}
-    run = deploy(inventory, on_proxies(squid_listen_addresses=["192.0.2.77"]))
+    run = deploy(on_proxies(squid_listen_addresses=["192.0.2.77"]))
     assert run.code != 0
-    assert "The previous configuration is back and works." in re.sub(r"\s+", " ", run.output)
+    assert "The previous configuration is back and works." in run.text
     assert {proxy: config(proxy) for proxy in PROXIES} == before
     for sensor, proxy in SENSORS.items():
         assert status(sensor, proxy) == 200
 
 
-def test_restart_is_announced_and_only_for_what_needs_it(inventory: Path) -> None:
-    run = deploy(inventory, on_proxies(squid_max_filedescriptors=32768))
+def test_restart_is_announced_and_only_for_what_needs_it() -> None:
+    run = deploy(on_proxies(squid_max_filedescriptors=32768))
     assert run.code == 0, run.output
-    assert "a reload cannot change max_filedescriptors" in re.sub(r"\s+", " ", run.output)
+    assert "a reload cannot change max_filedescriptors" in run.text
     for sensor, proxy in SENSORS.items():
         assert status(sensor, proxy) == 200
 
 
-def test_password_change_is_shown_without_the_password(inventory: Path) -> None:
+def test_password_change_is_shown_without_the_password() -> None:
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-3"}
     change = on_proxies(squid_auth_enabled=True)
     change["all"]["children"]["sensors"] = {"hosts": {sensor: dict(users) for sensor in SENSORS}}
-    assert deploy(inventory, change).code == 0
-    again = deploy(inventory, change)
+    assert deploy(change).code == 0
+    again = deploy(change)
     assert (again.changed(PROXIES[0]), again.changed(PROXIES[1])) == (0, 0), again.output
     for sensor in SENSORS:
         change["all"]["children"]["sensors"]["hosts"][sensor]["sensor_proxy_password"] = "planted-secret-4"
-    run = deploy(inventory, change)
+    run = deploy(change)
     assert (run.changed(PROXIES[0]), run.changed(PROXIES[1])) == (1, 1), run.output
     assert "a password, a user or a file's mode changes" in run.output
     assert "planted-secret" not in run.output
@@ -302,15 +263,15 @@ def test_password_change_is_shown_without_the_password(inventory: Path) -> None:
     assert lab.visit("ot-change-sensor1", proxy, ENDPOINT, user="plant:planted-secret-3").connect == 407
 
 
-def test_removal_and_reinstallation(inventory: Path) -> None:
-    run = deploy(inventory, on_proxies(squid_state="absent"))
+def test_removal_and_reinstallation() -> None:
+    run = deploy(on_proxies(squid_state="absent"))
     assert run.code == 0, run.output
     for proxy in PROXIES:
         assert lab.run(proxy, "test", "-e", "/etc/squid").returncode != 0
         assert lab.run(proxy, "test", "-e", "/etc/systemd/system/squid.service.d").returncode != 0
         assert "squid" not in lab.output(proxy, "dpkg-divert", "--list")
         assert "ii  squid" not in lab.run(proxy, "dpkg", "-l", "squid", "squid-openssl").stdout
-    again = deploy(inventory, on_proxies(squid_state="absent"))
+    again = deploy(on_proxies(squid_state="absent"))
     assert (again.code, again.changed(PROXIES[0])) == (0, 0), again.output
-    assert deploy(inventory).code == 0
+    assert deploy().code == 0
     assert status("ot-change-sensor1", PROXIES[0]) == 200

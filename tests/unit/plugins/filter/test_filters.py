@@ -73,6 +73,18 @@ def test_client_users() -> None:
     assert _filter("client_users")(clients, HOSTVARS, "site") == [{"username": "plant", "password": "pw"}]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"), [({}, True), ({"previous": True}, True), ({"previous": False}, False)]
+)
+def test_client_users_with_and_without_the_previous_ones(arguments: dict[str, bool], expected: bool) -> None:
+    previous = {"sensor_proxy_previous_username": "former", "sensor_proxy_previous_password": "pw1"}
+    hostvars = HOSTVARS | {"sensor1": HOSTVARS["sensor1"] | previous}
+    clients = _filter("topology")(hostvars, GROUPS)["proxies"]["site"]["clients"]
+    users = _filter("client_users")(clients, hostvars, "site", **arguments)
+    assert ({"username": "former", "password": "pw1"} in users) == expected
+    assert {"username": "plant", "password": "pw"} in users
+
+
 def test_client_users_fails_with_a_sentence() -> None:
     hostvars = HOSTVARS | {"sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_username": "plant"}}
     clients = _filter("topology")(HOSTVARS, GROUPS)["proxies"]["site"]["clients"]

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils import basic
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import squid_config
 
@@ -34,22 +32,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     return fake
 
 
-@contextlib.contextmanager
-def module_args(arguments: dict[str, Any]) -> Iterator[None]:
-    """Give the module its arguments as this ansible-core does."""
-    try:
-        from ansible.module_utils.testing import patch_module_args  # since 2.19
-    except ImportError:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode())
-            yield
-    else:
-        with patch_module_args(arguments):
-            yield
-
-
 @pytest.fixture
-def run(host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(host: FakeHost, run_main: Callable[..., dict[str, Any]]) -> Iterator[Run]:
     """Run the module with these arguments on top of what it needs; return what it prints."""
     signals = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT)}
 
@@ -61,13 +45,7 @@ def run(host: FakeHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
             "probe_endpoints": ["a.example", "b.example"],
         }
         arguments = {name: value for name, value in (arguments | given).items() if value is not None}
-        said: list[str] = []
-        # In a process that has loaded Ansible's controller (other tests do), warnings go to its display instead.
-        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _module, warning: said.append(warning))
-        with module_args(arguments), pytest.raises(SystemExit):
-            squid_config.main()
-        result: dict[str, Any] = json.loads(capsys.readouterr().out)
-        return result | {"warnings": said}
+        return run_main(squid_config.main, arguments)
 
     yield run_module
     for number, handler in signals.items():

@@ -96,6 +96,51 @@ def test_one_user_with_two_passwords_is_refused_without_showing_them(graph_of: G
     assert "0ther" not in str(caught.value)
 
 
+def _rotating(number: int, username: str, password: str, previous: tuple[str, str]) -> dict[str, Any]:
+    return _sensor(number, username, password) | {
+        "sensor_proxy_previous_username": previous[0],
+        "sensor_proxy_previous_password": previous[1],
+    }
+
+
+def test_a_proxy_knows_both_users_during_a_rotation(graph_of: GraphOf) -> None:
+    sensors = {"s1": _rotating(1, "u2", "p2", ("u1", "p1")), "s2": _sensor(2, "u3", "p3")}
+    assert _users(graph_of, {"site": SITE}, sensors) == {"u1": "p1", "u2": "p2", "u3": "p3"}
+
+
+def test_the_previous_user_may_still_be_the_current_one_elsewhere(graph_of: GraphOf) -> None:
+    sensors = {"s1": _rotating(1, "u2", "p2", ("u1", "p1")), "s2": _sensor(2, "u1", "p1")}
+    assert _users(graph_of, {"site": SITE}, sensors) == {"u1": "p1", "u2": "p2"}
+
+
+def test_previous_users_can_be_left_out(graph_of: GraphOf) -> None:
+    sensors = {"s1": _rotating(1, "u2", "p2", ("u1", "p1")), "s2": _rotating(2, "u4", "p4", ("u4", "p3"))}
+    clients = graph_of({"site": SITE}, sensors)["proxies"]["site"]["clients"]
+    assert client_users("site", clients, sensors, previous=False) == {"u2": "p2", "u4": "p4"}
+
+
+def test_a_previous_user_that_is_the_current_one_is_one_user(graph_of: GraphOf) -> None:
+    assert _users(graph_of, {"site": SITE}, {"s1": _rotating(1, "u", "p", ("u", "p"))}) == {"u": "p"}
+
+
+@pytest.mark.parametrize("previous", ["plant", "PLANT"])
+def test_a_new_password_without_a_new_name_is_refused_without_showing_either(graph_of: GraphOf, previous: str) -> None:
+    sensors = {"s1": _rotating(1, "plant", "s3cret", (previous, "0ther"))}
+    says = rf"^s1: sensor_proxy_previous_username '{previous}' has another password than sensor_proxy_username 'plant',"
+    with pytest.raises(ValueError, match=says) as caught:
+        _users(graph_of, {"site": SITE}, sensors)
+    assert "Squid knows one password per user name; choose another name for the new credential." in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+    assert "0ther" not in str(caught.value)
+
+
+def test_a_previous_user_with_another_password_elsewhere_is_refused(graph_of: GraphOf) -> None:
+    sensors = {"s1": _sensor(1, "u1", "s3cret"), "s2": _rotating(2, "u2", "p2", ("u1", "0ther"))}
+    with pytest.raises(ValueError, match=r"^s2: the user 'u1' has another password than with s1, and site") as caught:
+        _users(graph_of, {"site": SITE}, sensors)
+    assert "0ther" not in str(caught.value)
+
+
 def _passwords(graph_of: GraphOf, *given: object) -> dict[str, str]:
     proxies = {
         "site": {"ansible_host": "10.0.0.250", "squid_parents": list(given)},

@@ -118,6 +118,51 @@ def test_a_password_that_nobody_asks_for_is_not_decrypted() -> None:
     assert password.decrypted == 0
 
 
+def test_a_previous_password_is_not_decrypted_to_see_whether_it_is_there() -> None:
+    previous = Vaulted("pw")
+    sensor = {"ansible_host": "10.0.0.1", "sensor_proxy_previous_password": previous}
+    hostvars = CountingHostVars({"site": {"ansible_host": "10.0.1.1"}, "s": sensor})
+    (sentence,) = derive(hostvars, ["site"], ["s"])["mistakes"]
+    assert sentence.startswith("s: sensor_proxy_previous_username is not set, ")
+    assert previous.decrypted == 0
+
+
+def test_a_templated_previous_password_is_not_rendered_where_nobody_signs_in() -> None:
+    sensor = {"ansible_host": "10.0.0.1", "sensor_proxy_username": "u2", "sensor_proxy_previous_username": "u1"}
+    sensor |= {"sensor_proxy_previous_password": "{{ vault_previous }}"}
+    hostvars = CountingHostVars({"site": {"ansible_host": "10.0.1.1"}, "s": sensor})
+    assert derive(hostvars, ["site"], ["s"])["mistakes"] == []
+    assert hostvars.engines == []
+
+
+def test_a_previous_password_that_the_proxy_leaves_out_is_not_decrypted() -> None:
+    previous = Vaulted("pw")
+    sensor = {
+        "ansible_host": "10.0.0.1",
+        "sensor_proxy_username": "u2",
+        "sensor_proxy_password": "p2",
+        "sensor_proxy_previous_username": "u1",
+        "sensor_proxy_previous_password": previous,
+    }
+    site = {"ansible_host": "10.0.1.1", "squid_auth_enabled": True, "squid_auth_accept_previous": False}
+    hostvars = CountingHostVars({"site": site, "s": sensor})
+    graph = derive(hostvars, ["site"], ["s"])
+    assert graph["mistakes"] == []
+    assert client_users("site", graph["proxies"]["site"]["clients"], hostvars, previous=False) == {"u2": "p2"}
+    assert previous.decrypted == 0
+
+
+@pytest.mark.parametrize(("rendered", "mistakes"), [(RENDERED, 1), ("", 0), (None, 0)])
+def test_a_previous_password_whose_template_is_empty_is_not_there(rendered: str | None, mistakes: int) -> None:
+    class Rendering(CountingHostVars):
+        def __getitem__(self, host: str) -> dict[str, Any]:
+            return super().__getitem__(host) | {"sensor_proxy_previous_password": rendered}
+
+    sensor = {"ansible_host": "10.0.0.1", "sensor_proxy_previous_password": "{{ vault_previous | default('') }}"}
+    hostvars = Rendering({"site": {"ansible_host": "10.0.1.1"}, "s": sensor})
+    assert len(derive(hostvars, ["site"], ["s"])["mistakes"]) == mistakes
+
+
 def test_a_secret_does_not_show_itself() -> None:
     assert "pw" not in repr(_hostvars.read({"a": {"x": "pw"}}, "a", (), ("x",)))
 

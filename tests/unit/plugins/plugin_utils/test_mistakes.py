@@ -58,6 +58,15 @@ def _address(group: str, variable: str, value: object, shown: str, says: str = "
 
 
 SECRET = "s3cret"
+CURRENT = {"sensor_proxy_username": "new", "sensor_proxy_password": "0ther"}
+PREVIOUS = {"sensor_proxy_previous_username": "old", "sensor_proxy_previous_password": SECRET}
+
+
+def _rotation(variable: str, value: str, says: str, changes: dict[str, Any]) -> Mistake:
+    sensor = SENSOR | CURRENT | PREVIOUS | changes
+    return Mistake("sensor1", variable, value, says, {"site": SITE | {"squid_auth_enabled": True}}, {"sensor1": sensor})
+
+
 UNKNOWN_PARENT = "is not in the group 'proxies'; correct the name, or give an external parent with 'host' and 'port'"
 HOST_NAME = "is a host name, and Squid refuses its whole configuration when such a name does not resolve"
 LOGIN = "needs both username and password, or neither"
@@ -172,6 +181,62 @@ MISTAKES = {
         "is not set",
         {"site": SITE | {"squid_auth_enabled": True}},
         {"sensor1": SENSOR},
+    ),
+    # Rotation.
+    "previous user without a current one": Mistake(
+        "sensor1",
+        "sensor_proxy_previous_username",
+        "'old'",
+        "is set, but sensor_proxy_username is not; set it and sensor_proxy_password, or remove the previous ones",
+        {"site": SITE | {"squid_auth_enabled": True}},
+        {"sensor1": SENSOR | PREVIOUS},
+    ),
+    "previous user without a password": _rotation(
+        "sensor_proxy_previous_username", "'old'", "set both", {"sensor_proxy_previous_password": None}
+    ),
+    "previous user with an empty password": _rotation(
+        "sensor_proxy_previous_password", "'old'", "is not set, but its", {"sensor_proxy_previous_password": ""}
+    ),
+    "previous password without a user": _rotation(
+        "sensor_proxy_previous_username",
+        "sensor_proxy_previous_password",
+        "is not set, but its sensor_proxy_previous_password is; set both, or neither",
+        {"sensor_proxy_previous_username": ""},
+    ),
+    "previous user without a password, at a proxy without sign-in": Mistake(
+        "sensor1",
+        "sensor_proxy_previous_password",
+        "'old'",
+        "is not set, but its sensor_proxy_previous_username is 'old'; set both",
+        sensors={"sensor1": SENSOR | CURRENT | {"sensor_proxy_previous_username": "old"}},
+    ),
+    "previous password alone": Mistake(
+        "sensor1",
+        "sensor_proxy_previous_username",
+        "sensor_proxy_previous_password",
+        "set both, or neither",
+        sensors={"sensor1": SENSOR | {"sensor_proxy_previous_password": SECRET}},
+    ),
+    "new password without a new name": _rotation(
+        "sensor_proxy_previous_username",
+        "'new'",
+        "and Squid knows one password per user name; choose another name for the new credential",
+        {"sensor_proxy_previous_username": "new"},
+    ),
+    "new name that differs by case only": _rotation(
+        "sensor_proxy_previous_username",
+        "'New'",
+        "and Squid knows one password per user name; choose another name for the new credential",
+        {"sensor_proxy_previous_username": "New"},
+    ),
+    "new name that differs by case only, with the same password": _rotation(
+        "sensor_proxy_previous_username",
+        "'New'",
+        "differs only by case from 'new', the user of sensor1",
+        {"sensor_proxy_previous_username": "New", "sensor_proxy_password": SECRET},
+    ),
+    "line break in the previous password": _rotation(
+        "the password of the user", "'old'", "has a line break", {"sensor_proxy_previous_password": SECRET + "\n"}
     ),
     # Addresses.
     "invalid address of a sensor": _address("sensors", "ansible_host", "10.0.0.300", "'10.0.0.300'"),
@@ -384,6 +449,60 @@ def test_one_sentence_for_a_username_that_squid_cannot_have(graph_of: GraphOf, u
     (sentence,) = graph_of({"site": SITE}, {"sensor1": SENSOR | {"sensor_proxy_username": username}})["mistakes"]
     assert sentence.startswith(f"sensor1: sensor_proxy_username {username!r} ")
     assert says in sentence
+
+
+@pytest.mark.parametrize(("username", "says"), BAD_USERNAMES)
+@pytest.mark.parametrize("current", [CURRENT, {}], ids=["with a current user", "without"])
+def test_one_sentence_for_a_previous_username_that_squid_cannot_have(
+    graph_of: GraphOf, username: str, says: str, current: dict[str, str]
+) -> None:
+    sensor = SENSOR | current | PREVIOUS | {"sensor_proxy_previous_username": username}
+    (sentence,) = graph_of({"site": SITE}, {"sensor1": sensor})["mistakes"]
+    assert sentence.startswith(f"sensor1: sensor_proxy_previous_username {username!r} ")
+    assert says in sentence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"sensor_proxy_password": None}, id="no password"),
+        pytest.param({"sensor_proxy_username": "a b"}, id="bad username"),
+        pytest.param({"sensor_proxy_previous_username": "new", "sensor_proxy_password": None}, id="same user"),
+    ],
+)
+def test_a_mistake_in_the_current_login_says_nothing_of_the_previous_one(
+    graph_of: GraphOf, changes: dict[str, str | None]
+) -> None:
+    sensor = SENSOR | CURRENT | PREVIOUS | changes
+    (sentence,) = graph_of({"site": SITE | {"squid_auth_enabled": True}}, {"sensor1": sensor})["mistakes"]
+    assert "previous" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("site", "changes"),
+    [
+        pytest.param({"squid_auth_enabled": True}, {}, id="rotation"),
+        pytest.param({}, {}, id="proxy without sign-in"),
+        pytest.param(
+            {"squid_auth_enabled": True},
+            {"sensor_proxy_previous_username": "", "sensor_proxy_previous_password": ""},
+            id="no rotation",
+        ),
+        pytest.param(
+            {"squid_auth_enabled": True},
+            {"sensor_proxy_previous_username": "new", "sensor_proxy_password": SECRET},
+            id="previous login that is the current one",
+        ),
+        pytest.param(
+            {"squid_auth_enabled": True, "squid_auth_accept_previous": "no"},
+            {"sensor_proxy_previous_username": "new"},
+            id="previous login that the proxy leaves out",
+        ),
+    ],
+)
+def test_a_rotation_that_is_no_mistake(graph_of: GraphOf, site: dict[str, Any], changes: dict[str, str]) -> None:
+    sensor = SENSOR | CURRENT | PREVIOUS | changes
+    assert graph_of({"site": SITE | site}, {"sensor1": sensor})["mistakes"] == []
 
 
 def test_a_sensors_bad_username_is_not_called_missing(graph_of: GraphOf) -> None:

@@ -79,6 +79,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                         "kind": "sensor",
                         "addresses": ["10.100.100.1"],
                         "username": None,
+                        "previous_username": None,
                     }
                 ],
             },
@@ -106,6 +107,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                         "kind": "proxy",
                         "addresses": ["10.100.100.250"],
                         "username": None,
+                        "previous_username": None,
                     }
                 ],
             },
@@ -427,6 +429,23 @@ def test_any_value_of_any_variable_is_used_or_a_mistake(
     assert all(isinstance(mistake, str) for mistake in graph["mistakes"])
 
 
+@pytest.mark.parametrize("auth", [{}, {"squid_auth_enabled": True, "squid_auth_accept_previous": False}])
+def test_a_sensor_in_rotation_is_one_client_with_two_users_and_no_password(
+    graph_of: GraphOf, auth: dict[str, bool]
+) -> None:
+    login = {
+        "sensor_proxy_username": "plant-2",
+        "sensor_proxy_password": "pl4nted-new",
+        "sensor_proxy_previous_username": "plant-1",
+        "sensor_proxy_previous_password": "pl4nted-old",
+    }
+    site = {"ansible_host": "10.0.0.250"} | auth
+    graph = _sound(graph_of({"site": site}, {"s": {"ansible_host": "10.0.0.1"} | login}))
+    (client,) = graph["proxies"]["site"]["clients"]
+    assert (client["username"], client["previous_username"]) == ("plant-2", "plant-1")
+    assert "pl4nted" not in json.dumps(graph)
+
+
 def test_ten_thousand_sensors_take_seconds_and_hold_no_password(graph_of: GraphOf) -> None:
     secret = "pl4nted-s3cret"
     login = {"username": "u", "password": secret}
@@ -445,6 +464,8 @@ def test_ten_thousand_sensors_take_seconds_and_hold_no_password(graph_of: GraphO
             "sensor_proxy_via": f"plant{n % 10}",
             "sensor_proxy_username": f"user{n}",
             "sensor_proxy_password": secret,
+            "sensor_proxy_previous_username": f"former{n}",
+            "sensor_proxy_previous_password": secret,
             "ansible_password": secret,
         }
         for n in range(10_000)

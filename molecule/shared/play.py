@@ -1,0 +1,63 @@
+"""Runs the collection's playbooks in a scenario as a user does, on the scenario's inventory and a test's change of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook."""
+
+    code: int
+    output: str
+
+    @property
+    def text(self) -> str:
+        """The output with each run of white space as one blank, since Ansible wraps what it says."""
+        return re.sub(r"\s+", " ", self.output)
+
+    def changed(self, host: str) -> int:
+        """How many tasks changed something on a host."""
+        match = re.search(rf"^{host}\s.*changed=(\d+)", self.output, re.MULTILINE)
+        return int(match[1]) if match else 0
+
+
+def playbook(
+    name: str,
+    *options: str,
+    change: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a playbook of the collection.
+
+    Args:
+        name: its name, such as ``proxies``.
+        options: more options of ansible-playbook.
+        change: an inventory that is laid over the scenario's.
+        environment: more variables of the environment.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        # YAML is a superset of JSON.
+        inventory = Path(folder) / "change.yml"
+        inventory.write_text(json.dumps(change or {"all": {}}))
+        inventories = ["-i", os.environ["MOLECULE_INVENTORY_FILE"], "-i", str(inventory)]
+        done = subprocess.run(
+            ["ansible-playbook", "--diff", *inventories, *options, f"ot_security.proxy_chaining.{name}"],
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    return Run(done.returncode, done.stdout + done.stderr)

@@ -1,0 +1,127 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a module's options to a console. Private to this collection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
+    _console_browser,
+    _console_http,
+    _console_labels,
+    _console_profile,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    Account,
+    Cloud,
+    Console,
+    ConsoleError,
+    ProxySettings,
+    Trust,
+)
+
+ARGUMENTS: dict[str, Any] = {
+    "console_url": {"type": "str", "required": True},
+    "console_username": {"type": "str", "required": True},
+    "console_password": {"type": "str", "required": True, "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "fingerprint": {"type": "str"},
+    "transport": {"type": "str", "choices": ["browser", "http"], "default": "browser"},
+    "labels": {"type": "dict", "default": {}},
+    "profile": {"type": "dict"},
+    "timeout": {"type": "float", "default": 30},
+    "evidence_dir": {"type": "path"},
+}
+"""The options of every module that operates a console; documented in the fragment sensor_console."""
+
+REQUIRED_IF = [("transport", "http", ["profile"])]
+
+
+def open_console(params: Mapping[str, Any]) -> Console:
+    """Return the console that the options describe, not signed in.
+
+    Raises:
+        ConsoleError: an option cannot be used.
+    """
+    url = checked_url(params["console_url"])
+    for name in ("console_username", "console_password"):
+        if not params[name]:
+            raise ConsoleError(f"{name} is empty; give the name and password of a console user")
+    account = Account(params["console_username"], params["console_password"])
+    trust = Trust(params["validate_certs"], params["ca_path"], checked_fingerprint(params["fingerprint"]))
+    if params["transport"] == "http":
+        profile = _console_profile.load(params["profile"])
+        return _console_http.HttpConsole(url, account, trust, profile, params["timeout"])
+    labels = _console_labels.DOCUMENTED.merge(params["labels"])
+    return _console_browser.BrowserConsole(url, account, trust, labels, params["timeout"])
+
+
+def checked_url(url: str) -> str:
+    """Return the console's address without a slash at its end.
+
+    Raises:
+        ConsoleError: it is not an address of a console.
+    """
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or parts.password:
+        raise ConsoleError("console_url must be like https://192.0.2.10 or https://192.0.2.10:8443")
+    return url.rstrip("/")
+
+
+def checked_fingerprint(given: str | None) -> str | None:
+    """Return the fingerprint as 64 lower-case hexadecimal digits, or None.
+
+    Raises:
+        ConsoleError: it is not one.
+    """
+    if not given:
+        return None
+    digits = re.sub(r"[:\s]", "", given).lower()
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise ConsoleError(
+            f"the fingerprint {given!r} is not a SHA-256 fingerprint; give the 64 hexadecimal digits that "
+            "'openssl x509 -noout -fingerprint -sha256' prints"
+        )
+    return digits
+
+
+def evidence_of(console: Console, params: Mapping[str, Any]) -> Callable[[], str | None]:
+    """Return what saves the console's latest screen or answer, where that is asked for, and returns the file's name."""
+
+    def save() -> str | None:
+        folder = params["evidence_dir"]
+        if not folder:
+            return None
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", params["console_url"].removeprefix("https://")).strip("_")
+        try:
+            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            return console.evidence(str(Path(folder) / name))
+        except OSError:
+            return None
+
+    return save
+
+
+def shown(settings: ProxySettings) -> dict[str, Any]:
+    """Return the settings as a module returns them."""
+    fields = asdict(settings)
+    fields["client_certificate"] = fields.pop("certificate")
+    return fields
+
+
+def verdict(cloud: Cloud | None) -> dict[str, Any] | None:
+    """Return the sensor's word on its cloud connection as a module returns it."""
+    return None if cloud is None else {"connected": cloud.connected, "issues": list(cloud.issues)}
