@@ -39,7 +39,7 @@ package: venv ## builds the collection and checks it as Galaxy would (1 minute)
 molecule: ## scenarios on hosts that run systemd (1-5 minutes each; SCENARIO=name for one)
 	@echo '==> molecule scenarios, 1 to 5 minutes each'; tools/molecule $(SCENARIO)
 
-test: lint unit sanity package molecule ## all of the above (30 minutes)
+test: lint unit sanity package molecule ## all of the above (40 minutes)
 
 test-all: ## test, then unit and molecule on every supported ansible-core (hours)
 	@tools/test-all

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """STAND-IN for the web console of a Defender for IoT OT sensor, which cannot be had; README.md says what it is good for.
 
 Routes, field names and markup are invented and vary on purpose: nothing here is the vendor's. Prints one line of JSON

@@ -12,6 +12,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+CONNECTED = "The sensor is connected to cloud successfully"
+"""The sentence of the connectivity screen that means success (vendor's documentation)."""
+
+ISSUES = (
+    "Errors establishing secure connections",
+    "General connection errors",
+    "Unreachable DNS server errors",
+    "Proxy authentication issues",
+    "Name resolution failures",
+    "Unreachable proxy server errors",
+    "Time drift detected",
+)
+"""The issue classes of the connectivity screen (vendor's documentation)."""
+
 
 @dataclass(frozen=True)
 class ProxySettings:

@@ -31,6 +31,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Trust,
     UnexpectedError,
     UnreachableError,
+    UntrustedError,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import Labels, Texts
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
@@ -73,7 +74,7 @@ def _in_a_sentence(method: Method) -> Method:
         except Exception as error:
             if not type(error).__module__.startswith("playwright."):
                 raise
-            said = str(error).strip().splitlines()[0]
+            said = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UnreachableError(
                 f"the browser could not operate the console ({said}); see that it works in a browser by hand"
             ) from error
@@ -103,8 +104,12 @@ class BrowserConsole:
         self._page: Page | None = None
         self._traffic: Traffic | None = None
         self._secrets = [account.password]
+        self._seen = False
+        """Whether the settings were seen since the sign-in."""
         self._fresh = False
-        """Whether the page was loaded since the last save."""
+        """Whether the page was loaded since the last look."""
+        self._ready = False
+        """Whether the page shows the settings, all of them."""
         self._slowest = 0.0
         """Seconds that a step to the settings took to appear, at most."""
         self._has_pane = True
@@ -117,6 +122,7 @@ class BrowserConsole:
             parts = urlsplit(self._url)
             host, port = parts.hostname or "", parts.port or 443
             self._chromium = _console_chromium.start(host, port, self._trust, self._timeout)
+        self._seen = False
         page = self._page = self._chromium.page(self._timeout)
         self._traffic = Traffic(page)
         screen, labels = Screen(page), self._labels
@@ -137,19 +143,13 @@ class BrowserConsole:
     @_in_a_sentence
     def read(self) -> Reading:
         """Read the settings from a freshly loaded screen; see Console."""
-        page = self._current()
         if not self._fresh:
             self._load()
-        self._open_settings()
-        settings = self._settings()
-        # Widgets may be there before their values are.
-        for _attempt in range(20):
-            page.wait_for_timeout(100)
-            again = self._settings()
-            if again == settings:
-                break
-            settings = again
-        version = VERSION.search(Screen(page).everything())
+        settings = self._shown()
+        # The next one is about another moment.
+        self._fresh = False
+        self._ready = True
+        version = VERSION.search(Screen(self._current()).everything())
         return Reading(settings, version[1] if version else None)
 
     @_in_a_sentence
@@ -158,7 +158,9 @@ class BrowserConsole:
         page, screen, labels = self._current(), Screen(self._current()), self._labels
         if push.password:
             self._secrets.append(push.password)
-        self._open_settings()
+        # Saved before its values are there, a form would be saved empty.
+        if not self._ready:
+            self._shown()
         switch = self._switch()
         if switch.is_checked() != push.enabled:
             self._flip(switch, push.enabled)
@@ -183,7 +185,7 @@ class BrowserConsole:
         if button is None:
             raise self._missing("save", labels.save)
         before = screen.alerts()
-        self._fresh = False
+        self._fresh = self._ready = False
         self._sent().start()
         button.click()
         self._saved(before)
@@ -194,11 +196,12 @@ class BrowserConsole:
         page, screen, labels = self._current(), Screen(self._current()), self._labels
         if not self._has_pane:
             return None
+        self._ready = False
         answers = (*labels.connected, *labels.issues)
         if screen.says(answers):
             # What is shown already may be what was; a new look needs a new page.
             self._load()
-        walk = Walk(screen, labels.cloud_paths)
+        walk = Walk(screen, labels.cloud_paths, self._sent())
         patience = NO_PANE + 3 * self._slowest
         last = labels.cloud_paths[0][-1:]
 
@@ -230,7 +233,8 @@ class BrowserConsole:
             # Nothing can be shown of a page that is gone; the sentence says what happened.
             return None
         file = f"{path}.png"
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as stream:
             os.fchmod(stream.fileno(), 0o600)
             stream.write(picture)
         return file
@@ -248,17 +252,23 @@ class BrowserConsole:
         return self._page
 
     def _sent(self) -> Traffic:
-        assert self._traffic is not None  # noqa: S101 - made together with the page
+        if self._traffic is None:
+            raise ExpiredError("nobody has signed in yet")
         return self._traffic
 
     def _load(self) -> None:
         """Load the console anew; going to another hash of the same page would load nothing."""
         page = self._current()
+        self._ready = False
         page.goto("about:blank")
         try:
             answer = page.goto(self._url, wait_until="domcontentloaded")
         except Exception as error:
             code = re.search(r"net::(ERR_\w+)", str(error))
+            if code and code[1].startswith("ERR_CERT_"):
+                raise UntrustedError(
+                    f"its certificate is another one than a moment before ({code[1]}); find out who answers at the address"
+                ) from error
             what = code[1] if code else f"no page within {self._timeout:g} s"
             raise UnreachableError(f"the console does not answer ({what}); see that it is up") from error
         if answer is not None and answer.status >= 400:
@@ -275,12 +285,16 @@ class BrowserConsole:
             return bool(gone or new) and traffic.is_over(0.0)
 
         until(page, decided, self._timeout)
-        if screen.field(self._labels.sign_in_password) is None:
+        said = self._blanked(" ".join(screen.alerts()))
+        if screen.field(self._labels.sign_in_password) is None and not LOCKED.search(said):
             return
-        said = " ".join(screen.alerts())
         broken = [status for status in traffic.statuses if status >= 500]
         if broken:
             raise UnreachableError(f"the console answers the sign-in with status {broken[0]}; see that it works")
+        if not said and traffic.waits():
+            raise UnreachableError(
+                f"the console did not answer the sign-in within {self._timeout:g} s; see that it works"
+            )
         if LOCKED.search(said or screen.everything()):
             raise LockedError(
                 f"the console does not let this controller sign in{_quoted(said)}; wait until the lock is over, or let it "
@@ -293,7 +307,7 @@ class BrowserConsole:
 
     def _open_settings(self) -> None:
         page, screen = self._current(), Screen(self._current())
-        walk = Walk(screen, self._labels.settings_paths)
+        walk = Walk(screen, self._labels.settings_paths, self._sent())
 
         def arrived() -> bool:
             if screen.switch(self._labels.enable) is not None:
@@ -303,11 +317,36 @@ class BrowserConsole:
             return False
 
         if not until(page, arrived, self._timeout):
+            if broken := [status for status in self._sent().statuses if status >= 500]:
+                raise UnreachableError(
+                    f"the console answers the settings screen with status {broken[0]}; see that it works"
+                )
             raise self._missing("enable", self._labels.enable)
+        self._seen = True
         self._slowest = max(self._slowest, walk.slowest)
+
+    def _shown(self) -> ProxySettings:
+        """Return what the settings screen shows once it shows all of it."""
+        page = self._current()
+        self._open_settings()
+        until(page, lambda: not self._sent().waits(), self._timeout)
+        settings = self._settings()
+        # Widgets may be there before their values are.
+        for _attempt in range(20):
+            page.wait_for_timeout(100)
+            again = self._settings()
+            if again == settings:
+                break
+            settings = again
+        return settings
 
     def _not_signed_out(self) -> None:
         if Screen(self._current()).field(self._labels.sign_in_password) is not None:
+            if not self._seen:
+                raise SignInError(
+                    f"the console asks to sign in again right after the sign-in of {self._account.username!r}; see that "
+                    "console_username and console_password are right before another try"
+                )
             raise ExpiredError("the console asks to sign in again, although this session is new")
 
     def _settings(self) -> ProxySettings:
@@ -333,7 +372,10 @@ class BrowserConsole:
         return "" if field is None else field.input_value().strip()
 
     def _switch(self) -> Locator:
-        switch = Screen(self._current()).switch(self._labels.enable)
+        page, screen = self._current(), Screen(self._current())
+        # A screen that was there a moment ago may be drawn anew.
+        until(page, lambda: screen.switch(self._labels.enable) is not None, self._timeout)
+        switch = screen.switch(self._labels.enable)
         if switch is None:
             raise self._missing("enable", self._labels.enable)
         return switch
@@ -358,18 +400,26 @@ class BrowserConsole:
         page, screen, traffic = self._current(), Screen(self._current()), self._sent()
         done = until(page, lambda: traffic.is_over(QUIET), self._timeout)
         self._not_signed_out()
-        said = [text for text in screen.alerts() if text not in before]
+        said = [self._blanked(text) for text in screen.alerts() if text not in before]
         broken = [status for status in traffic.statuses if status >= 500]
         refused = [status for status in traffic.statuses if 400 <= status < 500]
-        # An alert alone decides nothing, since it may as well say that all is saved.
-        if refused and said:
+        # An alert after an answer may as well say that all is saved; before anything is sent it cannot.
+        if said and (refused or not (traffic.statuses or traffic.failed)):
             raise RejectedError(f"the console refused the values: {said[0]!r}")
         if broken:
             raise UnreachableError(f"the console answers the save with status {broken[0]}; see that it works")
         if refused:
             raise RejectedError(f"the console refused the values with status {refused[0]} and without a word")
-        if not done or traffic.failed:
+        if traffic.failed:
+            raise UnreachableError("the connection to the console broke during the save; see that it works")
+        if not done:
             raise UnreachableError(f"the console did not answer the save within {self._timeout:g} s; see that it works")
+
+    def _blanked(self, text: str) -> str:
+        """Return a text of the console without what was typed in as a secret, which it may repeat."""
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret, "****")
+        return text
 
     def _missing(self, key: str, texts: Texts) -> ConsoleError:
         looked = " or ".join(repr(text) for text in texts)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import CONNECTED, ISSUES
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import (
     Entry,
     FilePart,
@@ -36,11 +37,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     same_value,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_tokens import Tokens
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import (
-    CONNECTED,
-    ISSUES,
-    ProfileError,
-)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import ProfileError
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import holds
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import literal, truth
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import (

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import truth
@@ -47,7 +48,7 @@ def is_own(place: str, value: Tree) -> bool:
     keys = keys_of(place)
     name = next((key for key in reversed(keys) if not key.isdigit()), "")
     if isinstance(value, (int, float)):
-        return abs(value) > 9999 or value != value or bool(_OWN.search(name))
+        return abs(value) > 9999 or math.isnan(value) or bool(_OWN.search(name))
     text = text_of(value)
     if re.fullmatch(r"[0-9]{1,4}", text):
         return bool(_OWN.search(name))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import Entry, HarError
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_match import is_token
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import literal
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import keys_of, leaves
 
-Found = tuple[str, str, str | None]
+Found: TypeAlias = "tuple[str, str, str | None]"
 """Kind, name or place, and path of a source."""
 
 _ORDINARY = re.compile(

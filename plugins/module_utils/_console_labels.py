@@ -14,7 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    CONNECTED,
+    ISSUES,
+    UnexpectedError,
+)
 
 Texts = tuple[str, ...]
 Paths = tuple[Texts, ...]
@@ -93,16 +97,8 @@ DOCUMENTED = Labels(
     password=("Proxy Password",),
     certificate=("Client certificate",),
     save=("Save",),
-    connected=("The sensor is connected to cloud successfully",),
-    issues=(
-        "Errors establishing secure connections",
-        "General connection errors",
-        "Unreachable DNS server errors",
-        "Proxy authentication issues",
-        "Name resolution failures",
-        "Unreachable proxy server errors",
-        "Time drift detected",
-    ),
+    connected=(CONNECTED,),
+    issues=ISSUES,
     settings_paths=(
         ("System settings", "Basic", "Sensor network settings"),
         ("Management interface",),

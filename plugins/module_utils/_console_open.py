@@ -13,12 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
-    _console_browser,
-    _console_http,
-    _console_labels,
-    _console_profile,
-)
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
     Account,
     Cloud,
@@ -58,9 +52,20 @@ def open_console(params: Mapping[str, Any]) -> Console:
             raise ConsoleError(f"{name} is empty; give the name and password of a console user")
     account = Account(params["console_username"], params["console_password"])
     trust = Trust(params["validate_certs"], params["ca_path"], checked_fingerprint(params["fingerprint"]))
+    # Only the transport that is used is loaded: a module is compiled anew for every sensor.
     if params["transport"] == "http":
+        from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (  # noqa: PLC0415
+            _console_http,
+            _console_profile,
+        )
+
         profile = _console_profile.load(params["profile"])
         return _console_http.HttpConsole(url, account, trust, profile, params["timeout"])
+    from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (  # noqa: PLC0415
+        _console_browser,
+        _console_labels,
+    )
+
     labels = _console_labels.DOCUMENTED.merge(params["labels"])
     return _console_browser.BrowserConsole(url, account, trust, labels, params["timeout"])
 

@@ -26,8 +26,14 @@ TICK = 0.05
 DOUBT = 0.5
 """Seconds without progress after which a less likely path is tried."""
 
+CLICK = 0.5
+"""Seconds within which something visible can be clicked."""
+
 AGAIN = 3.0
 """Seconds after which a click that led nowhere is repeated."""
+
+LONG_POLL = 5.0
+"""Seconds after which a request without an answer is taken for one that waits for events."""
 
 MASK = re.compile(r"^[*\u2022\u25cf\u2219\u00b7.]{3,}$")
 """What a console shows in place of a stored password."""
@@ -119,7 +125,7 @@ def beside(field: Locator, texts: Texts) -> str:
 def until(page: Page, condition: Callable[[], bool], seconds: float) -> bool:
     """Look until the condition holds or the time is over; return whether it holds."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() >= deadline:
             return False
         # Not time.sleep: the page's events are delivered meanwhile.
@@ -127,11 +133,22 @@ def until(page: Page, condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except Exception as error:
+        # Between two pages there is nothing to look at.
+        if "Execution context was destroyed" in str(error):
+            return False
+        raise
+
+
 class Walk:
     """Clicks its way to a screen."""
 
-    def __init__(self, screen: Screen, paths: Paths) -> None:
+    def __init__(self, screen: Screen, paths: Paths, traffic: Traffic | None = None) -> None:
         self._screen = screen
+        self._traffic = traffic
         self._paths = paths
         self._clicked: dict[str, float] = {}
         self._moved = time.monotonic()
@@ -150,6 +167,10 @@ class Walk:
 
     def step(self) -> None:
         """Click the next thing on the way, if it is there."""
+        if self._traffic is not None and self._traffic.waits():
+            # What was clicked is still loading; another click may undo it.
+            self._moved += min(TICK, self.idle)
+            return
         for doubt, path in enumerate(self._paths):
             if self.idle < doubt * DOUBT:
                 return
@@ -158,14 +179,20 @@ class Walk:
                     break
                 found = self._screen.text((text,))
                 if found is not None:
-                    found.click()
-                    self._note(text)
+                    try:
+                        found.click(timeout=CLICK * 1000)
+                    except Exception as error:
+                        # Behind a dialog, or gone in the meantime.
+                        if "Timeout" not in str(error):
+                            raise
+                        continue
+                    self._note(text, doubt * DOUBT)
                     return
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, hesitated: float) -> None:
         now = time.monotonic()
         if text not in self._clicked:
-            self.slowest = max(self.slowest, now - self._moved)
+            self.slowest = max(self.slowest, now - self._moved - hesitated)
             self._moved = now
         self._clicked[text] = now
 
@@ -188,6 +215,10 @@ class Traffic:
         self.statuses.clear()
         self.failed = 0
         self._last = time.monotonic()
+
+    def waits(self) -> bool:
+        """Whether an answer is awaited."""
+        return bool(self._open) and time.monotonic() - self._last < LONG_POLL
 
     def is_over(self, quiet: float) -> bool:
         """Whether something was sent and answered, or nothing was sent for a second."""

@@ -13,7 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    CONNECTED,
+    ISSUES,
+    UnexpectedError,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import (
     Placeholder,
     TemplateError,
@@ -23,20 +27,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 
 FORMAT = 1
 """Version of the profile's own form."""
-
-CONNECTED = "The sensor is connected to cloud successfully"
-"""The sentence of the connectivity screen that means success (vendor's documentation)."""
-
-ISSUES = (
-    "Errors establishing secure connections",
-    "General connection errors",
-    "Unreachable DNS server errors",
-    "Proxy authentication issues",
-    "Name resolution failures",
-    "Unreachable proxy server errors",
-    "Time drift detected",
-)
-"""The issue classes of the connectivity screen (vendor's documentation)."""
 
 SETTINGS = ("enabled", "host", "port", "username", "password", "password_set", "certificate")
 """What read.fields may name."""

@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import connects, converge, lab, report, topology
+from tests.bench import connects, converge, lab, report, sensors, topology
 from tests.bench.progress import Progress
 
-PARTS = {"a": converge, "b": topology, "c": connects}
+PARTS = {"a": converge, "b": topology, "c": connects, "d": sensors}
 _BUSY = 1.0
 
 

@@ -274,7 +274,7 @@ def test_answers_that_are_no_settings(opened: Open, answer: tuple[int, str, byte
     state.answer, state.only = answer, "GET /net"
     with pytest.raises(error) as caught:
         console.read()
-    assert type(caught.value) is error
+    assert caught.type is error
     with pytest.raises(error):
         console.save(Push(True, "h.example", 1))
     assert not state.proxy["enabled"]
