@@ -92,7 +92,7 @@ def _refused(kind: type[ConsoleError], what: Any, *arguments: Any) -> str:
     """Return the sentence of an error of exactly this kind, which holds neither a secret, an address nor a line break."""
     with pytest.raises(ConsoleError) as caught:
         what(*arguments)
-    assert type(caught.value) is kind
+    assert caught.type is kind
     said = str(caught.value)
     for never in (PASSWORD, PROXY_PASSWORD, "wrong-secret", "192.0.2.1/", "https:", "\n"):
         assert never not in said
