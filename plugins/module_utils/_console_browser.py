@@ -22,7 +22,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Cloud,
     ConsoleError,
     ExpiredError,
-    LockedError,
     ProxySettings,
     Push,
     Reading,
@@ -35,7 +34,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import Labels, Texts
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
-    MASK,
     NO_FILE,
     Screen,
     Traffic,
@@ -43,16 +41,18 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     beside,
     until,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import (
+    LOCKED,
+    MASK,
+    VERSION,
+    locked,
+    refused,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-LOCKED = re.compile(r"\block(ed|out)?\b|too many", re.IGNORECASE)
-"""What the text of a refused sign-in has when it is not the password that is wrong. The real wording is not documented."""
-
-VERSION = re.compile(r"\bversion:?\s+(\d+(?:\.\d+)+)", re.IGNORECASE)
 
 QUIET = 0.2
 """Seconds without a request after which the page has dealt with an answer."""
@@ -296,14 +296,8 @@ class BrowserConsole:
                 f"the console did not answer the sign-in within {self._timeout:g} s; see that it works"
             )
         if LOCKED.search(said or screen.everything()):
-            raise LockedError(
-                f"the console does not let this controller sign in{_quoted(said)}; wait until the lock is over, or let it "
-                "be lifted there, before another try"
-            )
-        raise SignInError(
-            f"the console does not accept the password of {self._account.username!r}{_quoted(said)}; correct "
-            "console_username or console_password before another try, since a few failures lock the account"
-        )
+            raise locked(said)
+        raise refused(self._account.username, said)
 
     def _open_settings(self) -> None:
         page, screen = self._current(), Screen(self._current())
@@ -354,7 +348,7 @@ class BrowserConsole:
         port = self._value(labels.port)
         password = screen.field(labels.password)
         masked = password is not None and (
-            MASK.match(password.get_attribute("placeholder") or "") or MASK.match(password.input_value())
+            MASK.fullmatch(password.get_attribute("placeholder") or "") or MASK.fullmatch(password.input_value())
         )
         upload = screen.hidden_field(labels.certificate)
         shown = None if upload is None else beside(upload, labels.certificate)
@@ -402,14 +396,14 @@ class BrowserConsole:
         self._not_signed_out()
         said = [self._blanked(text) for text in screen.alerts() if text not in before]
         broken = [status for status in traffic.statuses if status >= 500]
-        refused = [status for status in traffic.statuses if 400 <= status < 500]
+        rejected = [status for status in traffic.statuses if 400 <= status < 500]
         # An alert after an answer may as well say that all is saved; before anything is sent it cannot.
-        if said and (refused or not (traffic.statuses or traffic.failed)):
+        if said and (rejected or not (traffic.statuses or traffic.failed)):
             raise RejectedError(f"the console refused the values: {said[0]!r}")
         if broken:
             raise UnreachableError(f"the console answers the save with status {broken[0]}; see that it works")
-        if refused:
-            raise RejectedError(f"the console refused the values with status {refused[0]} and without a word")
+        if rejected:
+            raise RejectedError(f"the console refused the values with status {rejected[0]} and without a word")
         if traffic.failed:
             raise UnreachableError("the connection to the console broke during the save; see that it works")
         if not done:
@@ -427,7 +421,3 @@ class BrowserConsole:
             f"the screen has nothing with the label {looked} after {self._timeout:g} s; if this console calls it otherwise, "
             f"say so in labels.{key}"
         )
-
-
-def _quoted(said: str) -> str:
-    return f" ({said[:200]!r})" if said else ""

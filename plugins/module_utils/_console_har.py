@@ -51,11 +51,11 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     pointer,
     text_of,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import MASK
 
 _WRITES = ("POST", "PUT", "PATCH")
 _KEPT_HEADERS = ("accept", "x-requested-with")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4}\s*){12,}[A-Za-z0-9+/=\s]*")
-_MASK = re.compile(r"[*\u2022\u25cf]{3,}")
 _VERSION = re.compile(r"[0-9]{2}\.[0-9]+\.[0-9]+(?:[.-][0-9A-Za-z]+)*")
 
 
@@ -473,14 +473,14 @@ class _Learner:
             if named and isinstance(value, bool) and (value or not after):
                 return place
         for place, value in free:
-            if isinstance(value, str) and _MASK.fullmatch(value) and hint("password", place):
+            if isinstance(value, str) and MASK.fullmatch(value) and hint("password", place):
                 return place
         if password is not None:
             value = next(value for place, value in free if place == password)
             shown = text_of(value)
             if self.read_page:
                 shown = self.read_page.passwords.get(keys_of(password)[0], "")
-            if _MASK.fullmatch(shown):
+            if MASK.fullmatch(shown):
                 return password
         return None
 
@@ -747,7 +747,7 @@ class _Learner:
                 way = "omit"
             elif value == "":
                 way = "empty"
-        if way == "current" and _MASK.fullmatch(text_of(find(self.tree, shown["password"]))):
+        if way == "current" and MASK.fullmatch(text_of(find(self.tree, shown["password"]))):
             # A console that is sent its own mask might store it.
             way = "omit"
             self.notes.append(

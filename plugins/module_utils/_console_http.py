@@ -22,7 +22,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Certificate,
     Cloud,
     ExpiredError,
-    LockedError,
     ProxySettings,
     Push,
     Reading,
@@ -51,13 +50,17 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     text_of,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_wire import Answer, Wire
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import (
+    LOCKED,
+    MASK,
+    VERSION,
+    locked,
+    refused,
+)
 
 _WORDS = 200
 """Characters of the console's own words that go into a sentence."""
 
-_LOCK = re.compile(r"\block(ed|ing)?\b|lock-?out|too many", re.IGNORECASE)
-_MASK = re.compile(r"[*\u2022\u25cf\u00b7.xX]{3,}")
-_VERSION = re.compile(r"[Vv]ersion[\s:\"]{1,5}([0-9]+(?:\.[0-9]+)+)")
 _SPEAKING = re.compile(r"message|error|detail|reason|description|title|msg", re.IGNORECASE)
 # A console might show a secret that this session does not know, such as a password that is stored.
 _JSON_SECRET = re.compile(r'("[^"]*(?:pass|secret|token|pwd)[^"]*"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
@@ -210,7 +213,7 @@ class HttpConsole:
                 return "" if way == "empty" else MISSING
             stored = now("password")
             # A console that is sent its own mask might store it.
-            return MISSING if isinstance(stored, str) and _MASK.fullmatch(stored) else stored
+            return MISSING if isinstance(stored, str) and MASK.fullmatch(stored) else stored
 
         return {
             "enabled": lambda: push.enabled,
@@ -340,10 +343,8 @@ class HttpConsole:
         if not failed:
             return
         words = self._words(answer)
-        if answer.status in (423, 429) or _LOCK.search(words):
-            raise LockedError(
-                f"the console has locked this account or client out for now: {words or 'it says no more'}"
-            )
+        if answer.status in (423, 429) or LOCKED.search(words):
+            raise locked(words)
         if answer.status in (404, 405):
             raise UnexpectedError(
                 f"there is no sign-in where the profile has it (HTTP {answer.status}); see that the profile is of the same version "
@@ -351,9 +352,7 @@ class HttpConsole:
             )
         if answer.status == 403 and "csrf" in words.lower():
             raise UnexpectedError("the console did not accept the profile's token at sign-in; record the profile again")
-        raise SignInError(
-            "the console refused the user name or the password; see that both are right before trying again"
-        )
+        raise refused(self._account.username)
 
     def _refused_by_page(self, answer: Answer) -> bool:
         back = answer.path == self._path(self._profile.sign_in.request)
@@ -427,7 +426,7 @@ class HttpConsole:
             return value
         if self._profile.read.format == "html":
             shown = answer.page.passwords.get(self._profile.read.fields.get("password_set", ""), "")
-            return True if _MASK.fullmatch(shown) else None
+            return True if MASK.fullmatch(shown) else None
         return True if isinstance(value, str) and value else None
 
     def _version_in(self, answer: Answer) -> str | None:
@@ -441,7 +440,7 @@ class HttpConsole:
             if answer.status >= 400:
                 return None
         if where.at is None:
-            match = _VERSION.search(answer.page.text if answer.is_html else answer.text)
+            match = VERSION.search(answer.page.text if answer.is_html else answer.text)
             self._version = match[1] if match else None
         else:
             tree = answer.page.fields if answer.is_html else answer.json

@@ -35,9 +35,6 @@ AGAIN = 3.0
 LONG_POLL = 5.0
 """Seconds after which a request without an answer is taken for one that waits for events."""
 
-MASK = re.compile(r"^[*\u2022\u25cf\u2219\u00b7.]{3,}$")
-"""What a console shows in place of a stored password."""
-
 NO_FILE = re.compile(r"^(no file (chosen|selected)|choose file|browse|upload)?[\s.\u2026]*$", re.IGNORECASE)
 """What stands beside a file field without a file."""
 

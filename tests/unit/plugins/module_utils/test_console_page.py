@@ -24,12 +24,12 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import Chromium
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
-    MASK,
     Screen,
     Walk,
     beside,
     until,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import MASK
 from playwright.sync_api import Page
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify, serve
@@ -186,12 +186,12 @@ def test_the_text_beside_a_field(page: Page, markup: str, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["********", "\u2022\u2022\u2022\u2022", "\u25cf\u25cf\u25cf", "..."])
 def test_a_mask_is_one(text: str) -> None:
-    assert MASK.match(text)
+    assert MASK.fullmatch(text)
 
 
 @pytest.mark.parametrize("text", ["", "**", "Password", "***a", "unchanged"])
 def test_other_placeholders_are_none(text: str) -> None:
-    assert not MASK.match(text)
+    assert not MASK.fullmatch(text)
 
 
 def test_alerts_are_those_that_are_seen(page: Page) -> None:
