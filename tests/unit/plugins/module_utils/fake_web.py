@@ -13,6 +13,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +26,7 @@ PASSWORD = "console-secret-7c1f"
 PROXY_PASSWORD = "proxy-secret-93ab"
 
 _PAGE = """<!doctype html><title>Console</title><body></body><script>
-const [shape, kind, where] = location.pathname.slice(1).split('/');
+const [shape, kind, where, manner] = location.pathname.slice(1).split('/');
 let ids = 0, fields;
 const el = (name, attributes, ...children) => {
   const made = document.createElement(name);
@@ -78,9 +79,16 @@ function menu() {
   const link = el('a', {href: '#settings'}, 'System settings');
   link.onclick = async () => {
     const stored = await (await call('/settings')).json();
-    late(() => settings(stored));
+    late(() => manner === 'late' ? fillLater(stored) : settings(stored));
   };
   document.body.replaceChildren(link, el('main', {}), el('footer', {}, 'Version 25.2.2'));
+}
+// The widgets are there at once, their values come by a request that takes its time.
+async function fillLater(stored) {
+  settings({enabled: false, host: '', port: '', username: ''});
+  const values = await (await call('/settings-after-a-while')).json();
+  fields.enabled.checked = values.enabled;
+  for (const key of ['host', 'port', 'username']) fields[key].value = values[key];
 }
 function settings(stored) {
   const file = el('input', {type: 'file', style: 'opacity: 0; width: 1px'});
@@ -95,6 +103,11 @@ function settings(stored) {
   save.onclick = async () => {
     const data = {certificate: shown.textContent};
     for (const [key, input] of Object.entries(fields)) data[key] = key === 'enabled' ? isOn(input) : input.value;
+    if (manner === 'rejects') return box.append(el('p', {role: 'alert'}, 'Invalid value for Proxy Host'));
+    if (manner === 'echoes') {
+      await call('/refuse', data);
+      return box.append(el('p', {role: 'alert'}, `Bad value ${data.password}`));
+    }
     if (file.files[0]) data.content = await file.files[0].text();
     await call('/settings', data);
     box.append(el('p', {role: 'alert'}, 'Settings saved'));
@@ -149,7 +162,7 @@ class Web:
     sessions: set[str] = field(default_factory=set)
 
     def url(self, path: str = "") -> str:
-        """An address of the page; the path is ``shape/kind of switch/where``."""
+        """An address of the page; the path is ``shape/kind of switch/where/manner``."""
         return f"https://127.0.0.1:{self.port}/{path}"
 
 
@@ -168,7 +181,9 @@ def serve(certified: Certified, port: int = 0) -> Iterator[Web]:
 
         def do_GET(self) -> None:
             web.requests.append(self.path)
-            if self.path == "/settings":
+            if self.path == "/settings-after-a-while":
+                time.sleep(0.6)
+            if self.path.startswith("/settings"):
                 self._answer(200 if self._signed_in() else 401, json.dumps(web.stored))
             else:
                 self._answer(200, _PAGE, "text/html")
@@ -183,6 +198,8 @@ def serve(certified: Certified, port: int = 0) -> Iterator[Web]:
                 self._answer(200 if right else 403, "{}", cookie=session if right else None)
             elif not self._signed_in():
                 self._answer(401, "{}")
+            elif self.path == "/refuse":
+                self._answer(400, "{}")
             else:
                 web.stored.update({key: value for key, value in data.items() if value != "" or key != "password"})
                 self._answer(200, "{}")

@@ -17,6 +17,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     ProxySettings,
     Push,
     Reading,
+    RejectedError,
     SignInError,
     Trust,
 )
@@ -100,6 +101,38 @@ def test_a_wrong_password_is_sent_once(shared: Web) -> None:
     with pytest.raises(SignInError, match=r"'Wrong'"):
         _console(shared.url("for/checkbox/page"), "another").sign_in()
     assert shared.requests.count("/sign-in") == 1
+
+
+def test_values_that_come_after_their_widgets_are_waited_for(shared: Web) -> None:
+    """Read too early, they would be wrong; saved too early, they would be lost."""
+    shared.stored.update(enabled=True, host="192.0.2.1", port="3128", username="bob")
+    console = _console(shared.url("for/checkbox/page/late"))
+    console.sign_in()
+    console.save(Push(True, host="192.0.2.9"))
+    assert [shared.stored[key] for key in ("enabled", "host", "port", "username")] == [True, "192.0.2.9", "3128", "bob"]
+    assert console.read().settings.username == "bob"
+
+
+def test_every_read_is_a_new_look(shared: Web) -> None:
+    console = _console(shared.url("for/checkbox/page"))
+    console.sign_in()
+    assert console.read().settings.host == ""
+    shared.stored["host"] = "192.0.2.99"
+    assert console.read().settings.host == "192.0.2.99"
+
+
+def test_values_that_the_page_itself_refuses(shared: Web) -> None:
+    console = _console(shared.url("for/checkbox/page/rejects"))
+    console.sign_in()
+    with pytest.raises(RejectedError, match="'Invalid value for Proxy Host'"):
+        console.save(PUSH)
+
+
+def test_an_alert_that_repeats_the_password_is_quoted_without_it(shared: Web) -> None:
+    console = _console(shared.url("for/checkbox/page/echoes"))
+    console.sign_in()
+    with pytest.raises(RejectedError, match=r"'Bad value \*\*\*\*'"):
+        console.save(PUSH)
 
 
 LABELLED = {
