@@ -128,8 +128,9 @@ else:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import Typed, learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import learn
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import HarError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import ProfileError
 
 MODE = 0o644

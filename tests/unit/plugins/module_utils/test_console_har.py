@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import Learned, Typed, learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import Learned, learn
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import HarError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import holds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -32,7 +32,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnreachableError,
     UntrustedError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import Typed, learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_http import HttpConsole
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import Profile
 
