@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import stat
 import subprocess
 import threading
@@ -21,7 +20,6 @@ import lab
 import learned
 import play
 import pytest
-import yaml
 from simulated import Simulated
 
 PROXY_1, PROXY_2 = "ot-sensor-proxy-1", "ot-sensor-proxy-2"
@@ -199,32 +197,6 @@ def test_client_certificate(run: Runner, tmp_path: Path) -> None:
     assert run("sensors", limit=ONE, sensor_proxy_client_certificate=str(file)).changed(ONE) == 0
     file.write_text("two")
     assert run("sensors", limit=ONE, sensor_proxy_client_certificate=str(file)).changed(ONE) == 1
-
-
-@pytest.mark.parametrize("transport", ["browser", "http"])
-@pytest.mark.usefixtures("as_pushed")
-def test_info_reads_and_changes_nothing(transport: str, profiles: dict[str, Path]) -> None:
-    """Settings, version and the sensor's word, by either transport."""
-    options = {"console_url": f"https://{SENSORS[ONE].address}", "console_username": "admin", "validate_certs": False}
-    profile = {"profile": yaml.safe_load(profiles["23"].read_text())} if transport == "http" else {}
-    arguments = json.dumps({**options, "console_password": "lab-console-secret", "transport": transport, **profile})
-    command = ["ansible", "localhost", "-m", "ot_security.proxy_chaining.sensor_proxy_info", "-a", arguments]
-    done = subprocess.run(
-        command, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout[done.stdout.index("{") :])
-    assert (found["changed"], found["version"], found["cloud"]["connected"]) == (False, "25.2.2", True)
-    settings = {key: found["settings"][key] for key in ("enabled", "host", "port", "username", "password_set")}
-    assert settings == {
-        "enabled": True,
-        "host": "10.104.0.11",
-        "port": 3128,
-        "username": "Plant-A",
-        "password_set": True,
-    }
-    assert SENSORS[ONE].simulated.count("saves") == 0
-    assert_no_secret(done.stdout, "the output")
 
 
 def test_wrong_console_password_is_tried_once(run: Runner) -> None:
