@@ -20,6 +20,10 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
 
 
+_SETTLE = 5.0
+"""Seconds that a reload before a restart is given; what it does not show by then, the restart has to."""
+
+
 class ChangeError(Exception):
     """The change was refused or taken back; the sentence says why and in which state the proxy is."""
 
@@ -199,7 +203,7 @@ class Change:
         try:
             for path, candidate in staged.items():
                 self._host.swap(candidate, path)
-            problem = self._activate(new.config or "", before)
+            problem = self._activate(current.config or "", new.config or "", before)
         except Exception as error:  # whatever it is, the plant must not be left with a file that was not proven
             problem = f"an unexpected error came up: {error}"
         if problem is not None:
@@ -215,9 +219,13 @@ class Change:
                 worked.update({endpoint: answer for endpoint, answer in answers.items() if answer.status == 200})
         return worked
 
-    def _activate(self, config: str, before: Mapping[str, Answer]) -> str | None:
+    def _activate(self, old: str, config: str, before: Mapping[str, Answer]) -> str | None:
         """Make Squid read the files and prove them; return what is wrong."""
         verb = self._outcome.action
+        if verb == "restart" and _squid_text.shutdown_lifetime(old) != _squid_text.shutdown_lifetime(config):
+            # A stopping Squid waits as the configuration says that it has read: 30 seconds with the package's own (measured).
+            self._host.systemctl("reload")
+            self._proof.wait(config, _SETTLE)
         complaint = self._host.systemctl(verb)
         timeout = self._wanted.reload_timeout if verb == "reload" else self._wanted.restart_timeout
         problem = self._proof.wait(config, timeout)

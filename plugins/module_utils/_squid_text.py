@@ -32,6 +32,7 @@ HIDDEN = "********"
 _PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
 _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
+_SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
@@ -112,6 +113,12 @@ def _start_only(content: str) -> dict[str, list[str]]:
         if words and words[0] in RESTART_DIRECTIVES:
             found.setdefault(words[0], []).append(" ".join(words[1:]))
     return found
+
+
+def shutdown_lifetime(content: str) -> str | None:
+    """Return how long a stopping Squid waits for its clients, as a configuration writes it; None is Squid's own default."""
+    match = _SHUTDOWN_LIFETIME.search(content)
+    return match[1] if match else None
 
 
 def complaints(exit_code: int, output: str) -> list[str]:

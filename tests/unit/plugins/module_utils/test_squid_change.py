@@ -266,6 +266,21 @@ class TestRestart:
         assert (outcome.action, outcome.restart_reasons) == ("restart", [directive.split(maxsplit=1)[0]])
         assert host.started_with == host.loaded == host.files[CONFIG]
 
+    def test_a_stopping_squid_waits_as_the_new_configuration_says(self) -> None:
+        host = FakeHost(OLD)
+        change(host, config(more="workers 4\nshutdown_lifetime 5 seconds\n"))
+        assert [entry for entry in host.log if entry in ("reload", "restart")] == ["reload", "restart"]
+        assert host.started_with == host.loaded == host.files[CONFIG]
+        # With the lifetime that it has read already, one restart is enough.
+        change(host, config(more="workers 8\nshutdown_lifetime 5 seconds\n"))
+        assert [entry for entry in host.log if entry in ("reload", "restart")] == ["reload", "restart", "restart"]
+
+    def test_a_reload_before_a_restart_that_ends_squid_changes_nothing(self) -> None:
+        host = FakeHost(proven("0" * 32, "brittle"))
+        outcome = change(host, config(more="workers 4\nshutdown_lifetime 5 seconds\n"))
+        assert outcome.action == "restart"
+        assert host.started_with == host.loaded == host.files[CONFIG]
+
     def test_another_binary_than_the_running_one_restarts(self) -> None:
         host = FakeHost(OLD)
         host.another_binary = True
