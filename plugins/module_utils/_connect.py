@@ -64,19 +64,33 @@ def connect(listener: Listener, target: str, headers: Mapping[str, str] | None =
         headers: further request headers.
         timeout: seconds to wait for the connection, and again for the answer.
     """
-    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
-    request = "\r\n".join([*lines, "", ""]).encode()
     sent = False
     try:
         with socket.create_connection((listener.address, listener.port), timeout=timeout) as plain:
             stream = _wrapped(plain) if listener.tls else plain
-            stream.sendall(request)
+            stream.sendall(request(target, headers))
             sent = True
-            return _parse(_read_head(stream, time.monotonic() + timeout))
+            return read_answer(stream, timeout)
     except TimeoutError:
         return Answer(None, f"no answer within {timeout:g} s", pending=sent)
     except (OSError, UnicodeError, OverflowError) as error:
         return Answer(None, getattr(error, "strerror", None) or str(error))
+
+
+def request(target: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """Return the head of a CONNECT to host:port."""
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *(f"{k}: {v}" for k, v in (headers or {}).items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def read_answer(stream: socket.socket, timeout: float) -> Answer:
+    """Read what a proxy answers to a CONNECT; what follows its head is lost unless the status is 200.
+
+    Raises:
+        TimeoutError: it was not whole within these seconds.
+        OSError: the connection broke.
+    """
+    return _parse(_read_head(stream, time.monotonic() + timeout))
 
 
 def _wrapped(plain: socket.socket) -> ssl.SSLSocket:

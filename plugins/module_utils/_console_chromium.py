@@ -33,8 +33,8 @@ FLAGS = (
     "--no-proxy-server",
 )
 
-START = 60.0
-"""Seconds within which Chromium must start; a first start on a busy machine takes long."""
+STARTS = (30.0, 60.0)
+"""Seconds within which Chromium must start, at each try; now and then one hangs, and a busy machine takes long."""
 
 
 class Chromium:
@@ -94,10 +94,7 @@ def start(host: str, port: int, trust: Trust, timeout: float) -> Chromium:
         ) from None
     playwright = sync_playwright().start()
     try:
-        # Without a system's Chromium, Playwright looks for its own.
-        browser = playwright.chromium.launch(
-            executable_path=next(filter(None, map(shutil.which, NAMES)), None), args=flags, timeout=START * 1000
-        )
+        browser = _launch(playwright, flags)
     except Exception as error:
         playwright.stop()
         said = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
@@ -105,6 +102,21 @@ def start(host: str, port: int, trust: Trust, timeout: float) -> Chromium:
             f"Chromium did not start ({said}); install the system's chromium, or run 'playwright install chromium'"
         ) from error
     return Chromium(playwright, browser, ignore_certificates=not (trust.validate or trust.fingerprint))
+
+
+def _launch(playwright: Playwright, flags: list[str]) -> Browser:
+    # Without a system's Chromium, Playwright looks for its own.
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    for seconds in STARTS[:-1]:
+        with suppress(_timed_out()):
+            return playwright.chromium.launch(executable_path=path, args=flags, timeout=seconds * 1000)
+    return playwright.chromium.launch(executable_path=path, args=flags, timeout=STARTS[-1] * 1000)
+
+
+def _timed_out() -> type[Exception]:
+    from playwright.sync_api import TimeoutError as Late  # noqa: PLC0415 - as above
+
+    return Late
 
 
 def _key_of(certificate: bytes) -> str:

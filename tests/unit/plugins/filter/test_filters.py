@@ -13,7 +13,25 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-NAMES = ["client_users", "endpoint_names", "endpoints", "parent_passwords", "topology"]
+NAMES = [
+    "chain_sensors",
+    "chain_verdicts",
+    "chain_walks",
+    "client_users",
+    "endpoint_names",
+    "endpoints",
+    "explain",
+    "parent_passwords",
+    "shown",
+    "topology",
+    "verdict_changes",
+    "verdict_dot",
+    "verdict_junit",
+    "verdict_mermaid",
+    "verdict_svg",
+    "verdict_table",
+    "verdict_view",
+]
 PACKAGE = "ansible_collections.ot_security.proxy_chaining.plugins.filter"
 
 HOSTVARS: dict[str, dict[str, Any]] = {

@@ -1,0 +1,68 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which hop of a chain said no to a CONNECT, and why, read from what came back through the first one.
+
+Private to this collection. What Squid sends was measured with 5.7 and 6.13 (docs/squid-facts.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
+
+
+class Refusal(NamedTuple):
+    """The stage and the hop at which a path ends, and a sentence about it."""
+
+    stage: str
+    hop: str
+    reason: str
+
+
+def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Refusal | None:
+    """Say who refused and why; None when the tunnel stands.
+
+    Args:
+        answer: what the first hop answered.
+        hops: name and visible_hostname of each hop in their order.
+        target: host:port that was asked for.
+    """
+    if answer.status == 200:
+        return None
+    index, certain = _speaker(answer, [hostname for _name, hostname in hops])
+    name = hops[index][0]
+    if answer.status is None:
+        return Refusal("proxy-denied", name, f"{name} refuses CONNECT to {target}: it {answer.error}.")
+    page = ((answer.headers or {}).get("x-squid-error") or "").split(" ")[0]
+    said = f"{answer.status}{', ' + page if page else ''}"
+    # A proxy that leaves its name out of its answers may pass on what another said.
+    via = "" if certain or len(hops) == 1 else ", or a hop behind it,"
+    if answer.status == 407:
+        return Refusal("proxy-auth", name, f"{name}{via} does not accept the sign-in for CONNECT to {target} ({said}).")
+    if page == "ERR_DNS_FAIL":
+        return Refusal("resolve", name, f"{name} cannot resolve the name of {target} ({said}).")
+    if answer.status < 500:
+        return Refusal("proxy-denied", name, f"{name}{via} refuses CONNECT to {target} ({said}).")
+    # A page about the way on names nobody, whichever hop wrote it (measured); only a walk from the next hop can tell.
+    if len(hops) > 1:
+        beyond = hops[1][0]
+        return Refusal("parent-unreachable", name, f"{name} cannot get to {target} through {beyond} ({said}).")
+    if page == "ERR_CANNOT_FORWARD":
+        reason = f"{name} has no way to {target} ({said}): no parent takes it, or its name is not resolved."
+        return Refusal("endpoint-unreachable", name, reason)
+    return Refusal("endpoint-unreachable", name, f"{name} cannot reach {target} ({said}).")
+
+
+def _speaker(answer: Answer, hostnames: Sequence[str]) -> tuple[int, bool]:
+    """The hop whose name the answer carries, the farthest of them, and whether it carries one at all."""
+    headers = answer.headers or {}
+    named = set(re.split(r"[\s,;()]+", " ".join(headers.get(key, "") for key in ("via", "x-cache", "cache-status"))))
+    for index in range(len(hostnames) - 1, -1, -1):
+        if hostnames[index] and hostnames[index] in named:
+            return index, True
+    return 0, False

@@ -1,0 +1,98 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What changed since an earlier report, and since when each failure lasts. Private to this collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_results import (
+    FORMAT,
+    VERDICTS,
+    Results,
+    clean,
+    moment,
+    natural,
+    rank,
+)
+
+
+def changes(results: Results, earlier: object) -> dict[str, Any]:
+    """Return RESULTS with ``changes``, ``previous``, ``previous_problem`` and each ``since`` filled in.
+
+    Args:
+        results: what was found now.
+        earlier: RESULTS of an earlier run, or its JSON text; empty for none.
+            What cannot be read is treated as none, and ``previous_problem`` says why.
+    """
+    before, problem = _read(earlier)
+    now = results.get("time")
+    known_before = {one["name"]: one for one in before["sensors"]} if before else {}
+    sensors = [
+        {**sensor, "since": _since(sensor, known_before.get(sensor["name"]), before, now)}
+        for sensor in results.get("sensors") or []
+    ]
+    return {
+        **results,
+        "sensors": sensors,
+        "changes": _compare(known_before, {one["name"]: one for one in sensors}) if before else [],
+        "previous": before["time"] if before else None,
+        "previous_problem": problem,
+    }
+
+
+def _read(earlier: object) -> tuple[dict[str, Any] | None, str | None]:
+    """Return an earlier report, or None and the sentence that says why it is not used."""
+    if isinstance(earlier, (str, bytes)):
+        if not earlier.strip():
+            return None, None
+        try:
+            earlier = json.loads(earlier)
+        except ValueError:
+            return None, "the earlier report is not JSON; this report starts anew."
+    if earlier is None or earlier == {}:
+        return None, None
+    if not isinstance(earlier, Mapping):
+        return None, "the earlier report is not a dictionary; this report starts anew."
+    if earlier.get("format") != FORMAT:
+        given = clean(earlier.get("format"))[:20] or "none"
+        return None, f"the earlier report has the format {given}, not {FORMAT}; this report starts anew."
+    sensors = earlier.get("sensors")
+    sound = (
+        moment(earlier.get("time")) is not None
+        and isinstance(sensors, list)
+        and all(
+            isinstance(one, Mapping) and isinstance(one.get("name"), str) and one.get("verdict") in VERDICTS
+            for one in sensors
+        )
+    )
+    if not sound:
+        return None, "the earlier report is damaged (no time, or sensors of another shape); this report starts anew."
+    return {"time": earlier["time"], "sensors": sensors}, None
+
+
+def _since(
+    sensor: Mapping[str, Any], before: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None, now: object
+) -> object:
+    if sensor.get("verdict") == "ok":
+        return None
+    if before is None or earlier is None or any(before.get(key) != sensor.get(key) for key in _SAME):
+        return now
+    return before["since"] if moment(before.get("since")) else earlier["time"]
+
+
+_SAME = ("verdict", "stage", "hop")
+"""A failure that has these in common with the earlier one is still that failure."""
+
+
+def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for name in {**before, **after}:
+        old, new = (side[name]["verdict"] if name in side else None for side in (before, after))
+        if old != new:
+            found.append({"sensor": name, "before": old, "after": new})
+    return sorted(found, key=lambda one: (one["after"] is None, rank(one["after"]), natural(one["sensor"])))

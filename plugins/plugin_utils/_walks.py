@@ -1,0 +1,76 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which walks prove a chain: each proxy asks itself, and each link to a next hop once, however many sensors use it.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Walk = dict[str, Any]
+"""A walk from one proxy's host: ``kind`` (self, parent or direct), ``target``, ``preferred``, ``hops``, and in ``secret`` the
+name of the first hop's password among those of the filter parent_passwords."""
+
+
+def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
+    """Return the walks that are made on a proxy's host.
+
+    Args:
+        graph: the topology.
+        proxy: name of the proxy in it.
+
+    The first asks the proxy itself and goes all the way. The others go around it: to each parent as the proxy would, or
+    straight to the endpoints where it has none. What fails there and not behind it is that link.
+    """
+    entry = graph["proxies"][proxy]
+    beyond = _hops(graph, entry["parents"][:1])
+    walks = [_walk("self", proxy, [_own_hop(proxy, entry), *beyond])]
+    for number, parent in enumerate(entry["parents"]):
+        hops = _hops(graph, [parent])
+        walks.append(_walk("parent", parent["name"], hops, preferred=number == 0, secret=f"parent:{parent['acl']}"))
+    if not entry["parents"]:
+        walks.append(_walk("direct", "", []))
+    return walks
+
+
+def sensors_of(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
+    """Return ``name``, ``addresses`` and ``username`` of each sensor whose first hop is this proxy."""
+    return [
+        {key: client[key] for key in ("name", "addresses", "username") if client[key] is not None}
+        for client in graph["proxies"][proxy]["clients"]
+        if client["kind"] == "sensor"
+    ]
+
+
+def _walk(kind: str, target: str, hops: Iterable[dict[str, Any]], *, preferred: bool = True, secret: str = "") -> Walk:
+    return {"kind": kind, "target": target, "preferred": preferred, "hops": list(hops), "secret": secret}
+
+
+def _hops(graph: Mapping[str, Any], parents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield a parent, and then what each proxy prefers, as far as the inventory knows; a cycle is a mistake found before."""
+    seen: set[str] = set()
+    while parents and parents[0]["name"] not in seen:
+        parent = parents[0]
+        seen.add(parent["name"])
+        yield _hop(parent)
+        parents = graph["proxies"][parent["name"]]["parents"] if parent["kind"] == "inventory" else []
+
+
+def _hop(parent: dict[str, Any]) -> dict[str, Any]:
+    hop = {key: parent[key] for key in ("name", "address", "port")}
+    # An external proxy's own name for itself is not known; often enough it is the one that it is reached by.
+    hop["hostname"] = parent["acl"] if parent["kind"] == "inventory" else parent["name"]
+    if parent["tls"]:
+        hop |= {key: parent[key] for key in ("tls", "tls_ca", "tls_name") if parent[key]}
+    if parent["username"] is not None:
+        hop["username"] = parent["username"]
+    return hop
+
+
+def _own_hop(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "address": "127.0.0.1", "port": entry["port"], "hostname": entry["acl"]}

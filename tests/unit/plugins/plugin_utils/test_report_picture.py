@@ -1,0 +1,194 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The picture: what is drawn, that Graphviz reads it, and the SVG that comes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_picture import Picture, picture
+
+from tests.generated_site import demo, generated
+from tests.rendered_report import DOT, apply, drawn
+
+needs_dot = pytest.mark.skipif(DOT is None, reason="no dot on the PATH; tools/graphviz installs it")
+
+HOSTILE = 'x"\\<b>&amp;&lt;\\N];\n|`#end\\'
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _captions(found: Picture) -> list[str]:
+    return [layer.caption for layer in found.layers]
+
+
+def _nodes(found: Picture, layer: int) -> list[tuple[list[str], str]]:
+    return [(node.lines, node.verdict) for node in found.layers[layer].nodes]
+
+
+def test_the_picture_of_the_demo() -> None:
+    found = picture(demo())
+    assert _captions(found) == ["Sensors", "Proxies, tier 1", "Proxies, tier 0", "Endpoints"]
+    assert _nodes(found, 0) == [(["sensor1", "broken"], "broken"), (["sensor2", "broken"], "broken")]
+    assert _nodes(found, 1) == [(["plant-a-proxy", "10.100.100.250:3128", "fails further on"], "broken")]
+    assert _nodes(found, 2) == [(["dmz-proxy", "192.0.2.10:3128"], "ok")]
+    assert [(edge.source, edge.target, edge.verdict, edge.here, edge.label) for edge in found.edges] == [
+        ("s0", "p0", "broken", False, ""),
+        ("s1", "p0", "broken", True, "proxy-denied"),
+        ("p0", "p1", "broken", True, "proxy-denied"),
+        ("p1", "endpoints", "ok", False, ""),
+    ]
+
+
+def test_many_sensors_of_a_proxy_are_one_box() -> None:
+    found = picture(generated())
+    assert len(found.layers[0].nodes) == 12
+    assert _nodes(found, 0)[1] == (["84 sensors", "83 ok, 1 broken"], "broken")
+    assert found.edges[1].label == "proxy-denied (1)"
+    assert _captions(found)[-2:] == ["Other teams' proxies", "Endpoints"]
+    assert [edge.preferred for edge in found.edges if edge.source == "p0"] == [True, False]
+
+
+@pytest.mark.parametrize(("sensors", "boxes"), [(8, 8), (9, 1)])
+def test_more_than_eight_sensors_are_many(sensors: int, boxes: int) -> None:
+    assert len(picture(generated(1, sensors, broken=False)).layers[0].nodes) == boxes
+
+
+def test_a_fault_behind_the_last_proxy_is_at_its_arrow_to_the_endpoints() -> None:
+    results = generated(1, 2, broken=False)
+    for link in results["links"]:
+        link["verdict"] = "broken"
+        link["endpoints"][0] |= {"verdict": "broken", "stage": "tls-inspected", "hop": "", "reason": "Inspected."}
+    edges = picture(results).edges
+    assert [(edge.source, edge.label) for edge in edges if edge.here] == [("p3", "tls-inspected")]
+
+
+def test_a_fault_at_a_hop_that_is_not_drawn_is_still_shown() -> None:
+    results = demo()
+    results["links"][0]["endpoints"][1]["hop"] = "upstream.example"
+    assert [edge.label for edge in picture(results).edges if edge.source == "p0"] == ["proxy-denied"]
+
+
+def _mixed() -> dict[str, Any]:
+    """Return a site in which arrows pass lanes: a sensor at the DMZ, and a plant's proxy that goes out by itself."""
+    results = demo()
+    results["sensors"].append({**results["sensors"][0], "name": "sensor3", "path": ["dmz-proxy"], "verdict": "ok"})
+    results["links"].append({**results["links"][2], "source": "plant-a-proxy"})
+    return results
+
+
+def _places(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """Return where dot puts the middle of each box, from the left and from the bottom."""
+    text = apply("verdict_dot", results)
+    done = subprocess.run([str(DOT), "-Tplain"], input=text, capture_output=True, text=True, check=True, timeout=60)
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("node ")]
+    return {key: (float(x), float(y)) for _node, key, x, y, *_rest in rows}
+
+
+@needs_dot
+@pytest.mark.parametrize("results", [demo(), _mixed(), generated(), generated(12, 60)])
+def test_lanes_stand_side_by_side(results: dict[str, Any]) -> None:
+    places = _places(results)
+    columns = [{places[node.key][0] for node in layer.nodes} for layer in picture(results).layers]
+    assert [len(column) for column in columns] == [1] * len(columns)
+    lefts = [min(column) for column in columns]
+    assert lefts == sorted(set(lefts))
+
+
+@needs_dot
+@pytest.mark.parametrize("results", [demo(), generated(), generated(broken=False), generated(12, 60)])
+def test_boxes_keep_the_order_of_the_inventory(results: dict[str, Any]) -> None:
+    """So a plant is found where it was before, whatever fails."""
+    places = _places(results)
+    for layer in picture(results).layers:
+        heights = [places[node.key][1] for node in layer.nodes]
+        assert heights == sorted(heights, reverse=True)
+
+
+def _hostile() -> dict[str, Any]:
+    results: dict[str, Any] = json.loads(json.dumps(_mixed()).replace("plant-a-proxy", json.dumps(HOSTILE)[1:-1]))
+    return results
+
+
+def _svg(results: dict[str, Any]) -> ET.Element:
+    text = drawn(results)
+    assert text.startswith("<svg ")
+    return ET.fromstring(text)
+
+
+@needs_dot
+@pytest.mark.parametrize("results", [demo(), generated(), _mixed(), generated(0, 0)])
+def test_graphviz_draws_every_box_and_arrow(results: dict[str, Any]) -> None:
+    text = apply("verdict_dot", results)
+    # What dot warns of is wrong in the text.
+    said = subprocess.run([str(DOT), "-Tsvg"], input=text, capture_output=True, text=True, check=True, timeout=60)
+    assert said.stderr == ""
+    svg = _svg(results)
+    found = picture(results)
+    groups = [str(group.get("class")).split() for group in svg.iter(f"{SVG}g")]
+    kinds = {"sensor", "sensors", "proxy", "external", "endpoints"}
+    assert sum(bool(kinds & set(group)) for group in groups) == sum(len(layer.nodes) for layer in found.layers)
+    assert sum(group[:1] == ["edge"] for group in groups) == len(found.edges)
+    texts = ["".join(text.itertext()) for text in svg.iter(f"{SVG}text")]
+    for layer in found.layers:
+        assert layer.caption in texts
+        for node in layer.nodes:
+            assert set(node.lines) <= set(texts)
+
+
+@needs_dot
+def test_hostile_names_in_graphviz() -> None:
+    svg = _svg(_hostile())
+    texts = ["".join(text.itertext()) for text in svg.iter(f"{SVG}text")]
+    assert 'x"\\<b>&amp;&lt;\\N]; |`#end\\' in texts
+    assert not list(svg.iter(f"{SVG}b"))
+
+
+@needs_dot
+def test_the_svg_stands_alone() -> None:
+    text = drawn(demo())
+    assert "<?xml" not in text
+    assert "DOCTYPE" not in text
+    assert "prefers-color-scheme:dark" in text
+    assert 'role="img"' in text
+    assert "xlink:title" not in text
+    # Each box shows its reason, not its name in the DOT text.
+    titles = [str(title.text) for title in ET.fromstring(text).iter(f"{SVG}title")]
+    assert (
+        "sensor2\nplant-a-proxy refuses CONNECT from sensor2 (10.100.100.2): http_access deny all, line 44." in titles
+    )
+    assert not [title for title in titles if re.fullmatch(r"[a-z]+\d+|.*->.*", title)]
+    assert not re.search(r"(?:href|src|url\()", text)
+
+
+@pytest.mark.parametrize("text", ["", "Error: no dot", "</svg><svg>"])
+def test_what_is_no_svg_is_refused(text: str) -> None:
+    with pytest.raises(AnsibleFilterError, match="is not an SVG"):
+        apply("verdict_svg", text)
+
+
+def test_the_flowchart_of_the_demo() -> None:
+    lines = apply("verdict_mermaid", demo()).splitlines()
+    assert lines[:4] == [
+        "flowchart LR",
+        '  subgraph layer0["Sensors"]',
+        '    s0["sensor1<br/>broken"]:::broken',
+        '    s1["sensor2<br/>broken"]:::broken',
+    ]
+    assert '  p0 -->|"proxy-denied"| p1' in lines
+    assert "  linkStyle 0,1,2 stroke:#c2202c,stroke-width:3px,stroke-dasharray:6" in lines
+    assert sum(line == "  end" for line in lines) == 4
+
+
+def test_hostile_names_in_the_flowchart() -> None:
+    text = apply("verdict_mermaid", _hostile())
+    (label,) = [line for line in text.splitlines() if "10.100.100.250" in line]
+    assert "#34;#92;#60;b#62;#38;amp#59;" in label
+    assert not re.search(r'[`\\|]|"[^\]]', label.split('["')[1].split("<br/>")[0])

@@ -1,0 +1,81 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""squid.conf as the role renders it for an inventory, with Ansible's own filters but without its engine; for tests."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.plugins.filter import core, mathstuff
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.endpoints import endpoints
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.nativetypes import NativeEnvironment
+from jinja2.sandbox import SandboxedEnvironment
+
+ROLE = Path(_topology.__file__).parents[2] / "roles/squid"
+PROXY = "site"
+"""Name of the proxy whose configuration it is; its address is 192.0.2.250, unless its variables say otherwise."""
+
+PROBE_TOKEN = "0123456789abcdef" * 2
+
+Hosts = Mapping[str, Mapping[str, Any]]
+
+
+def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) -> str:
+    """Return the configuration of PROXY.
+
+    Args:
+        sensors: name and variables of each sensor behind it.
+        children: the same of each proxy behind it.
+        variables: what the inventory says of PROXY.
+    """
+    variables = {"squid_addresses": ["192.0.2.250/24"], **variables}
+    proxies = {PROXY: variables, **(children or {})}
+    sensors = {name: {"sensor_proxy_via": PROXY, **given} for name, given in sensors.items()}
+    graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
+    assert graph["mistakes"] == []
+    known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][PROXY]}
+    # Of the role's variables the template reads these two and the graph.
+    for name in ("__squid_allowed", "__squid_usernames"):
+        known[name] = _expressions().from_string(_role_file("vars")[name].strip()).render(known)
+    rendered: str = _template().render(known)
+    return rendered.replace("@@probe-token@@", PROBE_TOKEN)
+
+
+@functools.cache
+def _role_file(folder: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROLE / folder / "main.yml").read_text(encoding="utf-8"))
+    return found
+
+
+@functools.cache
+def _expressions() -> NativeEnvironment:
+    environment = NativeEnvironment(undefined=StrictUndefined)
+    environment.filters |= _filters()
+    return environment
+
+
+@functools.cache
+def _template() -> Any:
+    # As Ansible's template lookup sets it.
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(ROLE / "templates"),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= _filters()
+    return environment.get_template("squid.conf.j2")
+
+
+def _filters() -> dict[str, Any]:
+    found = {**core.FilterModule().filters(), **mathstuff.FilterModule().filters()}
+    found |= {f"ansible.builtin.{name}": used for name, used in found.items()}
+    return found | {"ot_security.proxy_chaining.endpoints": endpoints}
