@@ -1,7 +1,7 @@
 """STAND-IN for the cloud endpoints, which cannot be had in a lab: a TLS server on port 443 under their real names.
 
-Usage: endpoint.py NAME...   It makes itself a certificate for the names (/srv/endpoint.pem) and answers every
-request with the name that the client asked for by SNI.
+Usage: endpoint.py NAME...   It makes itself a certificate for the names (/srv/endpoint.pem) unless it has one, and answers
+every request with the name that the client asked for by SNI.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 CERTIFICATE = Path("/srv/endpoint.pem")
-KEY = Path("/run/endpoint.key")
+KEY = Path("/srv/endpoint.key")
 MORE_PORTS = (8443,)
 """Ports that answer too, so that a refusal of another port is the proxy's and not the endpoint's."""
 
@@ -55,15 +55,21 @@ class Server(http.server.ThreadingHTTPServer):
 
 def main(names: list[str]) -> None:
     """Serve until killed."""
-    key_type = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command = ["openssl", "req", "-x509", "-nodes", *key_type, "-days", "2", "-subj", "/CN=lab"]
-    alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
-    subprocess.run([*command, "-keyout", KEY, "-out", CERTIFICATE, "-addext", alternatives], check=True)
+    if not CERTIFICATE.exists():
+        make_certificate(names)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE, KEY)
     for port in MORE_PORTS:
         threading.Thread(target=Server(port, context).serve_forever, daemon=True).start()
     Server(443, context).serve_forever()
+
+
+def make_certificate(names: list[str]) -> None:
+    """Sign a certificate with its own key."""
+    key_type = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", "-nodes", *key_type, "-days", "2", "-subj", "/CN=lab"]
+    alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
+    subprocess.run([*command, "-keyout", KEY, "-out", CERTIFICATE, "-addext", alternatives], check=True)
 
 
 if __name__ == "__main__":
