@@ -1,0 +1,128 @@
+"""STAND-IN for Azure: what is asked of a resource apart from itself, such as its keys, and what belongs to no resource."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+
+from tests.cloud.arm import catalogue, graph, ids
+from tests.cloud.arm.exchange import Answer, ArmError, Json, Request
+from tests.cloud.arm.rules import not_found
+from tests.cloud.arm.store import Store
+
+_KEY = base64.b64encode(b"stand-in" * 8).decode()
+_ALLOWED = ("manualupgrade", "reimage", "osrollingupgrade", "restart", "deallocate", "start")
+"""Actions on a scale set that are accepted, and change nothing that this stand-in shows."""
+
+
+def answer(request: Request, target: ids.Id, store: Store) -> Answer | None:
+    """Answer such a request; None when it is none."""
+    low = target.key
+    if low == "/providers/microsoft.resourcegraph/resources":
+        return Answer(200, graph.query(str(request.document().get("query", "")), store))
+    if low.endswith("/checknameavailability"):
+        return Answer(200, {"nameAvailable": True})
+    if "/providers/microsoft.compute/locations/" in low:
+        return _compute(low)
+    if target.kind == "subscriptions" and not target.is_collection:
+        return Answer(
+            200, {"id": target.path, "subscriptionId": target.name, "displayName": "stand-in", "state": "Enabled"}
+        )
+    if low.count("/") == 4 and low.split("/")[3] == "providers":
+        return _provider(target, store)
+    return _of_resource(request, target, store)
+
+
+def _compute(low: str) -> Answer:
+    parts = low.split("/")
+    if parts[-1] == "vmsizes":
+        return Answer(200, {"value": catalogue.sizes()})
+    if parts[-1] == "versions" and len(parts) > 15:
+        publisher, offer, sku = parts[8], parts[12], parts[14]
+        found = catalogue.versions(publisher, offer, sku)
+        if found is None:
+            raise ArmError(404, "NotFound", f"Artifact: VMImage was not found for {publisher}:{offer}:{sku}.")
+        # A bare list, unlike every other one.
+        return Answer(200, [{"name": version, "id": f"{low}/{version}", "location": parts[6]} for version in found])
+    raise ArmError(404, "NotFound", f"This stand-in has no {low}.")
+
+
+def _provider(target: ids.Id, store: Store) -> Answer:
+    """Answer azure_rm_resource, which asks for api-versions when it is given none."""
+    known = {ids.parse(document["id"]).types for document in store} | {("virtualNetworks",)}
+    types = [{"resourceType": "/".join(types), "apiVersions": ["2024-07-01"], "locations": []} for types in known]
+    return Answer(
+        200,
+        {
+            "id": target.path,
+            "namespace": target.namespace,
+            "registrationState": "Registered",
+            "resourceTypes": types,
+        },
+    )
+
+
+def _of_resource(request: Request, target: ids.Id, store: Store) -> Answer | None:
+    if not target.is_collection or len(target.types) < 2 or not target.namespace:
+        return None
+    action = target.types[-1].lower()
+    owner = target.path.rsplit("/", 1)[0]
+    kind = ids.parse(owner).kind
+    found = store.find(owner)
+    if kind == "microsoft.storage/storageaccounts/blobservices" and action == "containers":
+        return Answer(200, {"value": []})
+    if (kind, action) not in _ACTIONS and not (kind.endswith("/virtualmachinescalesets") and action in _ALLOWED):
+        return None
+    if found is None:
+        raise not_found(ids.parse(owner))
+    if action == "sharedkey":
+        if request.method == "PUT":
+            found["properties"]["sharedKey"] = request.document().get("value")
+        return Answer(200, {"value": found["properties"].get("sharedKey")})
+    if action == "virtualmachines":
+        return Answer(200, {"value": _instances(found)})
+    if action in _ALLOWED:
+        return Answer(200)
+    return Answer(200, _ACTIONS[kind, action])
+
+
+_ACTIONS: dict[tuple[str, str], object] = {
+    ("microsoft.storage/storageaccounts", "listkeys"): {
+        "keys": [{"keyName": name, "value": _KEY, "permissions": "FULL"} for name in ("key1", "key2")]
+    },
+    # A bare list, unlike every other one.
+    ("microsoft.operationalinsights/workspaces", "intelligencepacks"): [
+        {"name": "Security", "displayName": "Security", "enabled": False}
+    ],
+    ("microsoft.operationalinsights/workspaces", "usages"): {"value": []},
+    ("microsoft.operationalinsights/workspaces", "managementgroups"): {"value": []},
+    ("microsoft.operationalinsights/workspaces", "sharedkeys"): {"primarySharedKey": _KEY, "secondarySharedKey": _KEY},
+    ("microsoft.network/connections", "sharedkey"): None,
+    ("microsoft.compute/virtualmachinescalesets", "virtualmachines"): None,
+}
+
+
+def _instances(scale_set: Json) -> list[Json]:
+    return [
+        {
+            "instanceId": str(number),
+            "id": f"{scale_set['id']}/virtualMachines/{number}",
+            "name": f"{scale_set['name']}_{number}",
+            "location": scale_set["location"],
+            "properties": {
+                "latestModelApplied": True,
+                "provisioningState": "Succeeded",
+                "vmId": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scale_set['id']}/{number}")),
+            },
+        }
+        for number in range(scale_set["sku"].get("capacity", 0))
+    ]
+
+
+def blob_service(target: ids.Id) -> Json | None:
+    """Return the blob service that every storage account has from the start; None when another thing was asked for."""
+    if target.kind != "microsoft.storage/storageaccounts/blobservices" or target.name != "default":
+        return None
+    properties: Json = {"cors": {"corsRules": []}, "deleteRetentionPolicy": {"enabled": False}}
+    properties |= {"containerDeleteRetentionPolicy": {"enabled": False}, "isVersioningEnabled": False}
+    return {"id": target.path, "name": "default", "type": target.type, "properties": properties}

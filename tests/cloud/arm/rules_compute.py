@@ -1,0 +1,138 @@
+"""STAND-IN for Azure: what Microsoft.Compute refuses in a scale set."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+
+from tests.cloud.arm import catalogue
+from tests.cloud.arm.exchange import ArmError, Json
+from tests.cloud.arm.rules_network import linked, refuse
+from tests.cloud.arm.store import Store, elements
+
+_CUSTOM_DATA_BYTES = 65535
+_FIXED = ("adminUsername", "computerNamePrefix")
+
+
+def _check_scale_set(document: Json, store: Store, before: Json | None) -> None:
+    profile = document["properties"]["virtualMachineProfile"]
+    _check_size(document)
+    _check_account(profile["osProfile"], before)
+    _check_image(profile)
+    _check_probe(document, profile, store)
+    _check_automatic_upgrade(document, profile)
+
+
+def _check_size(document: Json) -> None:
+    size = str(document["sku"].get("name"))
+    if size not in catalogue.SIZES:
+        raise refuse(
+            "InvalidParameter",
+            f"The value {size} provided for the VM size is not valid. The valid sizes in the current region are: "
+            f"{','.join(catalogue.SIZES)}.",
+            "vmSize",
+        )
+
+
+def _check_account(account: Json, before: Json | None) -> None:
+    data = account.get("customData")
+    if data is not None:
+        try:
+            size = len(base64.b64decode(data, validate=True))
+        except (binascii.Error, ValueError):
+            size = _CUSTOM_DATA_BYTES + 1
+        if size > _CUSTOM_DATA_BYTES:
+            text = "Custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters."
+            raise refuse("InvalidParameter", text, "customData")
+    for key in (account.get("linuxConfiguration") or {}).get("ssh", {}).get("publicKeys", []):
+        if not str(key.get("keyData", "")).startswith(("ssh-rsa ", "ssh-ed25519 ")):
+            text = "The value of parameter linuxConfiguration.ssh.publicKeys.keyData is invalid."
+            raise refuse("InvalidParameter", text, "linuxConfiguration.ssh.publicKeys.keyData")
+    old = (before or {}).get("properties", {}).get("virtualMachineProfile", {}).get("osProfile", {})
+    for name in _FIXED:
+        if before is not None and old.get(name) != account.get(name):
+            message = f"Changing property 'osProfile.{name}' is not allowed."
+            raise ArmError(409, "PropertyChangeNotAllowed", message, f"osProfile.{name}")
+
+
+def _image(profile: Json) -> tuple[str, str, str, str]:
+    found = profile["storageProfile"].get("imageReference") or {}
+    return tuple(str(found.get(name, "")) for name in ("publisher", "offer", "sku", "version"))  # type: ignore[return-value]
+
+
+def _check_image(profile: Json) -> None:
+    publisher, offer, sku, version = _image(profile)
+    known = catalogue.versions(publisher, offer, sku)
+    if known is None or version not in ("latest", *known):
+        raise ArmError(
+            404,
+            "PlatformImageNotFound",
+            f"The platform image '{publisher}:{offer}:{sku}:{version}' is not available. Verify that all fields in the "
+            "storage profile are correct. For more details about storage profile information, please refer to "
+            "https://aka.ms/storageprofile",
+            "imageReference",
+        )
+
+
+def _probe(profile: Json) -> str:
+    return linked(profile.get("networkProfile", {}), "healthProbe")
+
+
+def _check_probe(document: Json, profile: Json, store: Store) -> None:
+    probe = _probe(profile)
+    if not probe:
+        return
+    pools = {
+        str(pool.get("id", "")).lower()
+        for card in profile["networkProfile"].get("networkInterfaceConfigurations", [])
+        for address in card["properties"].get("ipConfigurations", [])
+        for pool in address["properties"].get("loadBalancerBackendAddressPools") or []
+    }
+    balancer = store.find("/".join(probe.split("/")[:9])) or {}
+    for rule in elements(balancer, "loadBalancingRules"):
+        uses_probe = linked(rule["properties"], "probe").lower() == probe.lower()
+        if uses_probe and linked(rule["properties"], "backendAddressPool").lower() in pools:
+            return
+    raise refuse(
+        "CannotUseHealthProbeWithoutLoadBalancingRule",
+        f"VM scale set {document['id']} cannot use probe {probe} as a HealthProbe because load balancing rules that send "
+        "traffic to this scaleset IPs do not use this probe. Please make sure that a load balancing rule uses it.",
+    )
+
+
+def _check_automatic_upgrade(document: Json, profile: Json) -> None:
+    policy = document["properties"].get("upgradePolicy") or {}
+    if not (policy.get("automaticOSUpgradePolicy") or {}).get("enableAutomaticOSUpgrade"):
+        return
+    extensions = (profile.get("extensionProfile") or {}).get("extensions") or []
+    healthy = any("ApplicationHealth" in str(item.get("properties", {}).get("type")) for item in extensions)
+    if not _probe(profile) and not healthy:
+        raise refuse(
+            "BadRequest",
+            "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because a health probe or health "
+            "extension was not specified.",
+        )
+    if _probe(profile) and healthy:
+        raise refuse(
+            "BadRequest",
+            "Automatic OS Upgrade is not supported for this Virtual Machine Scale Set because both a health probe and a "
+            "health extension were provided. Remove the health probe or health extension prior to enabling automatic OS "
+            "upgrade.",
+        )
+    *image, version = _image(profile)
+    if version != "latest":
+        raise refuse(
+            "BadRequest",
+            "virtualMachineScaleSets with Automatic OS Upgrade enabled must use Platform or Gallery Image with version set "
+            "to 'latest'.",
+        )
+    if tuple(image) not in catalogue.AUTOMATIC_UPGRADE:
+        # That it refuses is documented, its words are not.
+        text = f"Automatic OS Upgrade is not supported for the platform image {':'.join(image)}."
+        raise refuse("BadRequest", text)
+
+
+CHECKS: dict[str, Callable[[Json, Store, Json | None], None]] = {
+    "microsoft.compute/virtualmachinescalesets": _check_scale_set,
+}
