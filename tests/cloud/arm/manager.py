@@ -19,6 +19,8 @@ _GROUP = "subscriptions/resourcegroups"
 _DEPLOYMENT = "microsoft.resources/deployments"
 _AT_ONCE = ("microsoft.storage/", "microsoft.insights/", "microsoft.network/networkwatchers")
 """These answer 200 with the finished resource; the SDKs take nothing else from the first two."""
+_UNLISTED = ("microsoft.resources/", "microsoft.insights/", "microsoft.storage/storageaccounts/blobservices")
+"""Not among a group's resources."""
 _TOP = ("location", "tags", "sku", "kind", "zones", "identity", "plan")
 _PARTS = {
     "microsoft.network/virtualnetworks": ("subnets",),
@@ -89,7 +91,7 @@ class Manager:
 
     def _read(self, request: Request, target: ids.Id) -> Answer:
         if target.kind == _GROUP + "/resources":
-            found = [shown for shown in self._list(target) if ids.parse(shown["id"]).namespace]
+            found = [shown for shown in self._list(target) if not ids.parse(shown["id"]).kind.startswith(_UNLISTED)]
             return Answer(200, {"value": found})
         if target.is_collection:
             rules.check_group(target, self.store)

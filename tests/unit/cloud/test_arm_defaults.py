@@ -168,5 +168,6 @@ def test_deploys(site: Azure) -> None:
     kept = next(item for item in site.control("GET", "/resources") if item["id"] == SCALE_SET)
     assert kept["properties"]["virtualMachineProfile"]["osProfile"]["customData"] == data
     # What the deployment's template refers to is not in use by it.
+    assert path not in [item["id"] for item in site.get(f"{GROUP}/resources")["value"]]
     site.delete(SCALE_SET)
     assert site.delete(BALANCER).status_code == 202
