@@ -185,7 +185,7 @@ def _circuit(document: Json, properties: Json, _store: Store, before: Json) -> N
     _default(document, sku={"name": "Standard_MeteredData", "tier": "Standard", "family": "MeteredData"})
 
 
-def _flow_log(_document: Json, properties: Json, store: Store, before: Json) -> None:
+def _flow_log(_document: Json, properties: Json, store: Store, _before: Json) -> None:
     _default(properties, enabled=True, retentionPolicy={"days": 0, "enabled": False}, enabledFilteringCriteria="")
     # Ours: the reference gives 0 as the default, and no instance of it.
     _default(properties, format={"type": "JSON", "version": 1})
@@ -198,10 +198,9 @@ def _flow_log(_document: Json, properties: Json, store: Store, before: Json) -> 
         _default(analytics, workspaceId=workspace.get("properties", {}).get("customerId"))
     else:
         _default(properties, flowAnalyticsConfiguration={})
-    del before
 
 
-def _workspace(document: Json, properties: Json, _store: Store, before: Json) -> None:
+def _workspace(_document: Json, properties: Json, _store: Store, before: Json) -> None:
     old = before.get("properties", {})
     properties["customerId"] = old.get("customerId") or str(uuid.uuid4())
     sku = properties.setdefault("sku", {"name": "PerGB2018"})
@@ -214,19 +213,18 @@ def _workspace(document: Json, properties: Json, _store: Store, before: Json) ->
     _default(
         properties, features={"legacy": 0, "searchVersion": 1, "enableLogAccessUsingOnlyResourcePermissions": True}
     )
-    del document
 
 
-def _storage_account(document: Json, properties: Json, _store: Store, before: Json) -> None:
+def _storage_account(document: Json, properties: Json, _store: Store, _before: Json) -> None:
     name = document["name"]
     document["sku"]["tier"] = str(document["sku"].get("name", "")).split("_")[0]
-    hosts = {
+    hosts: Json = {
         kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "queue", "table", "file", "dfs", "web")
     }
     properties["primaryEndpoints"] = hosts
     routing = properties.get("routingPreference") or {}
     if routing.get("publishMicrosoftEndpoints"):
-        hosts["microsoftEndpoints"] = {  # type: ignore[assignment]
+        hosts["microsoftEndpoints"] = {
             kind: f"https://{name}-microsoftrouting.{kind}.core.windows.net/" for kind in ("blob", "file", "dfs", "web")
         }
     _default(properties, primaryLocation=document.get("location"), statusOfPrimary="available")
@@ -237,7 +235,6 @@ def _storage_account(document: Json, properties: Json, _store: Store, before: Js
     _default(rules, bypass="AzureServices", defaultAction="Allow", virtualNetworkRules=[], ipRules=[])
     encryption = {"services": {kind: {"enabled": True, "keyType": "Account"} for kind in ("file", "blob")}}
     _default(properties, encryption=encryption | {"keySource": "Microsoft.Storage"})
-    del before
 
 
 def _diagnostics(_document: Json, properties: Json, _store: Store, _before: Json) -> None:

@@ -243,16 +243,11 @@ def test_refuses_a_scale_set(site: Azure) -> None:
     other = scale_set(adminUsername="other")
     assert site.refused(SCALE_SET, other, sku=SIZE) == (409, "PropertyChangeNotAllowed")
     without_rule = balancer() | {"loadBalancingRules": []}
-    site.put(of("loadBalancers", "lb2"), _renamed(without_rule, "lb2"), sku=STANDARD)
+    site.put(of("loadBalancers", "lb2"), without_rule, sku=STANDARD)
     elsewhere = scale_set(
         lambda profile: profile["networkProfile"].update(healthProbe=ref(of("loadBalancers", "lb2/probes/alive")))
     )
     assert site.refused(SCALE_SET, elsewhere, sku=SIZE) == (400, "CannotUseHealthProbeWithoutLoadBalancingRule")
-
-
-def _renamed(properties: Json, name: str) -> Json:
-    del name
-    return properties
 
 
 def test_refuses_templates_that_it_does_not_understand(azure: Azure) -> None:
