@@ -99,14 +99,16 @@ def _name(data: bytes) -> Name:
 
 
 def _dotted(oid: bytes) -> str:
-    numbers = [oid[0] // 40, oid[0] % 40]
+    numbers = []
     value = 0
-    for byte in oid[1:]:
+    for byte in oid:
         value = value << 7 | byte & 0x7F
         if not byte & 0x80:
             numbers.append(value)
             value = 0
-    return ".".join(map(str, numbers))
+    # The first number holds the first two; the first of them is 2 at most.
+    first = min(numbers[0] // 40, 2)
+    return ".".join(map(str, [first, numbers[0] - 40 * first, *numbers[1:]]))
 
 
 def _time(tag: int, data: bytes) -> datetime:

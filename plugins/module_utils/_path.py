@@ -21,6 +21,9 @@ from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _certificate, _connect, _refusal
 
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+"""What OpenSSL says of a certificate whose issuer it does not trust, and not of one out of date or with another name."""
+
 _MOST_ADDRESSES = 4
 """Addresses of one name that are tried, so that a stage ends in time."""
 
@@ -80,6 +83,8 @@ class Probe:
     """Seconds of each stage that was reached: resolve, tcp, connect, tls."""
 
     certificate: _certificate.Certificate | None = None
+    unknown_issuer: bool = False
+    """Whether nobody vouches for who issued it."""
 
     def as_result(self) -> dict[str, Any]:
         """Return it as a module returns it."""
@@ -161,7 +166,7 @@ class _Walk:
         return stream
 
     def _connect(self, stream: socket.socket, hop: Hop) -> None:
-        target = f"{self._probe.endpoint}:{self._probe.port}"
+        target = str(_connect.Listener(self._probe.endpoint, self._probe.port))
         try:
             stream.sendall(_connect.request(target, hop.request_headers()))
             answer = _connect.read_answer(stream, self._timeout)
@@ -220,7 +225,12 @@ def _open_tcp(name: str, addresses: Sequence[tuple[Any, ...]], timeout: float) -
     problem = PathError(refusing, name, "It has no address.")
     for index, (family, kind, protocol, _canonical, where) in enumerate(addresses):
         target = str(_connect.Listener(where[0], where[1]))
-        stream = socket.socket(family, kind, protocol)
+        try:
+            stream = socket.socket(family, kind, protocol)
+        except OSError as error:
+            # A kernel without IPv6 has no such sockets, and DNS does not know.
+            problem = PathError(refusing, name, f"{target} cannot be reached ({_words(error)}).")
+            continue
         stream.settimeout(max(0.1, (deadline - time.monotonic()) / (len(addresses) - index)))
         try:
             stream.connect(where)
@@ -263,12 +273,11 @@ def _handshake(hops: Sequence[Hop], probe: Probe, stream: socket.socket, ca_path
     """Do TLS with the endpoint, and learn who signed its certificate when that is not trusted."""
     with _Timed(probe, "tls"):
         try:
-            context = _trusting(ca_path)
-            with context.wrap_socket(stream, server_hostname=probe.endpoint) as secure:
-                probe.certificate = _certificate_of(secure)
+            probe.certificate = _shown(_trusting(ca_path), stream, probe.endpoint, timeout)
             return
         except ssl.SSLCertVerificationError as error:
             words = error.verify_message
+            probe.unknown_issuer = error.verify_code in _UNKNOWN_ISSUER
         except TimeoutError:
             behind = f"behind {hops[-1].name}" if hops else "there"
             raise PathError("timeout", "", f"{probe.endpoint} does not answer TLS {behind}.") from None
@@ -285,16 +294,35 @@ def _shown_certificate(hops: Sequence[Hop], probe: Probe, timeout: float) -> _ce
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with (
-            _Walk(hops, Probe(probe.endpoint, probe.port), timeout) as stream,
-            context.wrap_socket(stream, server_hostname=probe.endpoint) as secure,
-        ):
-            return _certificate_of(secure)
+        with _Walk(hops, Probe(probe.endpoint, probe.port), timeout) as stream:
+            return _shown(context, stream, probe.endpoint, timeout)
     except (PathError, OSError, ValueError):
         return None
 
 
-def _certificate_of(secure: ssl.SSLSocket) -> _certificate.Certificate | None:
+def _shown(
+    context: ssl.SSLContext, stream: socket.socket, name: str, timeout: float
+) -> _certificate.Certificate | None:
+    """Do the handshake. Python's wrap_socket cannot do TLS inside TLS, as behind a proxy that is spoken to by TLS."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secure = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            secure.do_handshake()
+            stream.sendall(outgoing.read())
+            return _certificate_of(secure)
+        except ssl.SSLWantReadError:
+            stream.settimeout(max(deadline - time.monotonic(), 0.001))
+            stream.sendall(outgoing.read())
+            received = stream.recv(16384)
+            if received:
+                incoming.write(received)
+            else:
+                incoming.write_eof()
+
+
+def _certificate_of(secure: ssl.SSLObject) -> _certificate.Certificate | None:
     try:
         return _certificate.parse(secure.getpeercert(binary_form=True) or b"")
     except ValueError:

@@ -10,6 +10,7 @@ Private to this collection; standard library only, since it runs on targets.
 from __future__ import annotations
 
 import re
+import ssl
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,15 +55,23 @@ def walk_all(
         parallel: how many are walked to at once.
 
     Raises:
-        ValueError: a limit is no positive number, or the file of certificates is not there.
+        ValueError: a limit is no positive number, or the file of certificates is not there or holds none.
     """
-    if timeout <= 0 or parallel < 1:
-        raise ValueError(f"timeout is {timeout:g} and parallel {parallel}; both must be positive")
+    if not 0 < timeout <= 3600 or parallel < 1:
+        raise ValueError(
+            f"timeout is {timeout:g} and parallel {parallel}; both must be positive, and timeout 3600 at most"
+        )
     for path in filter(None, [ca_path, *(hop.tls_ca for hop in hops[:1])]):
         if not Path(path).is_file():
             raise ValueError(
                 f"the file of CA certificates {path} is not on this host; put it there or correct the path"
             )
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:
+            raise ValueError(
+                f"{path} holds no CA certificates that can be read ({error.strerror}); correct the file or the path"
+            ) from error
     with ThreadPoolExecutor(max_workers=parallel) as pool:
         one = partial(_walk_one, hops, ca_path=ca_path, timeout=timeout)
         probes = list(pool.map(one, endpoints))
@@ -78,14 +87,14 @@ def _note_inspection(probes: Sequence[Probe], authorities: Collection[str], susp
     """Tell inspection from an endpoint's own bad certificate: who inspects signs for everybody."""
     signed: dict[str, set[str]] = defaultdict(set)
     for probe in probes:
-        if probe.certificate and probe.failure and probe.failure.stage == "tls-untrusted" and not probe.failure.hop:
+        if probe.certificate and probe.unknown_issuer:
             signed[probe.certificate.authority].add(_domain(probe.endpoint))
     for probe in probes:
         if probe.certificate is None:
             continue
         issuer = probe.certificate.authority
-        untrusted = probe.failure is not None and len(signed[issuer]) > 1
-        unexpected = probe.failure is None and authorities and issuer not in authorities
+        untrusted = probe.unknown_issuer and len(signed[issuer]) > 1
+        unexpected = authorities and issuer not in authorities
         if untrusted or unexpected:
             why = "who signs for other domains too" if untrusted else "whom 'authorities' does not name"
             probe.failure = PathError(

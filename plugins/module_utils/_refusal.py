@@ -45,12 +45,12 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
     if answer.status == 407:
         return Refusal("proxy-auth", name, f"{name}{via} does not accept the sign-in for CONNECT to {target} ({said}).")
     if page == "ERR_DNS_FAIL":
-        return Refusal("resolve", name, f"{name} cannot resolve the name of {target} ({said}).")
+        return Refusal("resolve", name, f"{name}{via} cannot resolve the name of {target} ({said}).")
     if answer.status < 500:
         return Refusal("proxy-denied", name, f"{name}{via} refuses CONNECT to {target} ({said}).")
     # A page about the way on names nobody, whichever hop wrote it (measured); only a walk from the next hop can tell.
-    if len(hops) > 1:
-        beyond = hops[1][0]
+    if len(hops) > index + 1:
+        beyond = hops[index + 1][0]
         return Refusal("parent-unreachable", name, f"{name} cannot get to {target} through {beyond} ({said}).")
     if page == "ERR_CANNOT_FORWARD":
         reason = f"{name} has no way to {target} ({said}): no parent takes it, or its name is not resolved."

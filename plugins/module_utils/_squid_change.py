@@ -19,7 +19,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connec
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
 
-
 _SETTLE = 5.0
 """Seconds that a reload before a restart is given; what it does not show by then, the restart has to."""
 

@@ -25,11 +25,12 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     if WALKS not in found:
         return Report(problem="it was not asked")
     results = found[WALKS].get("results", [])
-    if not results or any(result.get("unreachable") for result in results):
-        return Report(problem=_first_line(next(iter(results), found[WALKS])))
+    lost = next((result for result in results if result.get("unreachable")), None)
+    if not results or lost:
+        return Report(problem=_first_line(lost or found[WALKS]))
     walks = []
     for result in results:
-        walk = {key: result["item"][key] for key in ("kind", "target")}
+        walk = {key: result["item"][key] for key in ("kind", "target", "secret")}
         if "endpoints" in result:
             walk["endpoints"] = result["endpoints"]
         else:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._walks import walks_of
@@ -97,7 +98,7 @@ class _Judge:
         for tier in graph["tiers"]:
             for proxy in tier:
                 for walk in reversed(walks_of(graph, proxy)):
-                    self.links[proxy, walk["kind"], walk["target"]] = self._link(proxy, walk)
+                    self.links[_key(proxy, walk)] = self._link(proxy, walk)
 
     def sensor(self, name: str, cloud: Json | None) -> Json:
         """Judge one sensor."""
@@ -118,7 +119,7 @@ class _Judge:
     def _link(self, proxy: str, walk: Json) -> Json:
         link: Json = {"source": proxy, **{key: walk[key] for key in ("target", "kind", "preferred")}, "endpoints": []}
         report = self._reports.get(proxy, Report(problem="it was not asked"))
-        made = next((w for w in report.walks if (w["kind"], w["target"]) == (walk["kind"], walk["target"])), None)
+        made = next((w for w in report.walks if (w["kind"], w["secret"]) == (walk["kind"], walk["secret"])), None)
         problem = report.problem or (made or {}).get("problem")
         if made is None or problem:
             return {**link, "verdict": "unknown", "reason": f"{proxy} could not be asked: {problem or 'no answer'}."}
@@ -136,10 +137,13 @@ class _Judge:
             following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
         outside = _find(following, probe) if following else None
         shown = (probe["certificate"] or {}).get("authority")
-        if outside is None or outside["verdict"] != "ok" or shown is None:
+        real = ((outside or {}).get("certificate") or {}).get("authority")
+        if outside is None or shown is None or real is None or probe["stage"] not in (None, *_UNTRUSTED):
             return probe
-        real = outside["certificate"]["authority"]
-        if shown == real or probe["stage"] not in (None, *_UNTRUSTED):
+        if outside["stage"] == "tls-inspected" and shown == real:
+            # Whoever trusts the inspector sees nothing wrong; the sensors behind do.
+            return {**probe, **{key: outside[key] for key in ("verdict", "stage", "hop", "reason")}}
+        if outside["verdict"] != "ok" or shown == real:
             return probe
         reason = (
             f"{next_hop} opens TLS: the certificate for {probe['endpoint']} is issued by {real} on its outer side, and by "
@@ -151,7 +155,7 @@ class _Judge:
         """The link by which a proxy prefers to go on."""
         for walk in walks_of(self._graph, proxy)[1:]:
             if walk["preferred"]:
-                return self.links.get((proxy, walk["kind"], walk["target"]))
+                return self.links.get(_key(proxy, walk))
         return None
 
     def _judge_path(self, path: tuple[str, ...]) -> Json:
@@ -159,10 +163,8 @@ class _Judge:
         itself = self.links[known[0], "self", known[0]]
         if itself["verdict"] == "unknown":
             return _verdict("unknown", None, itself["reason"], [])
-        # From outside in: the first that is broken is to blame for all the others.
-        links = [link for proxy in reversed(known) if (link := self._outward(proxy))]
         causes = {
-            (probe["endpoint"], probe["port"]): _cause([*links, itself], probe)
+            (probe["endpoint"], probe["port"]): _cause([*self._suspects(known, probe), itself], probe)
             for probe in itself["endpoints"]
             if probe["verdict"] == "broken"
         }
@@ -172,11 +174,21 @@ class _Judge:
             return _verdict("broken", cause, cause["reason"], [endpoint for endpoint, _port in causes])
         return self._judge_redundancy(known)
 
+    def _suspects(self, known: list[str], wanted: Json) -> Iterator[Json]:
+        """From outside in: the first that is broken is to blame for all the others."""
+        # A proxy that gets there itself is well with all that is behind it, whatever became of one of its links.
+        inside = [known[0], *takewhile(lambda proxy: not self._passes(proxy, wanted), known[1:])]
+        return (link for proxy in reversed(inside) if (link := self._outward(proxy)))
+
+    def _passes(self, proxy: str, wanted: Json) -> bool:
+        probe = _find(self.links[proxy, "self", proxy], wanted)
+        return probe is not None and probe["verdict"] == "ok"
+
     def _judge_redundancy(self, known: list[str]) -> Json:
         """What works may still work in spite of something."""
         for proxy in reversed(known):
             for walk in walks_of(self._graph, proxy)[1:]:
-                link = self.links[proxy, walk["kind"], walk["target"]]
+                link = self.links[_key(proxy, walk)]
                 probe = next((each for each in link["endpoints"] if each["verdict"] == "broken"), None)
                 if probe:
                     what = "traffic takes another way" if link["preferred"] else "it is not needed now"
@@ -190,6 +202,11 @@ def _placed(proxy: str, walk: Json, probe: Json) -> Json:
         return probe
     here = probe["stage"] == "resolve" and "tcp" not in probe["times"]
     return {**probe, "hop": proxy if here else probe["hop"], "reason": f"From {proxy}: {probe['reason']}"}
+
+
+def _key(proxy: str, walk: Json) -> tuple[str, str, str]:
+    """A parent at two ports is two links."""
+    return proxy, walk["kind"], walk["secret"] or walk["target"]
 
 
 def _cause(links: list[Json], wanted: Json) -> Json:

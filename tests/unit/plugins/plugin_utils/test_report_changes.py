@@ -1,0 +1,88 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a row of reports tells, each written as JSON and read by the next run; single reports are in test_report_text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.rendered_report import apply
+
+from .fake_found import Found, chain
+
+GraphOf = Callable[..., dict[str, Any]]
+
+SENSORS = ("s2", "s10")
+STATES = st.sampled_from(
+    [
+        ("ok", None, None),
+        ("degraded", "tcp", "dmz"),
+        ("broken", "tcp", "dmz"),
+        ("broken", "tcp", "edge"),
+        ("broken", "timeout", "dmz"),
+        ("unknown", None, None),
+    ]
+)
+
+
+def _told(run: int, sensors: dict[str, tuple[str, str | None, str | None]]) -> dict[str, Any]:
+    entries = [
+        {"name": name, "verdict": verdict, "stage": stage, "hop": hop, "since": None}
+        for name, (verdict, stage, hop) in sensors.items()
+    ]
+    return {"format": 1, "time": f"2026-11-{run + 1:02}T08:00:00+00:00", "sensors": entries}
+
+
+@given(row=st.lists(st.dictionaries(st.sampled_from(SENSORS), STATES), min_size=1, max_size=6))
+def test_since_is_the_first_report_in_a_row_and_changes_are_those_of_the_verdict(
+    row: list[dict[str, tuple[str, str | None, str | None]]],
+) -> None:
+    text = ""
+    for run, states in enumerate(row):
+        before = row[run - 1] if run else {}
+        results = apply("verdict_changes", _told(run, states), text)
+        for sensor in results["sensors"]:
+            first = run
+            while first and row[first - 1].get(sensor["name"]) == states[sensor["name"]]:
+                first -= 1
+            expected = None if sensor["verdict"] == "ok" else _told(first, {})["time"]
+            assert sensor["since"] == expected
+        pairs = {name: [side[name][0] if name in side else None for side in (before, states)] for name in SENSORS}
+        changed = {name: pair for name, pair in pairs.items() if run and pair[0] != pair[1]}
+        told = {one["sensor"]: [one["before"], one["after"]] for one in results["changes"]}
+        assert told == changed
+        assert len(results["changes"]) == len(changed)
+        assert results["previous"] == (_told(run - 1, {})["time"] if run else None)
+        assert results["previous_problem"] is None
+        text = json.dumps(results)
+
+
+def test_results_of_today_can_be_compared_with_results_of_today(graph_of: GraphOf) -> None:
+    """The format that is written is the one that is read."""
+    found = Found(graph_of(*chain("site", "dmz", sensors=["site", "dmz"])))
+    before = found.judged()
+    found.cut("site", "dmz", "tcp")
+    results = apply("verdict_changes", found.judged(), json.dumps(before))
+    assert results["previous_problem"] is None
+    assert results["changes"] == [{"sensor": "sensor1", "before": "ok", "after": "broken"}]
+    # All that was judged is still there.
+    assert results["links"] == found.judged()["links"]
+    assert [sensor["evidence"] for sensor in results["sensors"]] == [one["evidence"] for one in before["sensors"]]
+
+
+def test_another_format_is_not_compared(graph_of: GraphOf) -> None:
+    found = Found(graph_of(*chain("site", sensors=["site"])))
+    before = found.judged()
+    found.cut("site", "", "endpoint-unreachable")
+    now = found.judged()
+    results = apply("verdict_changes", now, {**before, "format": before["format"] + 1})
+    assert (results["changes"], results["previous"]) == ([], None)
+    assert "format" in results["previous_problem"]
+    assert [sensor["since"] for sensor in results["sensors"]] == [now["time"]]
