@@ -71,6 +71,9 @@ def _of_resource(request: Request, target: ids.Id, store: Store) -> Answer | Non
     found = store.find(owner)
     if kind == "microsoft.storage/storageaccounts/blobservices" and action == "containers":
         return Answer(200, {"value": []})
+    if kind == "microsoft.compute/virtualmachinescalesets/virtualmachines" and action in _ALLOWED:
+        # An instance is nowhere kept; its scale set is.
+        return Answer(200) if store.find(owner.rsplit("/", 2)[0]) else None
     if (kind, action) not in _ACTIONS and not (kind.endswith("/virtualmachinescalesets") and action in _ALLOWED):
         return None
     if found is None:

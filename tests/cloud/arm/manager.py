@@ -91,8 +91,11 @@ class Manager:
 
     def _read(self, request: Request, target: ids.Id) -> Answer:
         if target.kind == _GROUP + "/resources":
+            group = target.path.rsplit("/", 1)[0]
+            if self.store.find(group) is None:
+                raise rules.not_found(ids.parse(group))
             found = [shown for shown in self._list(target) if not ids.parse(shown["id"]).kind.startswith(_UNLISTED)]
-            return Answer(200, {"value": found})
+            return Answer(200, {"value": [_listed(shown, request.query.get("$expand", "")) for shown in found]})
         if target.is_collection:
             rules.check_group(target, self.store)
             return Answer(200, {"value": self._list(target)})
@@ -316,3 +319,10 @@ def _merged(old: Json, new: Json) -> Json:
         inner = result.get(name)
         result[name] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return result
+
+
+def _listed(shown: Json, expand: str) -> Json:
+    """Return a resource as the list of all kinds has it: without its properties, but for the state when it is asked for."""
+    properties = shown.get("properties", {})
+    state = {"provisioningState": properties.get("provisioningState")} if "provisioningState" in expand else {}
+    return {key: value for key, value in shown.items() if key != "properties"} | state

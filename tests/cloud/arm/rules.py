@@ -1,7 +1,7 @@
 """STAND-IN for Azure: what the service refuses for any resource. rules_*.py have what is special to one provider.
 
-Codes and messages are those of the real service as found in its documentation and in public reports; the few that
-nobody published are plain BadRequest, and a comment says so.
+Codes and messages are those of the real service as far as they were found in its documentation and in public reports. The
+more common ones are written from memory, and where nobody published one it is a plain BadRequest, and a comment says so.
 """
 
 from __future__ import annotations

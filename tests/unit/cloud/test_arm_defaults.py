@@ -171,3 +171,19 @@ def test_deploys(site: Azure) -> None:
     assert path not in [item["id"] for item in site.get(f"{GROUP}/resources")["value"]]
     site.delete(SCALE_SET)
     assert site.delete(BALANCER).status_code == 202
+
+
+def test_the_list_of_all_kinds_is_short(site: Azure) -> None:
+    """It has no properties, and a state only for those who ask."""
+    rows = site.get(f"{GROUP}/resources")["value"]
+    assert all("properties" not in row and "provisioningState" not in row for row in rows)
+    rows = site.get(f"{GROUP}/resources?$expand=provisioningState")["value"]
+    assert {row["provisioningState"] for row in rows} == {"Succeeded"}
+    assert site.ask("GET", f"{GROUP}x/resources").status_code == 404
+
+
+def test_an_instance_can_be_made_anew(site: Azure) -> None:
+    site.put(SCALE_SET, scale_set(), sku=SIZE)
+    (one, _other) = site.get(f"{SCALE_SET}/virtualMachines")["value"]
+    assert site.ask("POST", f"{one['id']}/reimage").status_code == 200
+    assert site.ask("POST", f"{SCALE_SET}x/virtualMachines/0/reimage").status_code >= 400
