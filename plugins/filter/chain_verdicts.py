@@ -94,7 +94,12 @@ def chain_verdicts(
     cloud: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Judge; see DOCUMENTATION."""
-    reports = {proxy: _found.report_of(hostvars, proxy) for proxy in graph["proxies"]}
+    reports = {
+        proxy: _found.report_of(hostvars, proxy)
+        if entry["kind"] == "host"
+        else _verdict.Report(problem="it is a scale set in Azure")
+        for proxy, entry in graph["proxies"].items()
+    }
     words = {row["name"]: {"status": row["status"], "time": row["time"]} for row in cloud or []}
     return _verdict.judge(graph, reports, time, words)
 

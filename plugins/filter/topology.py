@@ -53,8 +53,8 @@ _value:
   contains:
     proxies:
       description:
-        - For each proxy its C(acl) name, C(addresses), C(port), C(tls_port), C(tier), C(parents) in order of preference
-          and C(clients).
+        - For each proxy its C(acl) name, C(kind) (V(host) or V(azure)), C(addresses), C(port), C(tls_port), C(tier),
+          C(parents) in order of preference and C(clients).
         - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
           C(tls_ca) and C(tls_name).
         - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses), C(username) and

@@ -24,6 +24,7 @@ DEFAULT_PORT = 3128
 
 _PROXY_VARIABLES = (
     "ansible_host",
+    "squid_kind",
     "squid_addresses",
     "squid_src",
     "squid_port",
@@ -40,6 +41,9 @@ _SENSOR_VARIABLES = (
     "sensor_proxy_previous_username",
 )
 _SENSOR_SECRETS = ("sensor_proxy_password", "sensor_proxy_previous_password")
+KINDS = ("host", "azure")
+"""Where a proxy runs: on a host that Ansible connects to, or as a scale set in Azure."""
+
 _PARENT_KEYS = frozenset({"host", "port", "username", "password", "tls", "tls_ca", "tls_name"})
 
 WRONG_PORT = 0
@@ -68,6 +72,9 @@ class Proxy:
     """A host of the proxies' group."""
 
     name: str
+    kind: str
+    """One of KINDS."""
+
     addresses: list[Address]
     sources: list[Address] | None
     port: int
@@ -165,6 +172,7 @@ class _Reader:
             self._mistake("squid_tls_port", port, "is also squid_port; give the TLS listener a port of its own")
         return Proxy(
             name=self._host,
+            kind=self._kind(),
             addresses=self._addresses("squid_addresses"),
             sources=self._addresses("squid_src", source=True) if self._is_set("squid_src") else None,
             port=port,
@@ -173,6 +181,13 @@ class _Reader:
             auth=_is_true(self._values.get("squid_auth_enabled")),
             accept_previous=_is_true(self._values.get("squid_auth_accept_previous", True)),
         )
+
+    def _kind(self) -> str:
+        kind = self._values.get("squid_kind") or KINDS[0]
+        if kind not in KINDS:
+            self._mistake("squid_kind", kind, f"is none of {', '.join(KINDS)}")
+            return KINDS[0]
+        return str(kind)
 
     def sensor(self) -> Sensor:
         via = self._values.get("sensor_proxy_via")

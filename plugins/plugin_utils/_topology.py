@@ -286,6 +286,7 @@ class _Builder:
 def _proxy_entry(proxy: Proxy) -> Graph:
     return {
         "acl": acl_name(proxy.name),
+        "kind": proxy.kind,
         "addresses": [address.text for address in proxy.addresses],
         "port": proxy.port,
         "tls_port": proxy.tls_port,

@@ -14,6 +14,8 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 NAMES = [
+    "azure_plan",
+    "azure_problem",
     "chain_sensors",
     "chain_verdicts",
     "chain_walks",

@@ -72,6 +72,10 @@ HOST_NAME = "is a host name, and Squid refuses its whole configuration when such
 LOGIN = "needs both username and password, or neither"
 
 MISTAKES = {
+    # Kinds.
+    "unknown kind": Mistake(
+        "site", "squid_kind", "'aws'", "is none of host, azure", {"site": SITE | {"squid_kind": "aws"}}
+    ),
     # Parents.
     "unknown parent": Mistake("site", "squid_parents", "'dmz-proxi'", UNKNOWN_PARENT, _parents("dmz-proxi")),
     "unknown parent in a mapping": Mistake(

@@ -59,6 +59,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                 "acl": "plant-a-proxy",
                 "addresses": ["10.100.100.250"],
                 "port": 3128,
+                "kind": "host",
                 "tls_port": None,
                 "tier": 1,
                 "parents": [
@@ -87,6 +88,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                 "acl": "dmz-proxy",
                 "addresses": ["10.50.0.10"],
                 "port": 3128,
+                "kind": "host",
                 "tls_port": None,
                 "tier": 0,
                 "parents": [

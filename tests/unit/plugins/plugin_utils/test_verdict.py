@@ -208,6 +208,13 @@ class TestUnknown:
         assert sensor["reason"] == "site could not be asked: Failed to connect to the host via ssh."
         assert {verdict for source, _target, _kind, verdict in found.links() if source == "site"} == {"unknown"}
 
+    def test_is_a_first_hop_in_azure(self, graph_of: GraphOf) -> None:
+        """As a parent it is proven by the proxy before it."""
+        proxies, sensors = chain("site", "cloud", sensors=["site", "cloud"])
+        found = Found(graph_of({**proxies, "cloud": proxies["cloud"] | {"squid_kind": "azure"}}, sensors))
+        assert _verdicts(found) == ["ok", "unknown"]
+        assert found.sensors()["sensor2"]["reason"] == "cloud could not be asked: it is a scale set in Azure."
+
     def test_is_a_first_hop_whose_module_failed(self, found: Found) -> None:
         result = found.walk("site", "site")
         del result["endpoints"]

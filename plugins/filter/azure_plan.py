@@ -1,0 +1,103 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_plan
+
+DOCUMENTATION = r"""
+name: azure_plan
+short_description: Plan the proxy in Azure
+version_added: 0.1.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Derives names, address plan and security rules of the role P(ot_security.proxy_chaining.azure_proxy#role) from its variables and
+    the topology, and collects every mistake in them. It talks to nobody.
+positional: _input, graph, host
+options:
+  _input:
+    description: The role's variables without their prefix, and C(auth_enabled) and C(firewall) of the role squid.
+    type: dict
+    required: true
+  graph:
+    description: The topology.
+    type: dict
+    required: true
+  host:
+    description: Name of the proxy in the inventory.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Show what would be created
+  ansible.builtin.debug:
+    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_graph, inventory_hostname)).resources }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The plan.
+  type: dict
+  contains:
+    mistakes:
+      description: One sentence for each mistake. With any of them the rest is not to be used.
+      type: list
+      elements: str
+    names:
+      description: Names of the resources by what they are.
+      type: dict
+    ids:
+      description: Their ids in Azure.
+      type: dict
+    location:
+      description: The region as Azure writes it.
+      type: str
+    prefixes:
+      description: C(vnet), C(gateway_subnet), C(proxy_subnet) and perhaps C(bastion_subnet).
+      type: dict
+    frontend:
+      description: The load balancer's address, empty when Azure chooses it.
+      type: str
+    sources:
+      description: IPv4 addresses of the clients.
+      type: list
+      elements: str
+    rules:
+      description: The security group's rules, as M(azure.azcollection.azure_rm_securitygroup) takes them.
+      type: list
+      elements: dict
+    scale_set:
+      description: The scale set as a resource of a deployment, without its type, name and tags.
+      type: dict
+    resources:
+      description: What is created, with C(kind), C(name), C(what) and C(billed).
+      type: list
+      elements: dict
+    summary:
+      description: The same as lines of text.
+      type: list
+      elements: str
+    storage_rules:
+      description: Who may reach the storage account, as M(azure.azcollection.azure_rm_storageaccount) takes them.
+      type: list
+      elements: dict
+"""
+
+
+def azure_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """Plan; see DOCUMENTATION."""
+    return _azure_plan.plan(host, settings, graph["proxies"][host])
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"azure_plan": azure_plan}

@@ -1,0 +1,58 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_problem
+
+DOCUMENTATION = r"""
+name: azure_problem
+short_description: Say in one sentence why a call to Azure failed
+version_added: 0.1.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Tells a refused sign-in, a missing permission, too many calls and a missing resource group from anything else, and says what to do.
+positional: _input, task, host
+options:
+  _input:
+    description: What the module said.
+    type: str
+    required: true
+  task:
+    description: Name of the task that failed.
+    type: str
+    required: true
+  host:
+    description: Name of the proxy in the inventory.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Fail with one sentence
+  ansible.builtin.fail:
+    msg: "{{ ansible_failed_result.msg | ot_security.proxy_chaining.azure_problem(ansible_failed_task.name, inventory_hostname) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The sentence.
+  type: str
+"""
+
+
+def azure_problem(message: object, task: str, host: str) -> str:
+    """Say it; see DOCUMENTATION."""
+    return _azure_problem.problem(host, task, str(message))
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., str]]:
+        """Return the filters by name."""
+        return {"azure_problem": azure_problem}

@@ -1,0 +1,294 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role azure_proxy will build, from its variables and the topology, and every mistake in them.
+
+Private to this collection. Nothing here talks to Azure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network, ip_address
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _azure_addresses,
+    _azure_scale_set,
+    _azure_summary,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
+
+Json = dict[str, Any]
+
+GATEWAYS = ("none", "vpn", "local_network", "expressroute")
+
+_REQUIRED = ("subscription_id", "resource_group", "location", "address_prefix")
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
+_STORAGE = re.compile(r"[a-z0-9]{3,24}")
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
+_SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
+
+
+def plan(host: str, settings: Mapping[str, Any], proxy: Mapping[str, Any]) -> Json:
+    """Return names, ids, prefixes, rules and resources, and ``mistakes``, of which there must be none.
+
+    Args:
+        host: name of the proxy in the inventory.
+        settings: the role's variables without their prefix.
+        proxy: the proxy's entry in the topology.
+    """
+    return _Planner(host, settings, proxy).build()
+
+
+class _Planner:
+    def __init__(self, host: str, settings: Mapping[str, Any], proxy: Mapping[str, Any]) -> None:
+        self._host = host
+        # Until ansible-core 2.19 a number that went through a template is text.
+        self._settings = {**settings, "capacity": int(settings["capacity"])}
+        self._proxy = proxy
+        self._mistakes: list[str] = []
+
+    def build(self) -> Json:
+        for variable in _REQUIRED:
+            if not self._settings[variable]:
+                self._say(f"azure_proxy_{variable} is not set")
+        found: Json = {"names": self._names(), "location": str(self._settings["location"]).replace(" ", "").lower()}
+        found["ids"] = _ids(self._settings, found["names"], found["location"])
+        self._check_scale_set()
+        self._check_what_azure_cannot_do()
+        found["sources"] = list(self._sources())
+        found |= self._addresses()
+        self._check_far_side(found)
+        found["rules"] = _rules(found, self._proxy["port"], self._settings)
+        found["scale_set"] = _azure_scale_set.body(self._settings, found["ids"], found["location"])
+        found["storage_rules"] = [
+            {"value": each, "action": "Allow"} for each in self._settings["storage_allowed_networks"]
+        ]
+        found["resources"] = _azure_summary.resources(self._settings, found)
+        found["summary"] = _azure_summary.lines(self._host, found["resources"])
+        return {**found, "mistakes": self._mistakes}
+
+    def _say(self, problem: str) -> None:
+        self._mistakes.append(f"{self._host}: {problem}.")
+
+    def _mistake(self, variable: str, value: object, problem: str) -> None:
+        name = variable if variable.startswith("squid_") else f"azure_proxy_{variable}"
+        self._mistakes.append(sentence(self._host, name, str(value), problem))
+
+    def _names(self) -> dict[str, str]:
+        name = self._settings["name"]
+        unique = hashlib.sha256(
+            f"{self._settings['subscription_id']}/{self._settings['resource_group']}/{name}".encode()
+        ).hexdigest()[:16]
+        names = {
+            "workspace": f"{name}-logs",
+            "storage_account": f"otproxy{unique}",
+            "vnet": "MD4IoT-VNET",
+            "security_group": f"{name}-nsg",
+            "nat_gateway": f"{name}-nat",
+            "nat_address": f"{name}-nat-ip",
+            "load_balancer": f"{name}-lb",
+            "scale_set": name,
+            "flow_log": f"{name}-flow",
+            "gateway": f"{name}-gateway",
+            "gateway_address": f"{name}-gateway-ip",
+            "site": f"{name}-site",
+        }
+        for key, value in self._settings["names"].items():
+            if key not in names:
+                self._mistake("names", key, f"is not the name of a resource; known are {', '.join(names)}")
+            names[key] = str(value)
+        for key, value in names.items():
+            pattern = _STORAGE if key == "storage_account" else _NAME
+            if not pattern.fullmatch(value):
+                rule = (
+                    "3 to 24 lower case letters and digits" if pattern is _STORAGE else "letters, digits, '.', '_', '-'"
+                )
+                self._mistake("names", value, f"is not a name that Azure takes for {key}: {rule}")
+        return names
+
+    def _check_scale_set(self) -> None:
+        settings = self._settings
+        if settings["subscription_id"] and not _GUID.fullmatch(settings["subscription_id"]):
+            self._mistake("subscription_id", settings["subscription_id"], "is not the number of a subscription")
+        if settings["resource_group"] and not _GROUP.fullmatch(settings["resource_group"]):
+            self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
+        if not settings["ssh_public_keys"]:
+            self._say("azure_proxy_ssh_public_keys is empty; Azure wants one key at least, even if nobody uses it")
+        for key in settings["ssh_public_keys"]:
+            if not _SSH_KEY.fullmatch(str(key).strip()):
+                self._mistake(
+                    "ssh_public_keys", str(key)[:20] + "...", "is not a public key of the type RSA or ED25519"
+                )
+        if not 1 <= settings["capacity"] <= 100:
+            self._mistake("capacity", settings["capacity"], "is not a number of instances from 1 to 100")
+        if settings["automatic_os_upgrade"] and settings["image"].get("version") != "latest":
+            self._mistake(
+                "image", settings["image"].get("version"), "is a fixed version, and automatic_os_upgrade needs 'latest'"
+            )
+
+    def _check_what_azure_cannot_do(self) -> None:
+        """Custom data is no place for secrets, and the role brings nothing else to an instance."""
+        if self._proxy["tls_port"]:
+            self._mistake("squid_tls_port", self._proxy["tls_port"], "cannot be had in Azure; leave it at 0")
+        if self._settings["auth_enabled"]:
+            self._mistake(
+                "squid_auth_enabled", True, "cannot be had in Azure, whose custom data is no place for passwords"
+            )
+        for parent in self._proxy["parents"]:
+            if parent["username"]:
+                problem = "wants a sign-in, which cannot be had in Azure, whose custom data is no place for passwords"
+                self._mistake("squid_parents", parent["name"], problem)
+        if self._settings["firewall"] != "none":
+            self._mistake(
+                "squid_firewall", self._settings["firewall"], "is done by the security group in Azure; use 'none'"
+            )
+
+    def _sources(self) -> Iterator[str]:
+        """The clients' IPv4 addresses; the VNET has no others."""
+        seen = set()
+        for client in self._proxy["clients"]:
+            addresses = [each for each in client["addresses"] if ip_address(each).version == 4]
+            if not addresses:
+                self._say(f"its client {client['name']} has no IPv4 address, and the VNET has no IPv6")
+            for address in addresses:
+                if address not in seen:
+                    seen.add(address)
+                    yield address
+
+    def _addresses(self) -> Json:
+        settings = self._settings
+        static = settings["frontend_allocation"] == "static"
+        frontend = next(iter(self._proxy["addresses"]), "") if static else ""
+        found: Json = {"prefixes": {}, "frontend": frontend}
+        vnet = None
+        if settings["address_prefix"]:
+            vnet = _azure_addresses.network_of("address_prefix", settings["address_prefix"], self._mistake)
+        if vnet is None:
+            return found
+        subnets = _azure_addresses.subnets_of(vnet, settings, settings["bastion"], self._mistake)
+        found["prefixes"] = {"vnet": str(vnet), **{key: str(network) for key, network in subnets.items()}}
+        subnet = subnets.get("proxy_subnet")
+        if subnet is None:
+            return found
+        if static:
+            _azure_addresses.check_frontend("squid_addresses", frontend, subnet, self._mistake)
+        # An upgrade and overprovisioning may have twice the instances for a while; the load balancer has one address.
+        needed = 2 * settings["capacity"] + 1
+        if subnet.num_addresses - _azure_addresses.RESERVED < needed:
+            self._mistake(
+                "proxy_subnet",
+                subnet,
+                f"is too small for {settings['capacity']} instances; it needs {needed} addresses",
+            )
+        return found
+
+    def _check_far_side(self, found: Json) -> None:
+        settings = self._settings
+        sites = [
+            network
+            for value in settings["site_prefixes"]
+            if (network := _azure_addresses.network_of("site_prefixes", value, self._mistake))
+        ]
+        if settings["gateway"] == "local_network":
+            self._check_site(sites, found["sources"])
+        if found["prefixes"]:
+            vnet = IPv4Network(found["prefixes"]["vnet"])
+            _azure_addresses.check_far_side("site_prefixes", sites, vnet, self._mistake)
+            for source in found["sources"]:
+                if IPv4Address(source) in vnet:
+                    self._say(
+                        f"the address {source} of a client lies in the VNET {vnet}, so that answers would not leave it"
+                    )
+
+    def _check_site(self, sites: list[IPv4Network], sources: list[str]) -> None:
+        settings = self._settings
+        if not settings["shared_key"]:
+            self._say("azure_proxy_shared_key is not set, and azure_proxy_gateway 'local_network' needs one")
+        if not settings["site_prefixes"]:
+            self._say("azure_proxy_site_prefixes is empty; name the networks behind the site's VPN device")
+        try:
+            IPv4Address(settings["site_address"])
+        except ValueError:
+            self._mistake("site_address", settings["site_address"], "is not the IPv4 address of the site's VPN device")
+        for source in sources:
+            if sites and not any(IPv4Address(source) in site for site in sites):
+                self._mistake(
+                    "site_prefixes", ", ".join(map(str, sites)), f"has no network with {source}, a client of this proxy"
+                )
+
+
+def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -> dict[str, str]:
+    group = f"/subscriptions/{settings['subscription_id']}/resourceGroups/{settings['resource_group']}"
+    network = f"{group}/providers/Microsoft.Network"
+    workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/{names['workspace']}"
+    return {
+        "resource_group": group,
+        "workspace": settings["workspace_id"] or workspace,
+        "storage_account": f"{group}/providers/Microsoft.Storage/storageAccounts/{names['storage_account']}",
+        "vnet": f"{network}/virtualNetworks/{names['vnet']}",
+        "gateway_subnet": f"{network}/virtualNetworks/{names['vnet']}/subnets/GatewaySubnet",
+        "proxy_subnet": f"{network}/virtualNetworks/{names['vnet']}/subnets/ProxyserverSubnet",
+        "security_group": f"{network}/networkSecurityGroups/{names['security_group']}",
+        "nat_address": f"{network}/publicIPAddresses/{names['nat_address']}",
+        "nat_gateway": f"{network}/natGateways/{names['nat_gateway']}",
+        "load_balancer": f"{network}/loadBalancers/{names['load_balancer']}",
+        "scale_set": f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{names['scale_set']}",
+        "gateway_address": f"{network}/publicIPAddresses/{names['gateway_address']}",
+        "gateway": f"{network}/virtualNetworkGateways/{names['gateway']}",
+        "site": f"{network}/localNetworkGateways/{names['site']}",
+        "connection": f"{network}/connections/{names['site']}",
+        "flow_log": (
+            f"/subscriptions/{settings['subscription_id']}/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network"
+            f"/networkWatchers/NetworkWatcher_{location}/flowLogs/{names['flow_log']}"
+        ),
+    }
+
+
+def _rules(found: Json, port: int, settings: Mapping[str, Any]) -> list[Json]:
+    """The security group's rules, as azure_rm_securitygroup takes them; priorities are the vendor's."""
+    subnet = found["prefixes"].get("proxy_subnet")
+    inbound = {"direction": "Inbound"}
+    rules = []
+    if found["sources"]:
+        # Behind the load balancer a packet carries the address of the instance.
+        targets = [f"{found['frontend']}/32"] if found["frontend"] else []
+        rules.append(
+            {
+                **inbound,
+                "name": "sensors",
+                "priority": 100,
+                "access": "Allow",
+                "protocol": "Tcp",
+                "source_address_prefix": [f"{source}/32" for source in found["sources"]],
+                "destination_address_prefix": [*targets, subnet],
+                "destination_port_range": str(port),
+            }
+        )
+    if settings["bastion"]:
+        rules.append(
+            {
+                **inbound,
+                "name": "bastion-ssh",
+                "priority": 4094,
+                "access": "Allow",
+                "protocol": "Tcp",
+                "source_address_prefix": found["prefixes"].get("bastion_subnet"),
+                "destination_address_prefix": subnet,
+                "destination_port_range": "22",
+            }
+        )
+    balancer = {
+        "name": "load-balancer",
+        "priority": 4095,
+        "access": "Allow",
+        "source_address_prefix": "AzureLoadBalancer",
+    }
+    rules.append({**inbound, **balancer, "protocol": "*"})
+    rules.append({**inbound, "name": "deny-all", "priority": 4096, "access": "Deny", "protocol": "*"})
+    return rules

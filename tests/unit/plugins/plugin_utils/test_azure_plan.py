@@ -1,0 +1,221 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of the proxy in Azure: what is derived, and every mistake with its sentence."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import Any
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from hypothesis import given
+from hypothesis import strategies as st
+
+HOST = "azure-proxy"
+SUBSCRIPTION = "00000000-0000-0000-0000-00000000000a"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ops"
+
+SETTINGS: dict[str, Any] = {
+    "subscription_id": SUBSCRIPTION,
+    "resource_group": "ot-proxy",
+    "resource_group_exists": False,
+    "location": "West Europe",
+    "name": HOST,
+    "names": {},
+    "zones": ["1", "2", "3"],
+    "address_prefix": "10.60.0.0/26",
+    "gateway_subnet": "",
+    "proxy_subnet": "",
+    "bastion_subnet": "",
+    "bastion": False,
+    "frontend_allocation": "static",
+    "gateway": "vpn",
+    "gateway_sku": "VpnGw1AZ",
+    "site_address": "",
+    "site_prefixes": [],
+    "shared_key": False,
+    "vm_size": "Standard_D2s_v5",
+    # Text, as ansible-core before 2.19 leaves a number that went through a template.
+    "capacity": "1",
+    "overprovision": True,
+    "automatic_os_upgrade": True,
+    "image": {
+        "publisher": "Canonical",
+        "offer": "0001-com-ubuntu-server-jammy",
+        "sku": "22_04-lts-gen2",
+        "version": "latest",
+    },
+    "admin_username": "azureuser",
+    "ssh_public_keys": [KEY],
+    "workspace_id": "",
+    "storage_allowed_networks": [],
+    "flow_log": "vnet",
+    "auth_enabled": False,
+    "firewall": "none",
+}
+SITE = {
+    "gateway": "local_network",
+    "site_address": "198.51.100.10",
+    "site_prefixes": ["10.10.0.0/16"],
+    "shared_key": True,
+}
+PROXY: dict[str, Any] = {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]}
+SENSORS: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1"}, "sensor2": {"ansible_host": "10.10.0.2"}}
+
+
+def plan(
+    settings: dict[str, Any] | None = None, proxy: dict[str, Any] | None = None, sensors: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Plan the proxy of a small inventory."""
+    hosts = {HOST: PROXY | (proxy or {})}
+    found = SENSORS if sensors is None else sensors
+    graph = _topology.derive({**hosts, **found}, list(hosts), list(found))
+    assert graph["mistakes"] == []
+    return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST)
+
+
+def test_the_address_plan_is_derived() -> None:
+    found = plan()
+    assert found["mistakes"] == []
+    assert found["prefixes"] == {
+        "vnet": "10.60.0.0/26",
+        "gateway_subnet": "10.60.0.0/27",
+        "proxy_subnet": "10.60.0.32/27",
+    }
+    assert (found["frontend"], found["location"]) == ("10.60.0.40", "westeurope")
+    wider = plan({"address_prefix": "10.60.0.0/25", "bastion": True})
+    assert wider["mistakes"] == []
+    assert wider["prefixes"]["bastion_subnet"] == "10.60.0.64/26"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(8, 26), st.booleans())
+def test_derived_subnets_lie_in_the_network_side_by_side(address: int, bits: int, bastion: bool) -> None:
+    vnet = IPv4Network((address, bits), strict=False)
+    found = plan({"address_prefix": str(vnet), "bastion": bastion, "frontend_allocation": "dynamic"}, sensors={})
+    subnets = [IPv4Network(network) for key, network in found["prefixes"].items() if key != "vnet"]
+    assert all(subnet.subnet_of(vnet) for subnet in subnets)
+    assert not any(one.overlaps(other) for one, other in combinations(subnets, 2))
+    roomy = bits <= (25 if bastion else 26)
+    assert (found["mistakes"] == []) == roomy
+
+
+def test_the_rules_have_the_vendors_priorities() -> None:
+    rules = {rule["priority"]: rule for rule in plan({"address_prefix": "10.60.0.0/25", "bastion": True})["rules"]}
+    assert sorted(rules) == [100, 4094, 4095, 4096]
+    assert rules[100]["source_address_prefix"] == ["10.10.0.1/32", "10.10.0.2/32"]
+    assert rules[100]["destination_address_prefix"] == ["10.60.0.40/32", "10.60.0.32/27"]
+    assert [rule["priority"] for rule in plan(sensors={})["rules"]] == [4095, 4096]
+
+
+def test_with_a_dynamic_frontend_the_subnet_is_the_destination() -> None:
+    found = plan({"frontend_allocation": "dynamic"}, {"squid_addresses": []})
+    assert found["mistakes"] == []
+    assert found["rules"][0]["destination_address_prefix"] == ["10.60.0.32/27"]
+
+
+def test_the_scale_set_has_numbers_and_booleans_for_azure() -> None:
+    body = plan()["scale_set"]
+    assert body["sku"]["capacity"] == 1
+    assert body["properties"]["overprovision"] is True
+    profile = body["properties"]["virtualMachineProfile"]
+    assert profile["osProfile"]["computerNamePrefix"] == "azureprox"
+    assert profile["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"] == [
+        {"path": "/home/azureuser/.ssh/authorized_keys", "keyData": KEY}
+    ]
+
+
+def test_the_storage_accounts_name_is_unique_and_stays() -> None:
+    name = plan()["names"]["storage_account"]
+    assert name == plan()["names"]["storage_account"] != plan({"resource_group": "other"})["names"]["storage_account"]
+    assert len(name) <= 24
+    assert plan({"names": {"storage_account": "otlogs1"}})["ids"]["storage_account"].endswith(
+        "/storageAccounts/otlogs1"
+    )
+
+
+def test_the_summary_says_what_is_billed() -> None:
+    found = plan(SITE)
+    kinds = [row["kind"] for row in found["resources"]]
+    assert kinds.count("subnet") == 2
+    assert {"scale set", "NAT gateway", "virtual network gateway", "local network gateway", "connection"} <= set(kinds)
+    assert any(line.startswith("virtual network gateway") and "by hour" in line for line in found["summary"])
+    assert "virtual network gateway" not in [row["kind"] for row in plan({"gateway": "none"})["resources"]]
+
+
+MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "no subscription": ({"subscription_id": ""}, {}, "azure_proxy_subscription_id is not set"),
+    "no group": ({"resource_group": ""}, {}, "azure_proxy_resource_group is not set"),
+    "no region": ({"location": ""}, {}, "azure_proxy_location is not set"),
+    "no network": ({"address_prefix": ""}, {}, "azure_proxy_address_prefix is not set"),
+    "subscription": ({"subscription_id": "mine"}, {}, "'mine' is not the number of a subscription"),
+    "group": ({"resource_group": "a/b"}, {}, "azure_proxy_resource_group 'a/b' is not a name that Azure takes"),
+    "network": ({"address_prefix": "10.60.0.1/26"}, {}, "'10.60.0.1/26' is not an IPv4 network such as"),
+    "network too small": ({"address_prefix": "10.60.0.0/27"}, {}, "has no room for ProxyserverSubnet; a /26 is enough"),
+    "subnet too small": ({"gateway_subnet": "10.60.0.0/28"}, {}, "is too small for GatewaySubnet, which needs a /27"),
+    "subnet outside": ({"gateway_subnet": "10.61.0.0/27"}, {}, "'10.61.0.0/27' is not inside the VNET 10.60.0.0/26"),
+    "subnets overlap": ({"proxy_subnet": "10.60.0.0/26"}, {}, "overlaps gateway_subnet 10.60.0.0/27"),
+    "frontend outside": ({}, {"squid_addresses": ["10.60.0.5"]}, "squid_addresses '10.60.0.5' is not in proxy_subnet"),
+    "frontend of Azure's": (
+        {},
+        {"squid_addresses": ["10.60.0.33"]},
+        "is kept by Azure in 10.60.0.32/27; use 10.60.0.36",
+    ),
+    "frontend that is a name": ({}, {"squid_addresses": ["lb.example"]}, "squid_addresses 'lb.example' is not an IPv4"),
+    "too many instances": ({"capacity": 20}, {}, "is too small for 20 instances; it needs 41 addresses"),
+    "no instance": ({"capacity": 0}, {}, "azure_proxy_capacity '0' is not a number of instances from 1 to 100"),
+    "no key": ({"ssh_public_keys": []}, {}, "azure_proxy_ssh_public_keys is empty"),
+    "private key": ({"ssh_public_keys": ["-----BEGIN"]}, {}, "is not a public key of the type RSA or ED25519"),
+    "fixed image": (
+        {"image": {"version": "1.0"}},
+        {},
+        "'1.0' is a fixed version, and automatic_os_upgrade needs 'latest'",
+    ),
+    "unknown name": ({"names": {"vpn": "x"}}, {}, "azure_proxy_names 'vpn' is not the name of a resource; known are"),
+    "storage name": ({"names": {"storage_account": "Ot-Logs"}}, {}, "3 to 24 lower case letters and digits"),
+    "TLS": ({}, {"squid_tls_port": 3129}, "squid_tls_port '3129' cannot be had in Azure"),
+    "sign-in": ({"auth_enabled": True}, {}, "squid_auth_enabled 'True' cannot be had in Azure"),
+    "parent's sign-in": (
+        {},
+        {"squid_parents": [{"host": "proxy.corp.example", "port": 8080, "username": "u", "password": "p"}]},
+        "squid_parents 'proxy.corp.example' wants a sign-in, which cannot be had in Azure",
+    ),
+    "firewall": ({"firewall": "ufw"}, {}, "squid_firewall 'ufw' is done by the security group in Azure"),
+    "no VPN key": (SITE | {"shared_key": False}, {}, "azure_proxy_shared_key is not set"),
+    "no site": (SITE | {"site_prefixes": []}, {}, "azure_proxy_site_prefixes is empty"),
+    "no device": (
+        SITE | {"site_address": "vpn.example"},
+        {},
+        "'vpn.example' is not the IPv4 address of the site's VPN",
+    ),
+    "sensor elsewhere": (SITE | {"site_prefixes": ["10.20.0.0/16"]}, {}, "has no network with 10.10.0.1, a client of"),
+    "site is the VNET": (SITE | {"site_prefixes": ["10.0.0.0/8"]}, {}, "'10.0.0.0/8' overlaps the VNET 10.60.0.0/26"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_mistake_has_its_sentence(name: str) -> None:
+    settings, proxy, sentence = MISTAKES[name]
+    mistakes = plan(settings, proxy)["mistakes"]
+    assert any(sentence in mistake for mistake in mistakes), mistakes
+    assert all(mistake.startswith(f"{HOST}: ") and mistake.endswith(".") for mistake in mistakes)
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("10.60.0.50", "the address 10.60.0.50 of a client lies in the VNET 10.60.0.0/26"),
+        ("2001:db8::1", "its client sensor1 has no IPv4 address, and the VNET has no IPv6"),
+    ],
+)
+def test_a_client_that_cannot_be_answered(address: str, sentence: str) -> None:
+    assert any(sentence in mistake for mistake in plan(sensors={"sensor1": {"ansible_host": address}})["mistakes"])
+
+
+def test_all_mistakes_are_told_together() -> None:
+    mistakes = plan({"location": "", "ssh_public_keys": [], "address_prefix": "10.60.0.0/28"})["mistakes"]
+    assert len(mistakes) >= 3
