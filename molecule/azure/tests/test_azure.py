@@ -1,0 +1,388 @@
+"""The role azure_proxy from nothing to nothing, against a stand-in for Azure; the order of the tests is the story.
+
+The modules are the real ones. What they send is compared with the vendor's seven steps, cell by cell; what an instance is given
+is validated and run by the real cloud-init, and ends in a real Squid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import lab
+import pytest
+from azure_lab import KEY, PROXY, Azure, Json
+
+INSTANCES = ("ot-azure-instance-1", "ot-azure-instance-2")
+SENSOR, STRANGER = "ot-azure-sensor1", "ot-azure-stranger"
+SECOND: Json = {"all": {"children": {"sensors": {"hosts": {"sensor2": {"sensor_proxy_src": "10.106.0.2"}}}}}}
+SECOND["all"]["children"]["sensors"]["hosts"]["sensor2"]["sensor_proxy_via"] = PROXY
+NEXT_KEY = "next: shared key #2"
+
+
+@pytest.fixture(scope="module")
+def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
+    stand_in = Azure(tmp_path_factory.mktemp("azure"))
+    yield stand_in
+    stand_in.stop()
+
+
+def changed(run: Any) -> int:
+    """How many tasks changed something."""
+    found: int = run.changed(PROXY)
+    return found
+
+
+# Before anything is there ---------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_would_be_created_and_asks_nobody(azure: Azure) -> None:
+    run = azure.run("--tags", "plan")
+    assert run.code == 0, run.output
+    for words in ("virtual network MD4IoT-VNET 10.60.0.0/25 free", "scale set azure-proxy 1 x Standard_D2s_v5 by hour"):
+        assert words in run.text
+    assert azure.sent() == []
+
+
+MISTAKES = {
+    "azure_proxy_location": ("", "azure_proxy_location is not set"),
+    "azure_proxy_address_prefix": ("10.60.0.0/27", "azure_proxy_address_prefix '10.60.0.0/27' has no room for"),
+    "azure_proxy_site_prefixes": (["10.60.0.0/16"], "overlaps the VNET 10.60.0.0/27"),
+    "azure_proxy_ssh_public_keys": ([], "azure_proxy_ssh_public_keys is empty"),
+}
+
+
+def test_every_mistake_is_told_before_the_first_call(azure: Azure) -> None:
+    wrong: Json = {name: value for name, (value, _sentence) in MISTAKES.items()}
+    run = azure.run(key="", change={"all": {"children": {"proxies": {"hosts": {PROXY: wrong}}}}})
+    assert run.code != 0
+    for sentence in (*(sentence for _value, sentence in MISTAKES.values()), "azure_proxy_shared_key is not set"):
+        assert sentence in run.text, run.output
+    assert azure.sent() == []
+
+
+def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
+    run = azure.run("--check")
+    assert run.code == 0, run.output
+    assert changed(run) == 1
+    assert "scale set azure-proxy" in run.text
+    assert azure.written() == []
+
+
+# What goes wrong, each time one sentence, and the next run goes on ---------------------------------------------------
+
+FAULTS = [
+    (
+        {"kind": "wrong_secret"},
+        "azure-proxy: 'See what is there' failed, since Azure refuses the sign-in; check AZURE_CLIENT_ID",
+    ),
+    (
+        {"kind": "forbidden", "path": "virtualNetworks/MD4IoT-VNET$", "method": "PUT"},
+        "'Create the VNET' failed, since the account may not do this (Microsoft.Network/virtualNetworks/write); give it the action",
+    ),
+    (
+        {
+            "kind": "throttled",
+            "path": "networkSecurityGroups/azure-proxy-nsg$",
+            "method": "PUT",
+            "times": 9,
+            "seconds": 1,
+        },
+        "'Create the security group' failed, since Azure answers that there were too many calls; wait some minutes",
+    ),
+    (
+        {
+            "kind": "failed_operation",
+            "path": "natGateways/azure-proxy-nat$",
+            "message": "Out of capacity.",
+            "code": "NoRoom",
+        },
+        "'Create the NAT gateway' failed, since Azure did not do it; mend what it says",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "sentence"), FAULTS, ids=[str(fault["kind"]) for fault, _sentence in FAULTS])
+def test_a_fault_is_one_sentence(azure: Azure, fault: Json, sentence: str) -> None:
+    azure.faults(fault)
+    try:
+        run = azure.run()
+    finally:
+        azure.faults()
+    assert run.code != 0
+    assert sentence in run.text, run.output
+    assert "run this again, which goes on where it stopped" in run.text
+
+
+# There it is --------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_run_repairs_and_builds_the_rest(azure: Azure) -> None:
+    run = azure.run("-vvv")
+    assert run.code == 0, run.output
+    assert "azure-proxy is at 10.60.0.40:3128." in run.text
+    states = {one["id"]: (one.get("properties") or {}).get("provisioningState") for one in azure.resources()}
+    assert set(states.values()) <= {"Succeeded", None}, states
+    for secret in (KEY, "stand-in-secret"):
+        assert secret not in run.output
+
+
+def at(body: Any, path: str) -> Any:
+    """Follow a path such as ``properties.rules[0].name``; None where it leads nowhere."""
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(body, list):
+            body = body[int(part)] if int(part) < len(body) else None
+        else:
+            body = body.get(part) if isinstance(body, dict) else None
+    return body
+
+
+# Step of the vendor's page, resource, where in it, what.
+TABLE: list[tuple[str, str, str, str, Any]] = [
+    ("0", "resourceGroups", "ot-proxy", "location", "westeurope"),
+    ("0", "resourceGroups", "ot-proxy", "tags.plant", "lab"),
+    ("0", "workspaces", "azure-proxy-logs", "properties.sku.name", "PerGB2018"),
+    ("1", "storageAccounts", "*", "sku.name", "Standard_LRS"),
+    ("1", "storageAccounts", "*", "kind", "StorageV2"),
+    ("1", "storageAccounts", "*", "properties.publicNetworkAccess", "Enabled"),
+    ("2", "virtualNetworks", "MD4IoT-VNET", "properties.addressSpace.addressPrefixes", ["10.60.0.0/25"]),
+    ("2", "subnets", "GatewaySubnet", "properties.addressPrefix", "10.60.0.0/27"),
+    ("2", "subnets", "ProxyserverSubnet", "properties.addressPrefix", "10.60.0.32/27"),
+    ("2", "subnets", "ProxyserverSubnet", "properties.defaultOutboundAccess", False),
+    ("2", "subnets", "AzureBastionSubnet", "properties.addressPrefix", "10.60.0.64/26"),
+    ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.gatewayType", "Vpn"),
+    ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.vpnType", "RouteBased"),
+    ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.sku.name", "VpnGw1AZ"),
+    ("3", "localNetworkGateways", "azure-proxy-site", "properties.gatewayIpAddress", "198.51.100.10"),
+    (
+        "3",
+        "localNetworkGateways",
+        "azure-proxy-site",
+        "properties.localNetworkAddressSpace.addressPrefixes",
+        ["10.106.0.0/24"],
+    ),
+    ("3", "connections", "azure-proxy-site", "properties.connectionType", "IPsec"),
+    ("3", "connections", "azure-proxy-site", "properties.sharedKey", KEY),
+    ("5", "virtualMachineScaleSets", PROXY, "sku", {"name": "Standard_D2s_v5", "tier": "Standard", "capacity": 1}),
+    ("5", "virtualMachineScaleSets", PROXY, "zones", ["1", "2", "3"]),
+    ("5", "virtualMachineScaleSets", PROXY, "identity", None),
+    ("5", "virtualMachineScaleSets", PROXY, "properties.orchestrationMode", "Uniform"),
+    ("5", "virtualMachineScaleSets", PROXY, "properties.overprovision", True),
+    ("5", "virtualMachineScaleSets", PROXY, "properties.platformFaultDomainCount", 1),
+    ("5", "virtualMachineScaleSets", PROXY, "properties.upgradePolicy.mode", "Automatic"),
+    (
+        "5",
+        "virtualMachineScaleSets",
+        PROXY,
+        "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade",
+        True,
+    ),
+    (
+        "5",
+        "virtualMachineScaleSets",
+        PROXY,
+        "properties.virtualMachineProfile.securityProfile.securityType",
+        "Standard",
+    ),
+    (
+        "5",
+        "virtualMachineScaleSets",
+        PROXY,
+        "properties.virtualMachineProfile.diagnosticsProfile.bootDiagnostics.enabled",
+        False,
+    ),
+    (
+        "5",
+        "virtualMachineScaleSets",
+        PROXY,
+        "properties.virtualMachineProfile.storageProfile.imageReference",
+        {
+            "publisher": "Canonical",
+            "offer": "0001-com-ubuntu-server-jammy",
+            "sku": "22_04-lts-gen2",
+            "version": "latest",
+        },
+    ),
+    ("6", "loadBalancers", "azure-proxy-lb", "sku.name", "Standard"),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.frontendIPConfigurations[0].zones", ["1", "2", "3"]),
+    (
+        "6",
+        "loadBalancers",
+        "azure-proxy-lb",
+        "properties.frontendIPConfigurations[0].properties.privateIPAddress",
+        "10.60.0.40",
+    ),
+    (
+        "6",
+        "loadBalancers",
+        "azure-proxy-lb",
+        "properties.frontendIPConfigurations[0].properties.privateIPAllocationMethod",
+        "Static",
+    ),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.loadBalancingRules[0].properties.frontendPort", 3128),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.loadBalancingRules[0].properties.backendPort", 3128),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.loadBalancingRules[0].properties.idleTimeoutInMinutes", 30),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.loadBalancingRules[0].properties.enableTcpReset", True),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.probes[0].properties.protocol", "Tcp"),
+    ("6", "loadBalancers", "azure-proxy-lb", "properties.probes[0].properties.port", 3128),
+    ("7", "natGateways", "azure-proxy-nat", "sku.name", "Standard"),
+    ("7", "publicIPAddresses", "azure-proxy-nat-ip", "sku.name", "Standard"),
+    ("7", "publicIPAddresses", "azure-proxy-nat-ip", "properties.publicIPAllocationMethod", "Static"),
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "name", "path", "wanted"), TABLE, ids=[f"{row[0]}-{row[1]}-{row[3][-40:]}" for row in TABLE]
+)
+def test_what_azure_has_is_what_the_seven_steps_say(
+    azure: Azure, step: str, kind: str, name: str, path: str, wanted: Any
+) -> None:
+    """What was sent for it, with what Azure filled in."""
+    found = [one for one in azure.find(kind) if name in ("*", one["name"])]
+    assert len(found) == 1, f"step {step}: {kind} {name}"
+    if path.endswith("sharedKey"):
+        found = [azure.last(kind, name)]
+    value = at(found[0], path)
+    assert value == wanted or str(value).lower() == str(wanted).lower()
+
+
+def test_the_security_group_admits_sensors_balancer_and_bastion_only(azure: Azure) -> None:
+    (group,) = azure.find("networkSecurityGroups")
+    rules = {rule["properties"]["priority"]: rule["properties"] for rule in group["properties"]["securityRules"]}
+    assert sorted(rules) == [100, 4094, 4095, 4096]
+    assert rules[100]["sourceAddressPrefixes"] == ["10.106.0.21/32", "10.106.0.1/32"]
+    assert rules[100]["destinationAddressPrefixes"] == ["10.60.0.40/32", "10.60.0.32/27"]
+    assert (rules[100]["destinationPortRange"], rules[100]["protocol"].lower()) == ("3128", "tcp")
+    assert rules[4094]["sourceAddressPrefix"] == "10.60.0.64/26"
+    assert rules[4094]["destinationPortRange"] == "22"
+    assert rules[4095]["sourceAddressPrefix"] == "AzureLoadBalancer"
+    assert (rules[4096]["access"], rules[4096]["protocol"]) == ("Deny", "*")
+
+
+def test_the_subnet_keeps_group_and_nat_gateway(azure: Azure) -> None:
+    """The whole subnet is written each time; the last one that was sent has both."""
+    sent = azure.last("subnets", "ProxyserverSubnet")["properties"]
+    assert sent["networkSecurityGroup"]["id"].endswith("/networkSecurityGroups/azure-proxy-nsg")
+    assert sent["natGateway"]["id"].endswith("/natGateways/azure-proxy-nat")
+
+
+def test_logs_and_metrics_go_to_the_workspace(azure: Azure) -> None:
+    settings = {
+        one["id"].lower().split("/providers/")[1].split("/")[1]: one["properties"]
+        for one in azure.find("diagnosticSettings")
+    }
+    logs, metrics = settings["networksecuritygroups"], settings["loadbalancers"]
+    assert [(one["categoryGroup"], one["enabled"]) for one in logs["logs"]] == [("allLogs", True)]
+    assert [(one["category"], one["enabled"]) for one in metrics["metrics"]] == [("AllMetrics", True)]
+    assert all(one["workspaceId"].endswith("/workspaces/azure-proxy-logs") for one in (logs, metrics))
+
+
+def test_flows_of_the_network_are_recorded(azure: Azure) -> None:
+    (flows,) = azure.find("flowLogs")
+    found = flows["properties"]
+    assert found["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
+    assert (found["enabled"], found["format"]["version"]) == (True, 2)
+    assert found["retentionPolicy"] == {"days": 30, "enabled": True}
+    analytics = found["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert (analytics["enabled"], analytics["trafficAnalyticsInterval"]) == (True, 10)
+
+
+def test_the_storage_account_is_closed_but_for_the_named_networks(azure: Azure) -> None:
+    (account,) = azure.find("storageAccounts")
+    found = account["properties"]
+    assert found["networkAcls"]["defaultAction"] == "Deny"
+    assert [one["value"] for one in found["networkAcls"]["ipRules"]] == ["203.0.113.0/24"]
+    assert found["networkAcls"].get("virtualNetworkRules", []) == []
+    assert found["routingPreference"]["routingChoice"] == "MicrosoftRouting"
+
+
+# What an instance is given ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", INSTANCES)
+def test_the_real_cloud_init_makes_a_proxy_of_it(azure: Azure, host: str) -> None:
+    """Its stages in their real order, as at the first boot; then a CONNECT decides."""
+    data = azure.custom_data()
+    assert (
+        lab.run(
+            host,
+            "sh",
+            "-c",
+            "mkdir -p /var/lib/cloud/seed/nocloud && cat >/var/lib/cloud/seed/nocloud/user-data",
+            stdin=data,
+        ).returncode
+        == 0
+    )
+    lab.output(host, "sh", "-c", "echo instance-id: lab >/var/lib/cloud/seed/nocloud/meta-data")
+    said = lab.output(host, "sh", "-c", "cloud-init schema -c /var/lib/cloud/seed/nocloud/user-data --annotate 2>&1")
+    assert "Valid" in said, said
+    assert not re.search("deprecated|unexpected|error", said, re.IGNORECASE), said
+    for stage in (("init", "--local"), ("init",), ("modules", "--mode", "config"), ("modules", "--mode", "final")):
+        done = lab.run(host, "cloud-init", *stage)
+        assert done.returncode == 0, f"{stage}: {done.stdout}{done.stderr}"
+    proxy = f"http://{lab.address(host, 'ot-azure')}:3128"
+    assert lab.visit(SENSOR, proxy, "hub.azure-devices.net").body == "endpoint hub.azure-devices.net"
+    assert lab.visit(STRANGER, proxy, "hub.azure-devices.net").connect == 403
+    assert lab.visit(SENSOR, proxy, "www.example.com").connect == 403
+    assert lab.visit(SENSOR, proxy, "hub.azure-devices.net", port=8443).connect == 403
+    assert lab.output(host, "stat", "-c", "%a %U %G", "/etc/squid/squid.conf").split() == ["640", "root", "proxy"]
+    assert "@@" not in lab.output(host, "cat", "/etc/squid/squid.conf")
+
+
+def test_top_level_keys_are_cloud_inits_own(azure: Azure) -> None:
+    """An older cloud-init takes any key, and ignores the ones that it does not know."""
+    keys = re.findall(r"^([a-z][a-z_ ]*):", azure.custom_data(), re.MULTILINE)
+    assert sorted(keys) == sorted(set(keys))
+    script = (
+        "import json,glob;p=glob.glob('/usr/lib/python3/dist-packages/cloudinit/config/schemas/schema-cloud-config-v1.json')[0];"
+        "d=json.load(open(p))['$defs'];print(' '.join(sorted({k for v in d.values() for k in v.get('properties',{})})))"
+    )
+    known = lab.output(INSTANCES[1], "python3", "-c", script).split()
+    assert set(keys) <= set(known)
+
+
+# Again, and what changes --------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_changes_nothing(azure: Azure) -> None:
+    run = azure.run()
+    assert (run.code, changed(run)) == (0, 0), run.output
+    assert azure.written() == []
+
+
+def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) -> None:
+    foreseen = azure.run("--check", change=SECOND)
+    assert (foreseen.code, changed(foreseen)) == (0, 2), foreseen.output
+    assert azure.written() == []
+    run = azure.run(change=SECOND)
+    assert (run.code, changed(run)) == (0, 2), run.output
+    # The deployment's module writes the resource group as well, as it is.
+    assert set(azure.written()) - {"ot-proxy"} == {"azure-proxy-nsg", PROXY}
+    assert "The instances of azure-proxy keep their configuration until they are made anew" in run.text
+    assert "acl sensor2 src 10.106.0.2" in azure.custom_data()
+
+
+def test_a_new_key_and_new_instances(azure: Azure) -> None:
+    run = azure.run("-e", "azure_proxy_reimage=true", key=NEXT_KEY, change=SECOND)
+    assert run.code == 0, run.output
+    assert set(azure.written()) == {"sharedkey", "reimage"}
+    assert NEXT_KEY not in run.output
+
+
+# Gone ---------------------------------------------------------------------------------------------------------------
+
+
+def test_absent_leaves_nothing_and_again_changes_nothing(azure: Azure) -> None:
+    run = azure.run("-e", "azure_proxy_state=absent")
+    assert run.code == 0, run.output
+    left = [
+        one["id"]
+        for kind in ("virtualNetworks", "virtualMachineScaleSets", "storageAccounts", "flowLogs", "connections")
+        for one in azure.find(kind)
+    ]
+    assert left == []
+    assert azure.find("resourceGroups", name="ot-proxy") == []
+    again = azure.run("-e", "azure_proxy_state=absent")
+    assert (again.code, changed(again)) == (0, 0), again.output
+    assert azure.written() == []
