@@ -72,7 +72,7 @@ def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
 
 # What goes wrong, each time one sentence, and the next run goes on ---------------------------------------------------
 
-FAULTS = [
+FAULTS: list[tuple[Json, str]] = [
     (
         {"kind": "wrong_secret"},
         "azure-proxy: 'See what is there' failed, since Azure refuses the sign-in; check AZURE_CLIENT_ID",
