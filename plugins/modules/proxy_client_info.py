@@ -74,8 +74,6 @@ attributes:
     support: full
 seealso:
   - module: ot_security.proxy_chaining.proxy_path_info
-  - plugin: ot_security.proxy_chaining.chain_verify
-    plugin_type: role
 """
 
 EXAMPLES = r"""

@@ -102,8 +102,6 @@ attributes:
     support: full
 seealso:
   - module: ot_security.proxy_chaining.proxy_client_info
-  - plugin: ot_security.proxy_chaining.chain_verify
-    plugin_type: role
 """
 
 EXAMPLES = r"""

@@ -217,7 +217,7 @@ def _workspace(_document: Json, properties: Json, _store: Store, before: Json) -
 
 def _storage_account(document: Json, properties: Json, _store: Store, _before: Json) -> None:
     name = document["name"]
-    document["sku"]["tier"] = str(document["sku"].get("name", "")).split("_")[0]
+    document["sku"]["tier"] = str(document["sku"].get("name", "")).partition("_")[0]
     hosts: Json = {
         kind: f"https://{name}.{kind}.core.windows.net/" for kind in ("blob", "queue", "table", "file", "dfs", "web")
     }

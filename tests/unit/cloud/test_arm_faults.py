@@ -53,7 +53,7 @@ def test_forbids(azure: Azure) -> None:
 def test_throttles(azure: Azure) -> None:
     """As often as ordered."""
     azure.control("PUT", "/faults", [{"kind": "throttled", "path": "resourceGroups/rg$", "times": 2, "seconds": 3}])
-    found = [azure.ask("GET", GROUP) for _ in range(3)]
+    found = [azure.ask("GET", GROUP) for _attempt in range(3)]
     assert [answer.status_code for answer in found] == [429, 429, 200]
     assert found[0].headers["Retry-After"] == "3"
 

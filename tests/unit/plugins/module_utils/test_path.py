@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._path import Hop, Probe, walk
@@ -25,7 +25,7 @@ TARGET = f"{HOST}:443"
 DMZ = Hop("dmz", "10.0.0.1", 3128, hostname="dmz.plant")
 SECRET = "s3cret:with a colon"
 
-Ends = tuple[str | None, str | None, str | None]
+Ends: TypeAlias = "tuple[str | None, str | None, str | None]"
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._refusal import Refusal, explain
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 
 TARGET = "hub.example:443"
 HOPS = [("site", "site.plant"), ("dmz", "dmz.plant"), ("edge", "edge.plant")]
-NOBODY: list[str] = []
+NOBODY: tuple[str, ...] = ()
 
 
-def says(status: int, page: str = "", names: list[str] = NOBODY) -> Answer:
+def says(status: int, page: str = "", names: Sequence[str] = NOBODY) -> Answer:
     """Answer as Squid does, in the name of these."""
     headers = {"via": ", ".join(f"1.1 {name} (squid/6.13)" for name in names)} if names else {}
     return Answer(status, None, headers | ({"x-squid-error": f"{page} 0"} if page else {}))
