@@ -27,8 +27,8 @@ install: venv ## this checkout as a collection in .collections (5 seconds)
 lint: venv ## every linter (1 minute)
 	@echo '==> lint, about 1 minute'; tools/lint
 
-unit: venv ## unit tests (1 minute)
-	@echo '==> unit tests, about 1 minute'; tools/unit
+unit: venv ## unit tests (2 minutes)
+	@echo '==> unit tests, about 2 minutes'; tools/unit
 
 sanity: venv ## ansible-test sanity (2-5 minutes)
 	@echo '==> sanity tests, 2 to 5 minutes'; tools/sanity
@@ -36,10 +36,10 @@ sanity: venv ## ansible-test sanity (2-5 minutes)
 package: venv ## builds the collection and checks it as Galaxy would (1 minute)
 	@echo '==> package, about 1 minute'; tools/package
 
-molecule: ## scenarios on hosts that run systemd (1-5 minutes each; SCENARIO=name for one)
-	@echo '==> molecule scenarios, 1 to 5 minutes each'; tools/molecule $(SCENARIO)
+molecule: ## scenarios on hosts that run systemd (5-10 minutes each; SCENARIO=name for one)
+	@echo '==> molecule scenarios, 5 to 10 minutes each'; tools/molecule $(SCENARIO)
 
-test: lint unit sanity package molecule ## all of the above (40 minutes)
+test: lint unit sanity package molecule ## all of the above (1 hour)
 
 test-all: ## test, then unit and molecule on every supported ansible-core (hours)
 	@tools/test-all
