@@ -59,6 +59,10 @@ def refusal(error: ssl.SSLError) -> UntrustedError | UnreachableError:
         return UntrustedError(
             f"its certificate is not trusted ({error.verify_message}); pin its fingerprint, or name the CA that signed it"
         )
+    if isinstance(error, ssl.SSLEOFError):
+        return UnreachableError(
+            "it closes the connection and does not answer; see that the console is up and may be reached"
+        )
     return UnreachableError(f"it does not speak TLS ({error.reason or error}); see that the address is the console's")
 
 

@@ -1,0 +1,66 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said of a console with which there is no TLS."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import Trust, UnreachableError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tls import certificate
+
+Serve = Callable[[Callable[[socket.socket], None]], int]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serve one connection on loopback, in a way that the test says."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threads: list[threading.Thread] = []
+
+        def start(converse: Callable[[socket.socket], None]) -> int:
+            def once() -> None:
+                connection, _address = listener.accept()
+                with connection:
+                    converse(connection)
+
+            threads.append(threading.Thread(target=once, daemon=True))
+            threads[-1].start()
+            port: int = listener.getsockname()[1]
+            return port
+
+        yield start
+        for thread in threads:
+            thread.join(5)
+
+
+def _said(port: int) -> str:
+    with pytest.raises(UnreachableError) as caught:
+        certificate("127.0.0.1", port, Trust(validate=False), timeout=5)
+    return str(caught.value)
+
+
+def test_one_that_closes_the_connection_does_not_answer(serve: Serve) -> None:
+    """It is being restarted: that is not the wrong address."""
+
+    def hang_up(connection: socket.socket) -> None:
+        connection.recv(4096)
+
+    port = serve(hang_up)
+    assert _said(port) == "it closes the connection and does not answer; see that the console is up and may be reached"
+
+
+def test_one_that_speaks_something_else_has_the_wrong_address(serve: Serve) -> None:
+    port = serve(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10))
+    assert _said(port).startswith("it does not speak TLS (")
+
+
+def test_nobody_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert _said(port).startswith(f"nobody answers on port {port}: ")
