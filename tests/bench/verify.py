@@ -79,6 +79,6 @@ def _verify(folder: Path, inventory: Path, size: int) -> lab.Run:
     report = folder / "report"
     command = ["ansible-playbook", "-i", str(inventory), str(lab.CHECKOUT / "playbooks/verify.yml")]
     done = lab.measured([*command, "-e", f"chain_verify_report_dir={report}"])
-    if f"{size} ok, 0 degraded, 0 unknown, 0 broken" not in done.output or len(_RECAP.findall(done.output)) != CHAINS:
+    if f"{size:,} ok, 0 degraded, 0 unknown, 0 broken" not in done.output or len(_RECAP.findall(done.output)) != CHAINS:
         raise RuntimeError(f"the chains were not proven; this measures nothing:\n{done.output[-2000:]}")
     return done
