@@ -51,7 +51,9 @@ def playbook(
         # YAML is a superset of JSON.
         inventory = Path(folder) / "change.yml"
         inventory.write_text(json.dumps(change or {"all": {}}))
-        inventories = ["-i", os.environ["MOLECULE_INVENTORY_FILE"], "-i", str(inventory)]
+        # The folder, as molecule itself takes it: hosts that are no containers are in a file of their own.
+        scenario = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
+        inventories = ["-i", str(scenario), "-i", str(inventory)]
         done = subprocess.run(
             ["ansible-playbook", "--diff", *inventories, *options, f"ot_security.proxy_chaining.{name}"],
             env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", **(environment or {})},
