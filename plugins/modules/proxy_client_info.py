@@ -62,16 +62,8 @@ options:
     description: How many minutes back a CONNECT counts.
     type: int
     default: 1440
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
-  idempotency:
-    description: It only reads.
-    support: full
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 seealso:
   - module: ot_security.proxy_chaining.proxy_path_info
 """

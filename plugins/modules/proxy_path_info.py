@@ -90,16 +90,8 @@ options:
     description: How many endpoints are asked at once.
     type: int
     default: 8
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
-  idempotency:
-    description: It only reads.
-    support: full
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 seealso:
   - module: ot_security.proxy_chaining.proxy_client_info
 """

@@ -14,17 +14,8 @@ author:
 description:
   - Reads the proxy settings of an OT network sensor, its software version, and its own word on whether it reaches the cloud.
 extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
   - ot_security.proxy_chaining.sensor_console
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
-  idempotency:
-    description: It only reads.
-    support: full
 seealso:
   - module: ot_security.proxy_chaining.sensor_proxy
 """

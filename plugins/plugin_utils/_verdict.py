@@ -124,17 +124,14 @@ class _Judge:
         if made is None or problem:
             return {**link, "verdict": "unknown", "reason": f"{proxy} could not be asked: {problem or 'no answer'}."}
         for probe in made["endpoints"]:
-            link["endpoints"].append(self._compared(proxy, walk, _placed(proxy, walk, probe)))
+            link["endpoints"].append(self._compared(walk, _placed(proxy, walk, probe)))
         broken = [probe for probe in link["endpoints"] if probe["verdict"] == "broken"]
         return {**link, "verdict": "broken" if broken else "ok", "reason": broken[0]["reason"] if broken else None}
 
-    def _compared(self, proxy: str, walk: Json, probe: Json) -> Json:
+    def _compared(self, walk: Json, probe: Json) -> Json:
         """Compare who signed the endpoint's certificate with who signs it one hop farther out."""
         next_hop = walk["target"]
-        if walk["kind"] == "self":
-            following = self._outward(proxy)
-        else:
-            following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
+        following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
         outside = _find(following, probe) if following else None
         shown = (probe["certificate"] or {}).get("authority")
         real = ((outside or {}).get("certificate") or {}).get("authority")
