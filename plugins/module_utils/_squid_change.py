@@ -12,7 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _htpasswd, _squid_text
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
@@ -38,6 +38,8 @@ class Wanted:
     users: Mapping[str, str]
     reload_timeout: float
     restart_timeout: float
+    previous: bool = False
+    """Whether the host's previous configuration shall come back, with its users; content, secrets and users are then not read."""
 
 
 @dataclass
@@ -83,6 +85,8 @@ class Change:
         interrupted = self._host.read(_kept(self._wanted.path))
         if not check_mode:
             self._sweep(interrupted)
+        if self._wanted.previous:
+            self._want_previous()
         users = self._users(current.users)
         token = _squid_text.token_of(current.config or "")
         same = token is not None and current == _Texts(self._filled(token), users)
@@ -92,6 +96,15 @@ class Change:
             self._apply(current, users, interrupted, check_mode)
         return self._outcome
 
+    def _want_previous(self) -> None:
+        config = self._host.read(_previous(self._wanted.path)) or ""
+        token = _squid_text.token_of(config)
+        if token is None:
+            raise ChangeError("this host has no previous configuration to go back to; nothing was changed.")
+        self._wanted = replace(
+            self._wanted, content=config.replace(token, f"@@{_squid_text.PROBE_TOKEN}@@"), secrets={}
+        )
+
     def _filled(self, token: str) -> str:
         try:
             return _squid_text.fill(self._wanted.content, {**self._wanted.secrets, _squid_text.PROBE_TOKEN: token})
@@ -99,6 +112,8 @@ class Change:
             raise ChangeError(f"{error}; nothing was changed.") from error
 
     def _users(self, current: str | None) -> str | None:
+        if self._wanted.previous:
+            return self._host.read(_previous(self._wanted.users_path)) or current
         if not self._wanted.users and current is None:
             return None
         return _htpasswd.merge(current or "", self._wanted.users)
@@ -207,12 +222,15 @@ class Change:
             problem = f"an unexpected error came up: {error}"
         if problem is not None:
             raise ChangeError(f"{problem}. {self._take_back(good)}")
+        if good is not None and self._is_worth_keeping(good, current.users, new):
+            self._file_away()
         self._release()
 
     def _upstream_before(self, *configs: str | None) -> dict[str, Answer]:
         """What works upstream now. After an interruption it is not known which of the configurations Squid runs."""
         worked: dict[str, Answer] = {}
-        for config in configs:
+        # Whoever goes back wants what worked then.
+        for config in configs if not self._wanted.previous else ():
             if config is not None and _squid_text.token_of(config) and self._host.is_active():
                 answers = self._proof.upstream(config)
                 worked.update({endpoint: answer for endpoint, answer in answers.items() if answer.status == 200})
@@ -294,6 +312,30 @@ class Change:
         else:
             self._host.remove(path)
 
+    def _is_worth_keeping(self, good: str, users: str | None, new: _Texts) -> bool:
+        """Whether this was proven by an earlier run, and is another one than what is live now; going back keeps nothing."""
+        token = _squid_text.token_of(good)
+        if token is None or self._wanted.previous:
+            return False
+        return (
+            good != (new.config or "").replace(_squid_text.token_of(new.config or "") or token, token)
+            or users != new.users
+        )
+
+    def _file_away(self) -> None:
+        """Copy what was proven before to where a later run finds it; root alone may read it."""
+        try:
+            for path in self._paths:
+                text = self._host.read(_kept(path))
+                if text is None:
+                    self._host.remove(_previous(path))
+                else:
+                    self._host.swap(self._host.stage(_previous(path), text, private=True), _previous(path))
+        except OSError as error:
+            self._outcome.warnings.append(
+                f"the change is live and proven, but what was there before could not be kept: {error}"
+            )
+
     def _release(self) -> None:
         for path in self._paths:
             self._host.remove(_kept(path))
@@ -307,6 +349,10 @@ class Change:
 
 def _kept(path: str) -> str:
     return f"{path}.unproven"
+
+
+def _previous(path: str) -> str:
+    return f"{path}.previous"
 
 
 def _because(complaint: str) -> str:

@@ -62,15 +62,21 @@ class Host:
             return True
         return (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (0, self._gid(), _MODE)
 
-    def stage(self, path: str, content: str) -> str:
-        """Write a file beside its destination, readable by root and Squid's group only, and return its path."""
+    def stage(self, path: str, content: str, private: bool = False) -> str:
+        """Write a file beside its destination, readable by root and Squid's group only, and return its path.
+
+        Args:
+            path: its destination.
+            content: its text.
+            private: whether not even Squid's group may read it.
+        """
         # Squid's AppArmor profile lets it read /etc/squid and nothing else, so the candidate lies there too.
         target = Path(path)
         handle, staged = tempfile.mkstemp(dir=str(target.parent), prefix=f".{target.name}.", suffix=_STAGED)
         try:
             with os.fdopen(handle, "wb") as stream:
-                os.fchown(stream.fileno(), 0, self._gid())
-                os.fchmod(stream.fileno(), _MODE)
+                os.fchown(stream.fileno(), 0, 0 if private else self._gid())
+                os.fchmod(stream.fileno(), 0o600 if private else _MODE)
                 stream.write(content.encode("utf-8", "surrogateescape"))
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -20,7 +20,16 @@ description:
     proof passes only once the new file is live.
   - What worked upstream before the change and does not after it counts as a failed proof. An upstream that did not work
     before is reported as a warning.
+  - The configuration that was proven before the last change stays beside the running one, with its users, as
+    C(.previous), which only V(root) can read. O(state=previous) brings it back in the same way.
 options:
+  state:
+    description:
+      - What the host shall have, V(present) for O(content), or V(previous) for what was live before the last change.
+      - Going back twice is going back once. The next change with V(present) goes on from there.
+    type: str
+    choices: [present, previous]
+    default: present
   path:
     description: The configuration file. Squid's AppArmor profile reads nothing outside C(/etc/squid).
     type: path
@@ -30,8 +39,8 @@ options:
       - The whole text of the configuration.
       - C(@@name@@) stands for the secret of that name in O(secrets), URL-escaped. C(@@probe-token@@) is filled by the module.
       - It must hold C(visible_hostname), and a C(req_header) ACL of C(X-Proxy-Chaining-Probe) with C(^@@probe-token@@$).
+      - Required with O(state=present).
     type: str
-    required: true
   secrets:
     description: The values of the placeholders in O(content).
     type: dict
@@ -109,6 +118,12 @@ EXAMPLES = r"""
       parent-1: "{{ vault_parent_password }}"
     probe_endpoints:
       - download.microsoft.com
+
+- name: Go back to what was live before
+  ot_security.proxy_chaining.squid_config:
+    state: previous
+    probe_endpoints:
+      - download.microsoft.com
 """
 
 RETURN = r"""
@@ -147,8 +162,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 PLACEHOLDER = f"@@{_squid_text.PROBE_TOKEN}@@"
 
 ARGUMENTS: dict[str, Any] = {
+    "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
     "path": {"type": "path", "default": "/etc/squid/squid.conf"},
-    "content": {"type": "str", "required": True},
+    "content": {"type": "str"},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "users": {
         "type": "list",
@@ -172,12 +188,15 @@ ARGUMENTS: dict[str, Any] = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, required_if=[("state", "present", ["content"])], supports_check_mode=True
+    )
     params = module.params
     if not params["probe_endpoints"]:
         module.fail_json(msg="probe_endpoints must not be empty; without an endpoint nothing could be proven.")
-    content = params["content"]
-    if not _squid_text.visible_hostname(content) or not _squid_text.token_of(content.replace(PLACEHOLDER, "0" * 32)):
+    content = params["content"] or ""
+    provable = _squid_text.visible_hostname(content) and _squid_text.token_of(content.replace(PLACEHOLDER, "0" * 32))
+    if params["state"] == "present" and not provable:
         module.fail_json(
             msg=f"content must set visible_hostname and have a line 'acl NAME req_header {_squid_text.PROBE_HEADER} "
             f"^{PLACEHOLDER}$'; without them nothing could be proven."
@@ -208,12 +227,13 @@ def _change(module: AnsibleModule) -> Change:
     proof = Proof(host, params["probe_endpoints"], params["probe_timeout"])
     wanted = Wanted(
         path=params["path"],
-        content=params["content"],
+        content=params["content"] or "",
         secrets={str(name): str(value) for name, value in params["secrets"].items() if value is not None},
         users_path=params["users_path"],
         users={user["username"]: user["password"] for user in params["users"]},
         reload_timeout=params["reload_timeout"],
         restart_timeout=params["restart_timeout"],
+        previous=params["state"] == "previous",
     )
     return Change(host, proof, wanted)
 

@@ -245,6 +245,31 @@ def test_restart_is_announced_and_only_for_what_needs_it() -> None:
         assert status(sensor, proxy) == 200
 
 
+def test_rollback_brings_back_what_was_live_before() -> None:
+    """Under open tunnels, without looking at the inventory's mistakes, and twice is once."""
+    deploy()
+    assert deploy(with_newcomer()).code == 0
+    assert status(NEWCOMER, PROXIES[0]) == 200
+    broken = {"all": {"children": {"sensors": {"hosts": {NEWCOMER: {"sensor_proxy_via": "nobody"}}}}}}
+    only = ("--limit", PROXIES[0])
+    foreseen = playbook("rollback", "--check", *only, change=broken)
+    assert (foreseen.code, foreseen.changed(PROXIES[0])) == (0, 1), foreseen.output
+    assert f"-acl {NEWCOMER} src 10.103.0.5" in foreseen.output
+    assert status(NEWCOMER, PROXIES[0]) == 200
+    with watching() as watch:
+        run = playbook("rollback", *only, change=broken)
+    assert (run.code, run.changed(PROXIES[0])) == (0, 1), run.output
+    assert status(NEWCOMER, PROXIES[0]) == 403
+    assert status("ot-change-sensor1", PROXIES[0]) == 200
+    watch.tunnels_survived()
+    watch.refusals_bounded()
+    again = playbook("rollback", *only, change=broken)
+    assert (again.code, again.changed(PROXIES[0])) == (0, 0), again.output
+    kept = lab.output(PROXIES[0], "stat", "-c", "%a %U %G", "/etc/squid/squid.conf.previous").split()
+    assert kept == ["600", "root", "root"]
+    assert deploy().changed(PROXIES[0]) == 0
+
+
 def test_password_change_is_shown_without_the_password() -> None:
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-3"}
     change = on_proxies(squid_auth_enabled=True)

@@ -21,6 +21,8 @@ CONFIG = "/nowhere/squid/squid.conf"
 USERS = "/nowhere/squid/users"
 KEPT = f"{CONFIG}.unproven"
 KEPT_USERS = f"{USERS}.unproven"
+PREVIOUS = f"{CONFIG}.previous"
+PREVIOUS_USERS = f"{USERS}.previous"
 
 ENDPOINTS = ("a.example", "b.example")
 
@@ -89,7 +91,7 @@ class FakeHost(Host):
 
     def leftovers(self) -> set[str]:
         """Files that no finished run may leave."""
-        return self.files.keys() - {CONFIG, USERS}
+        return self.files.keys() - {CONFIG, USERS, PREVIOUS, PREVIOUS_USERS}
 
     def done(self) -> list[str]:
         """The operations that change something."""
@@ -110,12 +112,13 @@ class FakeHost(Host):
     def is_private(self, path: str) -> bool:
         return path not in self.public
 
-    def stage(self, path: str, content: str) -> str:
-        self._step("stage" if path == CONFIG else "stage users")
+    def stage(self, path: str, content: str, private: bool = False) -> str:
+        self._step({CONFIG: "stage", USERS: "stage users"}.get(path, "stage previous"))
         self._number += 1
         pure = PurePosixPath(path)
         staged = str(pure.with_name(f".{pure.name}.{self._number}.staged"))
-        self.files[staged] = content
+        # A file of its own, even where another one has the same content.
+        self.files[staged] = content[:1] + content[1:]
         return staged
 
     def sweep(self, path: str) -> None:
@@ -124,7 +127,7 @@ class FakeHost(Host):
             self.remove(leftover)
 
     def swap(self, staged: str, path: str) -> None:
-        self._step("swap" if path == CONFIG else "swap users")
+        self._step({CONFIG: "swap", USERS: "swap users"}.get(path, "swap previous"))
         if self.files[staged] is self.files.get(path):
             return  # rename(2) does nothing where both are names of one file
         self.files[path] = self.files.pop(staged)
@@ -240,3 +243,9 @@ def change(
     proof = Proof(host, ENDPOINTS, timeout=5)
     wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=2, restart_timeout=4)
     return Change(host, proof, wanted).run(check_mode)
+
+
+def go_back(host: FakeHost, *, check_mode: bool = False) -> Outcome:
+    """Run the sequence once for the previous configuration."""
+    wanted = Wanted(CONFIG, "", {}, USERS, {}, reload_timeout=2, restart_timeout=4, previous=True)
+    return Change(host, Proof(host, ENDPOINTS, timeout=5), wanted).run(check_mode)

@@ -15,7 +15,21 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .fake_squid import CONFIG, ENDPOINTS, KEPT, KEPT_USERS, USERS, FakeHost, KilledError, change, config, proven
+from .fake_squid import (
+    CONFIG,
+    ENDPOINTS,
+    KEPT,
+    KEPT_USERS,
+    PREVIOUS,
+    PREVIOUS_USERS,
+    USERS,
+    FakeHost,
+    KilledError,
+    change,
+    config,
+    go_back,
+    proven,
+)
 
 OLD = proven()
 """What lies on the host and runs there."""
@@ -174,7 +188,8 @@ class TestChange:
     def test_the_order_of_the_steps(self) -> None:
         host = FakeHost(OLD)
         change(host, NEW)
-        assert host.log == ["stage", "parse", "ask", "keep", "swap", "reload", "ask", "remove kept"]
+        before = ["stage", "parse", "ask", "keep", "swap", "reload", "ask"]
+        assert host.log == [*before, "stage previous", "swap previous", "remove kept"]
 
     def test_the_new_file_is_live_with_a_token_of_its_own(self) -> None:
         host = FakeHost(OLD)
@@ -339,10 +354,10 @@ class TestParse:
         host = FakeHost(OLD)
         stage = host.stage
 
-        def stage_and_warn(path: str, content: str) -> str:
+        def stage_and_warn(path: str, content: str, private: bool = False) -> str:
             line = next(line for line in content.splitlines() if "req_header" in line)
             host.parse_says = (0, f"2026/01/01 00:00:00| WARNING: odd: {line}\n")
-            return stage(path, content)
+            return stage(path, content, private)
 
         host.stage = stage_and_warn  # type: ignore[method-assign]
         outcome = change(host, NEW)
@@ -478,10 +493,10 @@ class TestTakeBack:
         host = FakeHost(OLD)
         stage = host.stage
 
-        def full_after_the_first(path: str, content: str) -> str:
+        def full_after_the_first(path: str, content: str, private: bool = False) -> str:
             if "stage" in host.log:
                 raise FULL
-            return stage(path, content)
+            return stage(path, content, private)
 
         host.stage = full_after_the_first  # type: ignore[method-assign]
         with pytest.raises((ChangeError, OSError)):
@@ -607,6 +622,114 @@ class TestUsers:
         host.files[USERS] = ANNA
         refused(host, new("mute"), users={"berta": "secret"})
         assert host.files == {USERS: ANNA}
+
+
+class TestGoBack:
+    """The configuration that was proven before the last change."""
+
+    def test_it_comes_back_with_a_token_of_its_own(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        outcome = go_back(host)
+        assert (outcome.changed, outcome.action) == (True, "reload")
+        assert_is_new(host, config())
+        assert host.files[CONFIG] != OLD
+
+    def test_going_back_twice_is_going_back_once(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        go_back(host)
+        again = go_back(host)
+        assert (again.changed, again.action) == (False, "none")
+        assert_is_new(host, config())
+
+    def test_a_change_after_that_is_gone_back_from_too(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        go_back(host)
+        change(host, config(more="acl sensor3 src 10.0.0.3\n"))
+        go_back(host)
+        assert_is_new(host, config())
+
+    def test_its_users_come_back_too(self) -> None:
+        host = FakeHost(OLD)
+        change(host, config(), users={"anna": "secret"})
+        hashes = host.files[USERS]
+        change(host, NEW, users={"berta": "secret"})
+        go_back(host)
+        assert host.files[USERS] == hashes
+
+    def test_only_the_last_one_is_kept(self) -> None:
+        host = FakeHost(OLD)
+        for number in range(3):
+            change(host, config(more=f"acl sensor{number} src 10.0.0.{number}\n"), users={"anna": str(number)})
+        assert host.files.keys() == {CONFIG, USERS, PREVIOUS, PREVIOUS_USERS}
+        assert "sensor1 " in host.files[PREVIOUS]
+
+    def test_a_run_that_changes_nothing_leaves_it(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        change(host, NEW)
+        assert host.files[PREVIOUS] == OLD
+
+    def test_a_corrected_mode_alone_is_no_change_to_go_back_from(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        host.public.add(CONFIG)
+        change(host, NEW)
+        assert host.files[PREVIOUS] == OLD
+
+    def test_what_failed_is_never_gone_back_to(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        refused(host, new("mute"))
+        assert host.files[PREVIOUS] == OLD
+
+    def test_what_nobody_proved_is_not_kept(self) -> None:
+        host = FakeHost(FOREIGN)
+        change(host, NEW)
+        assert PREVIOUS not in host.files
+
+    @pytest.mark.parametrize("content", [None, FOREIGN])
+    def test_where_there_is_none_nothing_is_touched(self, content: str | None) -> None:
+        host = FakeHost(OLD)
+        if content is not None:
+            host.files[PREVIOUS] = content
+        with pytest.raises(ChangeError, match="no previous configuration to go back to; nothing was changed"):
+            go_back(host)
+        assert host.serves(OLD)
+
+    def test_one_that_does_not_work_any_more_is_taken_back(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        live = host.files[CONFIG]
+        host.files[PREVIOUS] = proven("1" * 32, "mute")
+        with pytest.raises(ChangeError, match="The previous configuration is back and works"):
+            go_back(host)
+        assert_is_back(host, live)
+
+    def test_what_only_the_newer_one_reaches_is_no_reason_to_stay(self) -> None:
+        host = FakeHost(proven("0" * 32, f"loses {ENDPOINTS[0]}"))
+        change(host, NEW)
+        outcome = go_back(host)
+        assert_is_new(host, config(f"loses {ENDPOINTS[0]}"))
+        assert any(ENDPOINTS[0] in warning for warning in outcome.warnings)
+
+    def test_check_mode_says_so_and_stays(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW)
+        live = dict(host.files)
+        outcome = go_back(host, check_mode=True)
+        assert (outcome.changed, host.files) == (True, live)
+        assert "sensor2" in outcome.before
+        assert "sensor2" not in outcome.after
+
+    def test_a_full_disk_costs_the_way_back_and_not_the_change(self) -> None:
+        host = FakeHost(OLD)
+        host.errors["stage previous"] = FULL
+        outcome = change(host, NEW)
+        assert_is_new(host)
+        assert any("could not be kept" in warning for warning in outcome.warnings)
 
 
 class TestCheckMode:

@@ -142,9 +142,10 @@ def test_where_to_ask_is_said_by_the_content_alone(run: Run, host: FakeHost, nam
     assert host.log == []
 
 
-@pytest.mark.parametrize("name", ["content", "probe_endpoints"])
-def test_what_is_required_is_required(run: Run, name: str) -> None:
-    assert run(**{name: None})["msg"] == f"missing required arguments: {name}"
+def test_what_is_required_is_required(run: Run) -> None:
+    assert run(probe_endpoints=None)["msg"] == "missing required arguments: probe_endpoints"
+    assert run(content=None)["msg"] == "state is present but all of the following are missing: content"
+    assert "no previous configuration to go back to" in run(state="previous", content=None)["msg"]
 
 
 @pytest.mark.parametrize(
