@@ -68,13 +68,14 @@ _value:
     links:
       description:
         - Each link once, with C(source), C(target), C(kind), C(preferred), C(verdict), C(reason) and, in C(endpoints), what
-          P(ot_security.proxy_chaining.proxy_path_info#module) returned.
+          P(ot_security.proxy_chaining.proxy_path_info#module) returned, and C(tunnel) if it goes through one.
       type: list
       elements: dict
     sensors:
       description:
         - Each sensor with C(name), C(addresses), C(path), C(verdict), C(since), C(stage), C(hop), C(reason), C(endpoints) that
-          fail, C(evidence) from its first hop (P(ot_security.proxy_chaining.proxy_client_info#module)) and C(cloud).
+          fail, C(evidence) from its first hop (P(ot_security.proxy_chaining.proxy_client_info#module)) and C(cloud),
+          and C(tunnel) if one leads to its first hop.
       type: list
       elements: dict
     changes:

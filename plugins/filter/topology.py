@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
@@ -16,7 +16,7 @@ version_added: 0.1.0
 author:
   - ot_security contributors (@ot-security)
 description:
-  - Turns two inventory groups and their host variables into one graph. It holds the clients and parents of each proxy,
+  - Turns groups of the inventory and their host variables into one graph. It holds the clients and parents of each proxy,
     the order of deployment and the path of each sensor.
   - Every mistake in the inventory is collected and returned in RV(_value.mistakes); nothing is raised for them.
   - The result holds no password.
@@ -38,6 +38,15 @@ options:
     description: Name of the group whose hosts are sensors.
     type: str
     default: sensors
+  cloud_sites_group:
+    description: Name of the group whose hosts are sites in other clouds.
+    type: str
+    default: cloud_sites
+  removed_sensors:
+    description: Names of sensors that are taken as gone, although the inventory still has them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -56,14 +65,18 @@ _value:
         - For each proxy its C(acl) name, C(kind) (V(host) or V(azure)), C(addresses), C(port), C(tls_port), C(tier),
           C(parents) in order of preference and C(clients).
         - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
-          C(tls_ca) and C(tls_name).
+          C(tls_ca) and C(tls_name), and C(tunnel) if one leads there.
         - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses), C(username) and
           C(previous_username), which only a sensor has, during a rotation.
           A proxy that signs in as several users is there once for each.
       type: dict
     sensors:
       description:
-        - For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path).
+        - For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path), and C(tunnel)
+          if one leads to its first hop.
+      type: dict
+    tunnels:
+      description: For each site in another cloud that has a tunnel its C(cloud), C(proxy) and C(prefixes).
       type: dict
     tiers:
       description: Names of the proxies in the order of deployment, parents before children.
@@ -82,9 +95,23 @@ def topology(
     groups: Mapping[str, list[str]],
     proxies_group: str = "proxies",
     sensors_group: str = "sensors",
+    cloud_sites_group: str = "cloud_sites",
+    removed_sensors: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
-    graph = _topology.derive(hostvars, groups.get(proxies_group, []), groups.get(sensors_group, []), proxies_group)
+    sensors = groups.get(sensors_group, [])
+    graph = _topology.derive(
+        hostvars,
+        groups.get(proxies_group, []),
+        [name for name in sensors if name not in removed_sensors],
+        proxies_group,
+        groups.get(cloud_sites_group, []),
+    )
+    graph["mistakes"] += [
+        f"{name}: it is to be removed, and the inventory has no such sensor in the group '{sensors_group}'."
+        for name in removed_sensors
+        if name not in sensors
+    ]
     if not graph["proxies"]:
         graph["mistakes"].insert(0, f"the inventory has no host in the group '{proxies_group}'; put the proxies there.")
     return graph

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
+
 Json = dict[str, Any]
 
 
@@ -78,8 +80,4 @@ def resources(settings: Mapping[str, Any], found: Json) -> list[Json]:
 def lines(host: str, rows: list[Json]) -> list[str]:
     """Return the resources as a table of text."""
     table = [("WHAT", "NAME", "", "BILLED"), *((row["kind"], row["name"], row["what"], row["billed"]) for row in rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(3)]
-    return [
-        f"{host} consists of:",
-        *("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]) for row in table),
-    ]
+    return [f"{host} consists of:", *aligned(table)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -40,6 +41,7 @@ _SENSOR_VARIABLES = (
     "sensor_proxy_username",
     "sensor_proxy_previous_username",
 )
+_SITE_VARIABLES = ("multicloud_cloud", "multicloud_proxy", "multicloud_prefixes")
 _SENSOR_SECRETS = ("sensor_proxy_password", "sensor_proxy_previous_password")
 KINDS = ("host", "azure")
 """Where a proxy runs: on a host that Ansible connects to, or as a scale set in Azure."""
@@ -99,17 +101,32 @@ class Sensor:
     previous_password: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class CloudSite:
+    """A host of the group of sites in other clouds: networks behind a tunnel that ends at a proxy in Azure."""
+
+    name: str
+    cloud: str
+    proxy: str
+    prefixes: list[IPv4Network]
+
+
 @dataclass(slots=True)
 class Inventory:
     """Everything that was read, in the order of the inventory."""
 
     proxies: dict[str, Proxy] = field(default_factory=dict)
     sensors: dict[str, Sensor] = field(default_factory=dict)
+    cloud_sites: list[CloudSite] = field(default_factory=list)
+    """Those with a tunnel; a site that uses public addresses has none."""
+
     mistakes: list[str] = field(default_factory=list)
 
 
-def read_inventory(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str]) -> Inventory:
-    """Read both groups; what cannot be used is left out and named in ``mistakes``."""
+def read_inventory(
+    hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str], cloud_sites: Iterable[str] = ()
+) -> Inventory:
+    """Read the groups; what cannot be used is left out and named in ``mistakes``."""
     inventory = Inventory()
     for name in proxies:
         reader = _Reader(name, _hostvars.read(hostvars, name, _PROXY_VARIABLES), inventory.mistakes)
@@ -123,6 +140,9 @@ def read_inventory(hostvars: Mapping[str, Any], proxies: Iterable[str], sensors:
         values = _hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS)
         inventory.sensors[name] = _Reader(name, values, inventory.mistakes).sensor()
     _check_names(inventory)
+    for name in cloud_sites:
+        reader = _Reader(name, _hostvars.read(hostvars, name, _SITE_VARIABLES), inventory.mistakes)
+        inventory.cloud_sites += reader.cloud_sites()
     return inventory
 
 
@@ -209,6 +229,22 @@ class _Reader:
             previous_username=previous,
             previous_password=self._values.get("sensor_proxy_previous_password", Secret()),
         )
+
+    def cloud_sites(self) -> list[CloudSite]:
+        """Return the site, if it has a tunnel."""
+        proxy = self._values.get("multicloud_proxy")
+        if not proxy:
+            return []
+        given = self._values.get("multicloud_prefixes") or []
+        prefixes = []
+        for value in given if isinstance(given, list) else [given]:
+            try:
+                prefixes.append(IPv4Network(str(value)))
+            except ValueError as error:
+                self._mistake("multicloud_prefixes", value, f"is not an IPv4 network: {error}")
+        if not given:
+            self._mistakes.append(f"{self._host}: multicloud_prefixes is empty; name the networks of its sensors.")
+        return [CloudSite(self._host, str(self._values.get("multicloud_cloud") or ""), str(proxy), prefixes)]
 
     def _previous_username(self) -> str | None:
         variable = "sensor_proxy_previous_username"

@@ -21,6 +21,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
     natural,
     rank,
     sensors_of,
+    tunnel_of,
 )
 
 SINGLE = 8
@@ -151,6 +152,8 @@ class _Builder:
         label = ", ".join(
             stage if len(group) == 1 else f"{stage} ({count:,})" for stage, count in sorted(stages.items())
         )
+        tunnels = dict.fromkeys(filter(None, map(tunnel_of, group)))
+        label = ", ".join(filter(None, [*tunnels, label]))
         verdict = _worst(one.get("verdict") for one in group)
         self._edges.append(
             Edge(node.key, target, verdict, bool(here), label, _reasons(here) or (BEHIND if failing else ""))
@@ -182,14 +185,14 @@ class _Builder:
             for probe in link.get("endpoints") or []
             if probe.get("stage") and probe.get("hop") and probe["hop"] not in self._proxies
         ]
-        label = ", ".join(dict.fromkeys([*faults, *strays])) or ("not asked" if verdict == "unknown" else "")
+        fault = ", ".join(dict.fromkeys([*faults, *strays])) or ("not asked" if verdict == "unknown" else "")
         self._edges.append(
             Edge(
                 source,
                 target,
                 verdict,
-                bool(label) or verdict == "unknown",
-                label,
+                bool(fault) or verdict == "unknown",
+                ", ".join(filter(None, [tunnel_of(link), fault])),
                 _probe_reasons(link),
                 link.get("preferred") is not False,
             )

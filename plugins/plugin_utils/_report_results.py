@@ -115,8 +115,14 @@ def seen_of(sensor: Mapping[str, Any], now: datetime | None) -> str:
 
 
 def path_of(sensor: Mapping[str, Any], arrow: str = " > ") -> str:
-    """Return a sensor's path with the endpoints at its end."""
-    return arrow.join([*map(clean, sensor.get("path") or []), ENDPOINTS])
+    """Return a sensor's path with the endpoints at its end, and the tunnel to its first hop in front."""
+    tunnel = tunnel_of(sensor)
+    return arrow.join([*([tunnel] if tunnel else []), *map(clean, sensor.get("path") or []), ENDPOINTS])
+
+
+def tunnel_of(thing: Mapping[str, Any]) -> str:
+    """Return the tunnel that a sensor or a link goes through as words; empty where it goes through none."""
+    return f"tunnel {clean(thing['tunnel'])}" if thing.get("tunnel") else ""
 
 
 def place_of(hop: object) -> str:

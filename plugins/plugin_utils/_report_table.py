@@ -9,6 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections import defaultdict
 
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_failures import Failure, failures_of
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_results import (
     Results,
@@ -77,11 +78,7 @@ def _rows(results: Results) -> list[str]:
     rows = [("SENSOR", "PATH", "VERDICT", "LAST SEEN")]
     for sensor in sensors_of(results):
         rows.append((clean(sensor.get("name")), path_of(sensor), known(sensor.get("verdict")), seen_of(sensor, now)))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
-        for row in rows
-    ]
+    return aligned(rows)
 
 
 def _paragraph(failure: Failure, results: Results) -> list[str]:

@@ -28,6 +28,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
     rank,
     seen_of,
     sensors_of,
+    tunnel_of,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_stages import MEANINGS
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_svg import PALETTE
@@ -137,10 +138,11 @@ def _age(evidence: Mapping[str, Any], last: datetime | None, now: datetime | Non
 def _link(link: Mapping[str, Any], now: datetime | None) -> Row:
     kind = clean(link.get("kind"))
     words = {"self": "its own Squid", "direct": "no parent"}
+    parent = "parent" if link.get("preferred") is not False else "backup parent"
     return {
         "source": clean(link.get("source")),
         "target": "itself" if kind == "self" else clean(link.get("target")) or "endpoints",
-        "kind": words.get(kind, "parent" if link.get("preferred") is not False else "backup parent"),
+        "kind": ", ".join(filter(None, [words.get(kind, parent), tunnel_of(link)])),
         "verdict": known(link.get("verdict")),
         "reason": clean(link.get("reason")),
         "probes": [_probe(one, now) for one in link.get("endpoints") or []],

@@ -30,13 +30,18 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._invent
     source_problem,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import acl_name
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._tunnels import lay_tunnels
 
 Graph = dict[str, Any]
 """The result, of plain dictionaries and lists, free of secrets; its shape is documented in the filter's RETURN."""
 
 
 def derive(
-    hostvars: Mapping[str, Any], proxies: Iterable[str], sensors: Iterable[str], proxies_group: str = "proxies"
+    hostvars: Mapping[str, Any],
+    proxies: Iterable[str],
+    sensors: Iterable[str],
+    proxies_group: str = "proxies",
+    cloud_sites: Iterable[str] = (),
 ) -> Graph:
     """Derive the topology of the given hosts.
 
@@ -45,8 +50,9 @@ def derive(
         proxies: names of the proxies, in the order of the inventory.
         sensors: names of the sensors, in the order of the inventory.
         proxies_group: name of the proxies' group, for the sentences in ``mistakes``.
+        cloud_sites: names of the sites in other clouds.
     """
-    inventory = read_inventory(hostvars, proxies, sensors)
+    inventory = read_inventory(hostvars, proxies, sensors, cloud_sites)
     return _Builder(inventory, proxies_group).build()
 
 
@@ -69,7 +75,14 @@ class _Builder:
         tiers = self._tiers()
         sensors = {sensor.name: self._sensor_entry(sensor) for sensor in self._inventory.sensors.values()}
         self._check_users()
-        return {"proxies": self._proxies, "sensors": sensors, "tiers": tiers, "mistakes": self._mistakes}
+        tunnels = lay_tunnels(self._inventory.cloud_sites, self._proxies, sensors, self._mistakes)
+        return {
+            "proxies": self._proxies,
+            "sensors": sensors,
+            "tiers": tiers,
+            "tunnels": tunnels,
+            "mistakes": self._mistakes,
+        }
 
     def _mistake(self, host: str, variable: str, value: object, problem: str) -> None:
         self._mistakes.append(sentence(host, variable, value, problem))

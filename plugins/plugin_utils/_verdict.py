@@ -113,11 +113,13 @@ class _Judge:
         problem = self._reports.get(path[0], Report()).clients_problem
         if problem and verdict["verdict"] == "ok":
             verdict = _verdict("degraded", None, f"{path[0]} did not say what it knows of its sensors: {problem}.", [])
-        where = {"name": name, "addresses": entry["addresses"], "path": list(path)}
+        where = {"name": name, "addresses": entry["addresses"], "path": list(path), **_tunnel(entry)}
         return {**where, **verdict, "since": None, "evidence": evidence, "cloud": cloud}
 
     def _link(self, proxy: str, walk: Json) -> Json:
+        parents = (each for each in self._graph["proxies"][proxy]["parents"] if each["name"] == walk["target"])
         link: Json = {"source": proxy, **{key: walk[key] for key in ("target", "kind", "preferred")}, "endpoints": []}
+        link |= _tunnel(next(parents, {}))
         report = self._reports.get(proxy, Report(problem="it was not asked"))
         made = next((w for w in report.walks if (w["kind"], w["secret"]) == (walk["kind"], walk["secret"])), None)
         problem = report.problem or (made or {}).get("problem")
@@ -191,6 +193,11 @@ class _Judge:
                     what = "traffic takes another way" if link["preferred"] else "it is not needed now"
                     return _verdict("degraded", probe, f"{probe['reason'].rstrip('.')}; {what}.", [])
         return _verdict("ok", None, None, [])
+
+
+def _tunnel(entry: Json) -> Json:
+    """Name the tunnel by which the next hop is reached, where there is one."""
+    return {"tunnel": entry["tunnel"]} if entry.get("tunnel") else {}
 
 
 def _placed(proxy: str, walk: Json, probe: Json) -> Json:

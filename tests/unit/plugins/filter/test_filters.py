@@ -15,11 +15,13 @@ from ansible.errors import AnsibleFilterError
 
 NAMES = [
     "azure_plan",
-    "azure_problem",
+    "cloud_problem",
     "chain_sensors",
     "chain_verdicts",
     "chain_walks",
     "client_users",
+    "connectivity",
+    "connectivity_table",
     "endpoint_names",
     "endpoints",
     "explain",

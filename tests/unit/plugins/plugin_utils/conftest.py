@@ -17,10 +17,11 @@ Hosts = Mapping[str, Mapping[str, Any]]
 
 @pytest.fixture(scope="session")
 def graph_of() -> Callable[..., dict[str, Any]]:
-    """The graph of proxies and sensors, each given as host name to variables."""
+    """The graph of proxies, sensors and sites in other clouds, each given as host name to variables."""
 
-    def graph(proxies: Hosts, sensors: Hosts | None = None) -> dict[str, Any]:
-        sensors = sensors or {}
-        return derive({**proxies, **sensors}, list(proxies), list(sensors))
+    def graph(proxies: Hosts, sensors: Hosts | None = None, sites: Hosts | None = None) -> dict[str, Any]:
+        sensors, sites = sensors or {}, sites or {}
+        hostvars = {**proxies, **sensors, **sites}
+        return derive(hostvars, list(proxies), list(sensors), cloud_sites=list(sites))
 
     return graph

@@ -123,12 +123,13 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
             }
         },
         "tiers": [["dmz-proxy"], ["plant-a-proxy"]],
+        "tunnels": {},
         "mistakes": [],
     }
 
 
 def test_an_empty_inventory(graph_of: GraphOf) -> None:
-    assert graph_of({}) == {"proxies": {}, "sensors": {}, "tiers": [], "mistakes": []}
+    assert graph_of({}) == {"proxies": {}, "sensors": {}, "tiers": [], "tunnels": {}, "mistakes": []}
 
 
 def test_the_roles_defaults_are_those_of_the_model(graph_of: GraphOf) -> None:

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_problem
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cloud_problem
 
 DOCUMENTATION = r"""
-name: azure_problem
-short_description: Say in one sentence why a call to Azure failed
+name: cloud_problem
+short_description: Say in one sentence why a call to a cloud failed
 version_added: 0.1.0
 author:
   - ot_security contributors (@ot-security)
 description:
   - Tells a refused sign-in, a missing permission, too many calls and a missing resource group from anything else, and says what to do.
-positional: _input, task, host
+positional: _input, task, host, action
 options:
   _input:
     description: What the module said.
@@ -27,15 +27,21 @@ options:
     type: str
     required: true
   host:
-    description: Name of the proxy in the inventory.
+    description: Name of the proxy or the site in the inventory.
     type: str
     required: true
+  action:
+    description: Full name of the module of that task. Its namespace tells which cloud it is; Azure, where it tells none.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
 - name: Fail with one sentence
   ansible.builtin.fail:
-    msg: "{{ ansible_failed_result.msg | ot_security.proxy_chaining.azure_problem(ansible_failed_task.name, inventory_hostname) }}"
+    msg: >-
+      {{ ansible_failed_result.msg
+         | ot_security.proxy_chaining.cloud_problem(ansible_failed_task.name, inventory_hostname, ansible_failed_task.action) }}
 """
 
 RETURN = r"""
@@ -45,9 +51,9 @@ _value:
 """
 
 
-def azure_problem(message: object, task: str, host: str) -> str:
+def cloud_problem(message: object, task: str, host: str, action: str = "") -> str:
     """Say it; see DOCUMENTATION."""
-    return _azure_problem.problem(host, task, str(message))
+    return _cloud_problem.problem(host, task, action, str(message))
 
 
 class FilterModule:
@@ -55,4 +61,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., str]]:
         """Return the filters by name."""
-        return {"azure_problem": azure_problem}
+        return {"cloud_problem": cloud_problem}
