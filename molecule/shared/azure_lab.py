@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+import cloud_play
 import play
 
 from tests.cloud.arm.service import Service
 from tests.cloud.arm.store import elements
 
-CHECKOUT = Path(__file__).parents[2]
 PROXY = "azure-proxy"
 KEY = "lab: shared key #1"
 
@@ -24,9 +23,10 @@ Json = dict[str, Any]
 class Azure:
     """One subscription, empty at first."""
 
-    def __init__(self, folder: Path) -> None:
-        self._service = Service(folder)
-        self._environment = self._service.start()
+    def __init__(self, folder: Path, service: Service | None = None) -> None:
+        self._service = service or Service(folder)
+        self.environment = self._service.environment() if service else self._service.start()
+        self.subscription = self.environment["AZURE_SUBSCRIPTION_ID"]
         self._log = folder / "requests.jsonl"
         self._seen = 0
 
@@ -36,14 +36,13 @@ class Azure:
 
     def run(self, *options: str, key: str = KEY, change: Json | None = None) -> play.Run:
         """Run the playbook; what is sent from now on is what sent() returns."""
+        self.mark()
+        environment = {"AZURE_PROXY_SHARED_KEY": key, **self.environment}
+        return cloud_play.playbook("azure", *options, environment=environment, change=change)
+
+    def mark(self) -> None:
+        """Let sent() begin here."""
         self._seen = len(self._lines())
-        cache = CHECKOUT / ".cache/cloud"
-        collections = f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}:{cache / 'collections'}"
-        environment = {"ANSIBLE_COLLECTIONS_PATH": collections, "AZURE_PROXY_SHARED_KEY": key, **self._environment}
-        interpreter = f"ansible_python_interpreter={cache / 'venv/bin/python'}"
-        run = play.playbook("azure", "-e", interpreter, *options, change=change, environment=environment)
-        assert "Traceback" not in run.output, run.output
-        return run
 
     def sent(self, *methods: str) -> list[Json]:
         """Return the last run's requests about resources, of these methods or all."""
@@ -85,6 +84,10 @@ class Azure:
         found += [part for one in kept for part in elements(one, kind) if "name" in part]
         return [one for one in found if name is None or one["name"].lower() == name.lower()]
 
+    def put(self, *resources: Json) -> None:
+        """Put resources in place, as if they had been there for years."""
+        self._ask("PUT", "/resources", list(resources))
+
     def faults(self, *faults: Json) -> None:
         """Order what goes wrong from now on."""
         self._ask("PUT", "/faults", list(faults))
@@ -94,7 +97,7 @@ class Azure:
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(self._environment["STAND_IN_CONTROL"] + path, data=data, method=method)
+        request = urllib.request.Request(self.environment["STAND_IN_CONTROL"] + path, data=data, method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=10) as answer:
             return json.load(answer)

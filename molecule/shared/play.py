@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECONDS = 300
+SECONDS = 600
 
 
 @dataclass(frozen=True)

@@ -386,3 +386,79 @@ def test_absent_leaves_nothing_and_again_changes_nothing(azure: Azure) -> None:
     again = azure.run("-e", "azure_proxy_state=absent")
     assert (again.code, changed(again)) == (0, 0), again.output
     assert azure.written() == []
+
+
+# Another shape, in somebody else's resource group ---------------------------------------------------------------------
+
+THEIRS = "/subscriptions/{}/resourceGroups/theirs"
+OTHER: Json = {
+    "azure_proxy_resource_group": "theirs",
+    "azure_proxy_resource_group_exists": True,
+    "azure_proxy_gateway": "expressroute",
+    "azure_proxy_frontend_allocation": "dynamic",
+    "azure_proxy_storage_allowed_networks": [],
+    "azure_proxy_bastion": False,
+    "azure_proxy_address_prefix": "10.60.0.0/26",
+    "azure_proxy_capacity": 2,
+    "azure_proxy_automatic_os_upgrade": False,
+    "azure_proxy_overprovision": False,
+    "azure_proxy_vm_size": "Standard_D4s_v5",
+}
+
+
+def other(azure: Azure, **more: Any) -> Json:
+    workspace = f"{THEIRS.format(azure.subscription)}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
+    return {
+        "all": {"children": {"proxies": {"hosts": {PROXY: {**OTHER, "azure_proxy_workspace_id": workspace, **more}}}}}
+    }
+
+
+def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azure: Azure) -> None:
+    group = THEIRS.format(azure.subscription)
+    workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
+    azure.put(
+        {"id": group, "location": "westeurope", "tags": {"owner": "them"}},
+        {"id": workspace, "location": "westeurope", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
+    )
+    run = azure.run(change=other(azure, azure_proxy_flow_log="nsg"))
+    assert run.code != 0
+    assert "'Record the flows' failed" in run.text
+    assert "NSG) flow logs will be retired" in run.text
+    sent = azure.last("flowLogs", "azure-proxy-flow")["properties"]
+    assert sent["targetResourceId"].endswith("/networkSecurityGroups/azure-proxy-nsg")
+
+
+def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> None:
+    run = azure.run(change=other(azure))
+    assert run.code == 0, run.output
+    (balancer,) = azure.find("loadBalancers")
+    (frontend,) = balancer["properties"]["frontendIPConfigurations"]
+    assert frontend["properties"]["privateIPAllocationMethod"] == "Dynamic"
+    assert f"azure-proxy is at {frontend['properties']['privateIPAddress']}:3128." in run.text
+    (gateway,) = azure.find("virtualNetworkGateways")
+    assert (gateway["properties"]["gatewayType"], gateway["properties"]["sku"]["name"]) == ("ExpressRoute", "ErGw1AZ")
+    assert azure.find("connections") == azure.find("localNetworkGateways") == []
+    (account,) = azure.find("storageAccounts")
+    assert (account["properties"]["networkAcls"]["defaultAction"], account["properties"]["networkAcls"]["ipRules"]) == (
+        "Deny",
+        [],
+    )
+    (scale_set,) = azure.find("virtualMachineScaleSets")
+    assert (scale_set["sku"]["name"], scale_set["sku"]["capacity"]) == ("Standard_D4s_v5", 2)
+    assert scale_set["properties"]["overprovision"] is False
+    assert at(scale_set, "properties.virtualMachineProfile.storageProfile.imageReference.offer") == "ubuntu-24_04-lts"
+    (workspace,) = azure.find("workspaces")
+    assert workspace["name"] == "their-logs"
+    assert all(one["properties"]["workspaceId"] == workspace["id"] for one in azure.find("diagnosticSettings"))
+    again = azure.run(change=other(azure))
+    assert (again.code, changed(again)) == (0, 0), again.output
+    assert azure.written() == []
+
+
+def test_what_is_theirs_stays(azure: Azure) -> None:
+    run = azure.run("-e", "azure_proxy_state=absent", change=other(azure))
+    assert run.code == 0, run.output
+    (group,) = azure.find("resourceGroups", name="theirs")
+    assert group["tags"] == {"owner": "them"}
+    left = [one["name"] for one in azure.resources() if "/resourceGroups/theirs/" in one["id"]]
+    assert left == ["their-logs"]

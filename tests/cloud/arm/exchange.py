@@ -1,57 +1,34 @@
-"""STAND-IN for Azure: what goes in and what comes out, apart from any server."""
+"""STAND-IN for Azure: what is its own in what goes in and what comes out."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import Any
 
-Json = dict[str, Any]
+from tests.cloud.exchange import Answer, Json, Request
 
-
-@dataclass(frozen=True)
-class Request:
-    """One request, as a client sent it."""
-
-    method: str
-    host: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    """By lower-case name."""
-    raw: bytes = b""
-
-    @property
-    def version(self) -> str | None:
-        """The api-version, whatever the case of its name."""
-        return next((value for name, value in self.query.items() if name.lower() == "api-version"), None)
-
-    def document(self) -> Json:
-        """Return the JSON object in the body, empty when there is none.
-
-        Raises:
-            ArmError: it is no JSON object.
-        """
-        if not self.raw.strip():
-            return {}
-        try:
-            found = json.loads(self.raw)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ArmError(
-                400, "InvalidRequestContent", "The request content was invalid and could not be deserialized."
-            )
-        return found
+__all__ = ["Answer", "ArmError", "Json", "Request", "content", "version"]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the service says."""
+def version(request: Request) -> str | None:
+    """Return the api-version, whatever the case of its name."""
+    return next((value for name, value in request.query.items() if name.lower() == "api-version"), None)
 
-    status: int
-    body: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
+
+def content(request: Request) -> Json:
+    """Return the JSON object in the body, empty when there is none.
+
+    Raises:
+        ArmError: it is no JSON object.
+    """
+    if not request.raw.strip():
+        return {}
+    try:
+        found = json.loads(request.raw)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ArmError(400, "InvalidRequestContent", "The request content was invalid and could not be deserialized.")
+    return found
 
 
 class ArmError(Exception):

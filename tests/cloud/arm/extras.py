@@ -6,7 +6,7 @@ import base64
 import uuid
 
 from tests.cloud.arm import catalogue, graph, ids
-from tests.cloud.arm.exchange import Answer, ArmError, Json, Request
+from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
 from tests.cloud.arm.rules import not_found
 from tests.cloud.arm.store import Store
 
@@ -19,7 +19,7 @@ def answer(request: Request, target: ids.Id, store: Store) -> Answer | None:
     """Answer such a request; None when it is none."""
     low = target.key
     if low == "/providers/microsoft.resourcegraph/resources":
-        return Answer(200, graph.query(str(request.document().get("query", "")), store))
+        return Answer(200, graph.query(str(content(request).get("query", "")), store))
     if low.endswith("/checknameavailability"):
         return Answer(200, {"nameAvailable": True})
     if "/providers/microsoft.compute/locations/" in low:
@@ -80,7 +80,7 @@ def _of_resource(request: Request, target: ids.Id, store: Store) -> Answer | Non
         raise not_found(ids.parse(owner))
     if action == "sharedkey":
         if request.method == "PUT":
-            found["properties"]["sharedKey"] = request.document().get("value")
+            found["properties"]["sharedKey"] = content(request).get("value")
         return Answer(200, {"value": found["properties"].get("sharedKey")})
     if action == "virtualmachines":
         return Answer(200, {"value": _instances(found)})

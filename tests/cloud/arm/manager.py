@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from tests.cloud.arm import defaults, extras, ids, rules, sign_in, templates, view
-from tests.cloud.arm.exchange import Answer, ArmError, Json, Request
+from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
 from tests.cloud.arm.faults import Faults
 from tests.cloud.arm.operations import Operations
 from tests.cloud.arm.sign_in import Account
@@ -79,9 +79,9 @@ class Manager:
         if request.method in ("GET", "HEAD"):
             return self._read(request, target)
         if request.method == "PUT":
-            return self._put(target, request.document())
+            return self._put(target, content(request))
         if request.method == "PATCH":
-            return self._patch(target, request.document())
+            return self._patch(target, content(request))
         if request.method == "DELETE":
             return self._delete(target)
         if request.method == "POST" and target.kind == _DEPLOYMENT + "/exporttemplate":

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from tests.cloud.arm import ids, rules_compute, rules_network, rules_other
-from tests.cloud.arm.exchange import ArmError, Json, Request
+from tests.cloud.arm.exchange import ArmError, Json, Request, version
 from tests.cloud.arm.store import Store
 
 Check = Callable[[Json, Store, Json | None], None]
@@ -29,11 +29,12 @@ def check_request(request: Request, subscription: str, token: str) -> None:
     if request.headers.get("authorization") != f"Bearer {token}":
         text = "Authentication failed. The 'Authorization' header is missing or invalid."
         raise ArmError(401, "AuthenticationFailed", text)
-    if request.version is None:
+    asked = version(request)
+    if asked is None:
         text = "The api-version query parameter (?api-version=) is required for all requests."
         raise ArmError(400, "MissingApiVersionParameter", text)
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-[a-z]+)?", request.version):
-        raise ArmError(400, "InvalidApiVersionParameter", f"The api-version '{request.version}' is invalid.")
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-[a-z]+)?", asked):
+        raise ArmError(400, "InvalidApiVersionParameter", f"The api-version '{asked}' is invalid.")
     named = ids.parse(request.path).subscription
     if named is not None and named.lower() != subscription.lower():
         raise ArmError(404, "SubscriptionNotFound", f"The subscription '{named}' could not be found.")

@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
-from tests.cloud.arm import certificates, manager, sign_in
-from tests.cloud.arm.exchange import Answer, Request
-from tests.cloud.arm.front import Served, Server
+from tests.cloud.arm import manager, sign_in
+from tests.cloud.arm.exchange import Answer, Request, version
 from tests.cloud.arm.manager import Manager
 from tests.cloud.arm.sign_in import Account
+from tests.cloud.front import Front
+from tests.cloud.log import RequestLog, readable
 
 
 class Service:
-    """A whole one. Its folder gets env.json, requests.jsonl, ca.pem, and at the end of the start the empty file ready."""
+    """A whole one.
 
-    def __init__(self, folder: Path, seconds: float = 0.05, account: Account | None = None) -> None:
+    Its folder gets env.json, requests.jsonl, ca.pem unless another front is given, and at the end of the start the empty file
+    ready.
+    """
+
+    def __init__(
+        self, folder: Path, seconds: float = 0.05, account: Account | None = None, front: Front | None = None
+    ) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
         self.account = account or Account()
         self.manager = Manager(self.account, seconds)
-        self._log_lock = threading.Lock()
-        self._log = (folder / "requests.jsonl").open("w", encoding="utf-8")
-        hosts = (manager.HOST, sign_in.HOST)
-        self.authority, tls = certificates.make(folder, hosts)
-        self.server = Server(Served(self._azure, self._control, hosts, tls, self._refused))
+        self._log = RequestLog(folder / "requests.jsonl")
+        self._front = front or Front(folder)
+        self._front.serve((manager.HOST, sign_in.HOST), self._azure, refused=self._refused, control=self._control)
 
     def start(self) -> dict[str, str]:
         """Serve in the background, and return the environment in which Azure's clients come here."""
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        self._front.start()
         environment = self.environment()
         (self._folder / "env.json").write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
         (self._folder / "ready").touch()
@@ -39,13 +41,11 @@ class Service:
 
     def stop(self) -> None:
         """Serve no more."""
-        self.server.shutdown()
-        self.server.server_close()
+        self._front.stop()
         self._log.close()
 
     def environment(self) -> dict[str, str]:
         """Return what the modules need to know."""
-        proxy, authority = f"http://127.0.0.1:{self.server.port}", str(self.authority.resolve())
         return {
             "AZURE_SUBSCRIPTION_ID": self.account.subscription,
             "AZURE_TENANT": self.account.tenant,
@@ -53,13 +53,8 @@ class Service:
             "AZURE_SECRET": self.account.secret,
             # Nothing of the person's own sign-ins is read or written.
             "AZURE_CONFIG_DIR": str((self._folder / "azure").resolve()),
-            "HTTPS_PROXY": proxy,
-            "https_proxy": proxy,
-            "NO_PROXY": "",
-            "no_proxy": "",
-            "REQUESTS_CA_BUNDLE": authority,
-            "SSL_CERT_FILE": authority,
-            "STAND_IN_CONTROL": proxy,
+            "STAND_IN_CONTROL": self._front.url,
+            **self._front.environment(),
         }
 
     def dump(self) -> None:
@@ -72,12 +67,12 @@ class Service:
             body: Any = None
         else:
             answer = self.manager.answer(request)
-            body = _readable(request.raw)
-        self._note(
+            body = readable(request.raw)
+        self._log.note(
             method=request.method,
             host=request.host,
             path=request.path,
-            api_version=request.version,
+            api_version=version(request),
             body=body,
             status=answer.status,
             error=(answer.body or {}).get("error") if isinstance(answer.body, dict) and answer.status >= 400 else None,
@@ -85,12 +80,7 @@ class Service:
         return answer
 
     def _refused(self, target: str) -> None:
-        self._note(method="CONNECT", host=target, path=None, api_version=None, body=None, status=403, error=None)
-
-    def _note(self, **entry: Any) -> None:
-        with self._log_lock:
-            self._log.write(json.dumps({"time": round(time.time(), 3)} | entry) + "\n")
-            self._log.flush()
+        self._log.note(method="CONNECT", host=target, path=None, api_version=None, body=None, status=403, error=None)
 
     def _control(self, request: Request) -> Answer:
         """Look at it and order faults; for tests only, without any sign-in."""
@@ -113,10 +103,3 @@ class Service:
             self.manager.reset()
             return Answer(200, {})
         return Answer(404, {"error": "GET or PUT /resources, PUT /faults, POST /reset"})
-
-
-def _readable(raw: bytes) -> Any:
-    try:
-        return json.loads(raw) if raw else None
-    except ValueError:
-        return raw.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""STAND-IN for Azure: a CA of its own, and a certificate for Azure's names that only its clients are told to trust."""
+"""STAND-INS for clouds: a CA of their own, and a certificate for the clouds' names that only their clients are told to trust."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+AUTHORITY = "ca.pem"
+"""The file of the CA's certificate."""
+
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
 
 
-def make(folder: Path, names: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
-    """Write the CA's certificate, and return its file and what a server needs."""
-    authority, authority_key = folder / "ca.pem", folder / "ca.key"
+def make(folder: Path, names: Sequence[str]) -> ssl.SSLContext:
+    """Write the CA's certificate, and return what a server needs."""
+    authority, authority_key = folder / AUTHORITY, folder / "ca.key"
     leaf, leaf_key = folder / "server.pem", folder / "server.key"
     _openssl(
-        "-subj", "/CN=stand-in for Azure", "-addext", "keyUsage=critical,keyCertSign", out=(authority, authority_key)
+        "-subj", "/CN=stand-in for clouds", "-addext", "keyUsage=critical,keyCertSign", out=(authority, authority_key)
     )
     alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
     signer = ("-CA", str(authority), "-CAkey", str(authority_key))
@@ -31,7 +34,7 @@ def make(folder: Path, names: Sequence[str]) -> tuple[Path, ssl.SSLContext]:
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf, leaf_key)
-    return authority, context
+    return context
 
 
 def _openssl(*options: str, out: tuple[Path, Path]) -> None:

@@ -1,0 +1,1 @@
+"""STAND-IN for AWX's API, which needs a cluster: README.md says what it is good for."""

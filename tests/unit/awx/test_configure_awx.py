@@ -1,0 +1,180 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What configure_awx sends to AWX, that it sends nothing twice, and that it replaces no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cloud.awx.service import Service
+
+from .conftest import Run, configure
+from .data import objects
+
+Started = tuple[Service, dict[str, str]]
+FIRST = {"SENSOR_CONSOLE_PASSWORD": "first-console-secret", "SENSOR_PROXY_PASSWORD": "first-proxy-secret"}
+OTHER = {"SENSOR_CONSOLE_PASSWORD": "other-console-secret", "SENSOR_PROXY_PASSWORD": "other-proxy-secret"}
+PREFIX = "Proxy chaining: "
+KINDS = {
+    "credential_types": "credential_types",
+    "credentials": "credentials",
+    "projects": "projects",
+    "inventories": "inventories",
+    "inventory_sources": "inventory_sources",
+    "job_templates": "templates",
+    "workflow_job_templates": "workflows",
+    "schedules": "schedules",
+}
+"""What AWX calls the kinds, and what the data does."""
+
+
+@pytest.fixture(scope="module")
+def first(service: Started) -> Run:
+    """Run it on an AWX that has nothing of it."""
+    awx, environment = service
+    return configure(awx, environment | FIRST)
+
+
+@pytest.fixture(scope="module")
+def second(service: Started, first: Run) -> Run:
+    """Run it again, with other secrets in the environment."""
+    assert first.code == 0, first.output
+    awx, environment = service
+    return configure(awx, environment | OTHER)
+
+
+def test_creates_everything(service: Started, first: Run) -> None:
+    """Each object of the data once, and no other."""
+    assert first.code == 0, first.output
+    data = objects()
+    for kind, name in KINDS.items():
+        created = [asked.body["name"] for asked in first.sent if (asked.method, asked.path) == ("POST", kind)]
+        assert created == [item["name"] for item in data[f"controller_{name}"]]
+    assert [asked for asked in first.sent if asked.method == "PATCH"] == []
+
+
+def test_sends_what_the_data_says(service: Started, first: Run) -> None:
+    """Names as the ids that AWX knows them by."""
+    awx = service[0].objects
+    sent = {
+        asked.body["name"]: asked.body
+        for asked in first.sent
+        if asked.path == "job_templates" and asked.method == "POST"
+    }
+    push = sent[f"{PREFIX}Push sensor proxy"]
+    assert push["project"] == awx.named("projects")[f"{PREFIX}playbooks"]["id"]
+    assert push["inventory"] == awx.named("inventories")[f"{PREFIX}plants"]["id"]
+    assert push["playbook"] == "playbooks/sensors.yml"
+    assert "execution_environment" not in push
+    assert {name: template["job_type"] for name, template in sent.items() if template["job_type"] != "run"} == {
+        f"{PREFIX}Dry run with diff": "check"
+    }
+    assert {template["allow_simultaneous"] for template in sent.values()} == {False}
+    assert {template["job_slice_count"] for template in sent.values()} == {1}
+
+
+def test_injectors_arrive_as_templates(first: Run) -> None:
+    """Ansible has not evaluated what AWX is to evaluate."""
+    sent = [asked.body["injectors"]["env"] for asked in first.sent if asked.path == "credential_types"]
+    assert sent[0] == {"SENSOR_CONSOLE_USERNAME": "{{ username }}", "SENSOR_CONSOLE_PASSWORD": "{{ password }}"}
+
+
+def test_credentials_and_surveys_arrive(service: Started, first: Run) -> None:
+    """Beside the templates, where AWX has them."""
+    awx = service[0].objects
+    credentials = {item["id"]: name for name, item in awx.named("credentials").items()}
+    for template in objects()["controller_templates"]:
+        number = awx.named("job_templates")[template["name"]]["id"]
+        associated = [credentials[other] for other in awx.associated[f"job_templates/{number}/credentials"]]
+        assert sorted(associated) == sorted(template["credentials"])
+        assert awx.surveys.get(number) == template.get("survey_spec")
+
+
+def test_workflows_are_linked(service: Started, first: Run) -> None:
+    """Node by node, by the outcome that leads on, and with the approval in its place."""
+    awx = service[0].objects
+    nodes = awx.kept["workflow_job_template_nodes"]
+    workflow = awx.named("workflow_job_templates")[f"{PREFIX}Onboard site"]["id"]
+    mine = {number: node["identifier"] for number, node in nodes.items() if node["workflow_job_template"] == workflow}
+    edges: dict[str, Any] = {}
+    for number, name in mine.items():
+        for outcome in ("success", "failure"):
+            for other in awx.associated.get(f"workflow_job_template_nodes/{number}/{outcome}_nodes", []):
+                edges[f"{name} {outcome}"] = mine[other]
+    assert edges == {
+        "deploy success": "verify-proxies",
+        "verify-proxies success": "approve",
+        "verify-proxies failure": "roll-back",
+        "approve success": "push",
+        "push success": "verify-sensors",
+    }
+    (approval,) = awx.kept["workflow_approval_templates"].items()
+    (approve,) = [node for number, node in nodes.items() if mine.get(number) == "approve"]
+    assert approve["unified_job_template"] == approval[0]
+    assert approval[1]["timeout"] == 86400
+
+
+def test_secrets_go_to_awx_only(service: Started, first: Run) -> None:
+    """As inputs of their credentials, and into no output."""
+    inputs = {asked.body["name"]: asked.body.get("inputs") for asked in first.sent if asked.path == "credentials"}
+    assert inputs == {
+        f"{PREFIX}SSH": None,
+        f"{PREFIX}sensor console": {"username": "admin", "password": "first-console-secret"},
+        f"{PREFIX}proxy sign-in": {"password": "first-proxy-secret", "previous_password": ""},
+    }
+    assert "secret" not in first.output.replace("update_secrets", "")
+
+
+def test_second_run_changes_nothing(second: Run) -> None:
+    """Nor does it replace a secret that AWX has. A project is fetched again, which is how templates find new playbooks."""
+    assert (second.code, second.changed) == (0, 0), second.output
+    assert [(asked.method, asked.path.split("/")[0], asked.path.split("/")[-1]) for asked in second.sent] == [
+        ("POST", "projects", "update")
+    ]
+
+
+def test_settings_arrive(service: Started, second: Run) -> None:
+    """An image, a credential of the repository and one of Galaxy, where AWX has everything else already."""
+    awx, environment = service
+    for name in ("Plant git", "Plant hub"):
+        awx.objects.create(
+            "credentials", {"name": name, "credential_type": awx.objects.named("credential_types")["Vault"]["id"]}
+        )
+    settings = {
+        "configure_awx_image": "192.0.2.1/ee:1",
+        "configure_awx_project_credential": "Plant git",
+        "configure_awx_galaxy_credentials": ["Plant hub"],
+        # Nothing of these changes.
+        **{
+            f"controller_{kind}": []
+            for kind in ("credential_types", "credentials", "inventory_sources", "workflows", "schedules")
+        },
+    }
+    run = configure(awx, environment, "-e", json.dumps(settings))
+    assert run.code == 0, run.output
+    credentials = awx.objects.named("credentials")
+    assert awx.galaxy == [credentials["Plant hub"]["id"]]
+    assert awx.objects.named("projects")[f"{PREFIX}playbooks"]["credential"] == credentials["Plant git"]["id"]
+    environments = awx.objects.named("execution_environments")
+    assert [name for name, item in environments.items() if item["image"] == "192.0.2.1/ee:1"] == list(environments)
+    templates = awx.objects.named("job_templates").values()
+    assert [item["execution_environment"] for item in templates] == [
+        environments[f"{PREFIX}execution environment"]["id"]
+    ] * 7
+
+
+def test_refuses_an_organization_without_galaxy_credential(tmp_path: Path) -> None:
+    """In one sentence, before anything is created: AWX itself would be green until the first job."""
+    awx = Service(tmp_path, frozenset())
+    awx.galaxy.clear()
+    run = configure(awx, awx.start())
+    awx.stop()
+    assert run.code != 0
+    assert "The organization 'Default' has no Galaxy credential" in " ".join(run.output.split())
+    assert run.sent == []

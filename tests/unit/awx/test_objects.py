@@ -1,0 +1,259 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""AWX's objects agree with each other, with the playbooks and with the roles."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+import pytest
+
+from .data import ROOT, Json, looked_up, looked_up_by, objects, options, plays, roles
+
+OBJECTS = objects()
+TEMPLATES: list[Json] = OBJECTS["controller_templates"]
+WORKFLOWS: list[Json] = OBJECTS["controller_workflows"]
+INJECTED = {kind["name"]: set(kind["injectors"]["env"]) for kind in OBJECTS["controller_credential_types"]}
+QUESTIONS = [question for template in TEMPLATES for question in template.get("survey_spec", {}).get("spec", [])]
+SURVEY_TYPES = {
+    "text": ("str", "path", "list of str"),
+    "textarea": ("str", "path", "list of str"),
+    "password": ("str",),
+    "integer": ("int",),
+    "float": ("float",),
+    "multiplechoice": ("str",),
+    "multiselect": ("list of str",),
+}
+PLAYBOOK_LINE = re.compile(r"^\s*-?\s*(hosts|(ansible\.builtin\.)?import_playbook):", re.MULTILINE)
+"""By this AWX finds a playbook in a project."""
+
+by_name = pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: str(template["name"]))
+by_workflow = pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: str(workflow["name"]))
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of all objects of a kind."""
+    return [item["name"] for item in OBJECTS[f"controller_{kind}"]]
+
+
+def test_has_what_was_asked_for() -> None:
+    """The templates and workflows by name, so that none is lost."""
+    assert names("templates") == [
+        f"Proxy chaining: {name}"
+        for name in (
+            "Deploy proxies",
+            "Dry run with diff",
+            "Verify connectivity",
+            "Push sensor proxy",
+            "Rotate proxy password",
+            "Roll back",
+            "Remove sensor",
+        )
+    ]
+    assert names("workflows") == ["Proxy chaining: Onboard site", "Proxy chaining: Rotate password"]
+
+
+def test_names_begin_alike() -> None:
+    """Each with the prefix, whatever it is, approvals too."""
+    other = objects(configure_awx_prefix="Plant", configure_awx_image="192.0.2.1/ee:1")
+    found = [item["name"] for kind in other.values() for item in kind]
+    nodes = (node for workflow in other["controller_workflows"] for node in workflow["simplified_workflow_nodes"])
+    found += [node["approval_node"]["name"] for node in nodes if "approval_node" in node]
+    assert len(found) == 20
+    assert [name for name in found if not name.startswith("Plant: ")] == []
+
+
+def test_what_a_node_can_name_is_unique() -> None:
+    """AWX looks for these four kinds in one list, by name."""
+    found = [name for kind in ("projects", "inventory_sources", "templates", "workflows") for name in names(kind)]
+    assert len(found) == len(set(found))
+
+
+@by_name
+def test_playbook_is_offered(template: Json) -> None:
+    """AWX takes a playbook only if it is there and looks like one."""
+    playbook = ROOT / template["playbook"]
+    assert PLAYBOOK_LINE.search(playbook.read_text())
+    forbidden = {"roles", "tasks", "group_vars", "host_vars"}
+    assert [part for part in template["playbook"].split("/") if part in forbidden or part.startswith(".")] == []
+
+
+@by_name
+def test_site_repository_has_the_playbook(template: Json) -> None:
+    """The example of a site's own repository is a project for the same templates."""
+    wrapper = ROOT / "examples/site-repo" / template["playbook"]
+    assert f"import_playbook: ot_security.proxy_chaining.{wrapper.stem}\n" in wrapper.read_text()
+
+
+@by_name
+def test_template_refers_to_what_is_there(template: Json) -> None:
+    """Project, inventory and credentials."""
+    assert template["project"] in names("projects")
+    assert template["inventory"] in names("inventories")
+    assert set(template["credentials"]) <= set(names("credentials"))
+
+
+def test_templates_take_the_image_and_the_vaults() -> None:
+    """Where there are some; else neither is named."""
+    other = objects(configure_awx_image="192.0.2.1/ee:1", configure_awx_vault_credentials=["Plant vault"])
+    environments = [item["name"] for item in other["controller_execution_environments"]]
+    for template in other["controller_templates"]:
+        assert [template["execution_environment"]] == environments
+        assert template["credentials"][-1] == "Plant vault"
+    assert OBJECTS["controller_execution_environments"] == []
+    assert [template["name"] for template in TEMPLATES if "execution_environment" in template] == []
+
+
+def test_only_a_dry_run_shows_diffs() -> None:
+    """And nothing else is a dry run."""
+    assert [item["name"] for item in TEMPLATES if item.get("job_type") == "check"] == [
+        "Proxy chaining: Dry run with diff"
+    ]
+    assert [item["name"] for item in TEMPLATES if item.get("diff_mode")] == ["Proxy chaining: Dry run with diff"]
+
+
+@by_name
+def test_limit_cannot_cut_off_the_verdict(template: Json) -> None:
+    """A play on localhost is skipped by a limit, and the job would be green; in a dry run nothing is judged."""
+    judged = any(play["hosts"] == "localhost" for play in plays(template["playbook"]))
+    assert not (judged and template.get("ask_limit_on_launch") and template.get("job_type") != "check")
+
+
+@by_name
+def test_secrets_come_with_the_template(template: Json) -> None:
+    """Each variable that its roles look up is in one of its credentials; the proxies' hosts are reached with a key."""
+    types = {item["name"]: item["credential_type"] for item in OBJECTS["controller_credentials"]}
+    given = {types[name] for name in template["credentials"]}
+    used = roles(template["playbook"])
+    injected = {name for kind in given for name in INJECTED.get(kind, ())}
+    assert "topology" in used
+    assert looked_up_by(used) <= injected
+    # What the inventory looks up is needed by whoever reads the inventory.
+    assert "SENSOR_PROXY_PASSWORD" in injected
+    assert not used & {"squid", "chain_verify"} or "Machine" in given
+
+
+def test_credentials_inject_what_is_looked_up() -> None:
+    """By the roles of the templates, or by the lines that docs/awx.md gives for the inventory; nothing else."""
+    used = {name for template in TEMPLATES for name in roles(template["playbook"])}
+    wanted = looked_up_by(used) | looked_up((ROOT / "docs/awx.md").read_text())
+    assert {name for injected in INJECTED.values() for name in injected} == wanted
+
+
+def test_awx_allows_the_names() -> None:
+    """It refuses those that would steer Ansible or the shell."""
+    found = [name for injected in INJECTED.values() for name in injected]
+    assert [name for name in found if name == "PATH" or name.startswith("ANSIBLE_")] == []
+
+
+def test_injectors_use_the_inputs() -> None:
+    """Each input once; they are AWX's templates, not Ansible's."""
+    for kind in OBJECTS["controller_credential_types"]:
+        fields = [field["id"] for field in kind["inputs"]["fields"]]
+        assert list(kind["injectors"]["env"].values()) == [f"{{{{ {field} }}}}" for field in fields]
+        shown = [field["id"] for field in kind["inputs"]["fields"] if not field.get("secret")]
+        assert [name for name in shown if "password" in name] == []
+        # Where nobody signs in at the consoles a job must start without a password.
+        assert "required" not in kind["inputs"]
+
+
+def test_credentials_are_of_a_type_that_is_there() -> None:
+    """One of these, or one that AWX brings along."""
+    assert {item["credential_type"] for item in OBJECTS["controller_credentials"]} <= {*INJECTED, "Machine"}
+
+
+def test_no_secret_is_sent_unless_it_is_given() -> None:
+    """An empty value would replace what was typed into AWX."""
+    assert [item["inputs"] for item in OBJECTS["controller_credentials"]] == [{}, {}, {}]
+    assert [item["update_secrets"] for item in OBJECTS["controller_credentials"]] == [False, False, False]
+    given = objects(environment={"SENSOR_CONSOLE_PASSWORD": "one", "SENSOR_PROXY_PASSWORD": "two"})
+    assert [item["inputs"] for item in given["controller_credentials"]] == [
+        {},
+        {"username": "admin", "password": "one"},
+        {"password": "two", "previous_password": ""},
+    ]
+
+
+def test_source_refers_to_what_is_there() -> None:
+    """And its path is in the project."""
+    (source,) = OBJECTS["controller_inventory_sources"]
+    assert source["source_project"] in names("projects")
+    assert source["inventory"] in names("inventories")
+    assert (ROOT / source["source_path"]).is_dir()
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question["variable"]))
+def test_question_is_a_variable_of_a_role(question: Json) -> None:
+    """Of a type and with choices that fit its argument specification."""
+    option = options()[question["variable"]]
+    kind = f"list of {option['elements']}" if option["type"] == "list" else option["type"]
+    assert kind in SURVEY_TYPES[question["type"]]
+    assert question.get("choices") == option.get("choices")
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question["variable"]))
+def test_question_can_be_left_out(question: Json) -> None:
+    """A launch by the API ignores the default of a required question and fails; so none has both, and the default is the role's."""
+    assert question["required"] != ("default" in question)
+    assert question.get("default") in (None, options()[question["variable"]]["default"])
+
+
+def test_surveys_are_on() -> None:
+    """Where there are questions, and nowhere else."""
+    for template in TEMPLATES:
+        assert template.get("survey_enabled", False) == bool(template.get("survey_spec", {}).get("spec"))
+    assert {question["variable"] for question in QUESTIONS} == {
+        "sensor_proxy_update_password",
+        "topology_removed_sensors",
+    }
+
+
+@by_workflow
+def test_nodes_name_real_templates(workflow: Json) -> None:
+    """Or are an approval with a name."""
+    for node in workflow["simplified_workflow_nodes"]:
+        assert node.get("unified_job_template") in (names("templates") if "approval_node" not in node else [None])
+        assert node.get("approval_node", {"name": "none"})["name"]
+
+
+@by_workflow
+def test_every_node_is_reached(workflow: Json) -> None:
+    """From the first one, by edges that lead to nodes of this workflow further down, so that none goes round."""
+    nodes = workflow["simplified_workflow_nodes"]
+    order = [node["identifier"] for node in nodes]
+    assert len(order) == len(set(order))
+    reached = {order[0]}
+    for place, node in enumerate(nodes):
+        following = node.get("success_nodes", []) + node.get("failure_nodes", [])
+        assert set(following) <= set(order[place + 1 :])
+        assert node["identifier"] in reached
+        reached |= set(following)
+
+
+def test_sensors_are_pushed_only_with_consent() -> None:
+    """In the workflow that deploys and pushes, the push follows an approval and nothing else; going back follows a failed proof."""
+    nodes = {node["identifier"]: node for node in WORKFLOWS[0]["simplified_workflow_nodes"]}
+    before = {name: [other for other, node in nodes.items() if name in node.get("success_nodes", [])] for name in nodes}
+    assert before["push"] == ["approve"]
+    assert "approval_node" in nodes["approve"]
+    assert [name for name, node in nodes.items() if "roll-back" in node.get("failure_nodes", [])] == ["verify-proxies"]
+
+
+def test_schedules_start_what_is_there() -> None:
+    """A template or a workflow."""
+    for schedule in OBJECTS["controller_schedules"]:
+        assert schedule["unified_job_template"] in names("templates") + names("workflows")
+    assert len(OBJECTS["controller_schedules"]) == 1
+
+
+def test_schedules_rule_is_one_that_awx_takes() -> None:
+    """A start, then one rule with a frequency and an interval."""
+    for schedule in OBJECTS["controller_schedules"]:
+        start, rule = schedule["rrule"].split(" ")
+        datetime.datetime.strptime(start, "DTSTART:%Y%m%dT%H%M%SZ")
+        assert rule.startswith("RRULE:")
+        parts = dict(part.split("=") for part in rule.removeprefix("RRULE:").split(";"))
+        assert parts == {"FREQ": "DAILY", "INTERVAL": "1"}
