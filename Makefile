@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # A target's times are printed one after the other; so is their output.
 .NOTPARALLEL:
-.PHONY: help venv engine images install lint unit sanity package molecule test test-all demo demo-down bench clean
+.PHONY: help venv engine images install lint unit sanity package ee docs molecule test test-all demo demo-down bench release clean
 
 BIN := $(CURDIR)/.venv$(if $(CORE),-core-$(CORE))/bin
 export PATH := $(BIN):$(PATH)
@@ -24,11 +24,11 @@ images: ## test images that run systemd (1-3 minutes; at once when current)
 install: venv ## this checkout as a collection in .collections (5 seconds)
 	@ansible-galaxy collection install -r collections/requirements.yml --force
 
-lint: venv ## every linter (1 minute)
-	@echo '==> lint, about 1 minute'; tools/lint
+lint: venv ## every linter (2 minutes)
+	@echo '==> lint, about 2 minutes'; tools/lint
 
-unit: venv ## unit tests (2 minutes)
-	@echo '==> unit tests, about 2 minutes'; tools/unit
+unit: venv ## unit tests (5 minutes)
+	@echo '==> unit tests, about 5 minutes'; tools/unit
 
 sanity: venv ## ansible-test sanity (2-5 minutes)
 	@echo '==> sanity tests, 2 to 5 minutes'; tools/sanity
@@ -36,10 +36,16 @@ sanity: venv ## ansible-test sanity (2-5 minutes)
 package: venv ## builds the collection and checks it as Galaxy would (1 minute)
 	@echo '==> package, about 1 minute'; tools/package
 
+ee: venv ## the execution environment's build context, checked without building it (10 seconds)
+	@echo '==> execution environment, about 10 seconds'; tools/ee
+
+docs: venv ## the documentation as a site (1 minute)
+	@tools/docs
+
 molecule: ## scenarios on hosts that run systemd (5-10 minutes each; SCENARIO=name for one)
 	@echo '==> molecule scenarios, 5 to 10 minutes each'; tools/molecule $(SCENARIO)
 
-test: lint unit sanity package molecule ## all of the above (1 hour)
+test: lint unit sanity package ee molecule ## all of the above (1 hour)
 
 test-all: ## test, then unit and molecule on every supported ansible-core (hours)
 	@tools/test-all
@@ -52,6 +58,9 @@ demo-down: ## removes the demo (10 seconds)
 
 bench: venv engine ## measures what the README claims about speed (10 minutes)
 	@tools/bench
+
+release: venv ## changelog and tarball of the version in galaxy.yml, checked as Galaxy would (ARGS=--write keeps them; 4 minutes)
+	@tools/release $(ARGS)
 
 clean: ## removes what was built here, test images too (10 seconds)
 	@tools/clean
