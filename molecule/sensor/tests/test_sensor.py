@@ -5,14 +5,11 @@ The sensors' consoles are simulated, their agents are not: they CONNECT through 
 
 from __future__ import annotations
 
-import base64
 import json
 import stat
 import subprocess
 import threading
-import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,59 +17,14 @@ import lab
 import learned
 import play
 import pytest
-from simulated import Simulated
+from sensor_lab import ONE, OTHER, PROXY_1, PROXY_2, SENSORS, assert_no_secret
 
-PROXY_1, PROXY_2 = "ot-sensor-proxy-1", "ot-sensor-proxy-2"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a sensor is."""
-
-    address: str
-    generation: str
-    proxy: str
-    hop: str
-    """The proxy's address in the sensor's network."""
-
-    @property
-    def simulated(self) -> Simulated:
-        """Its back door."""
-        return Simulated(f"http://{self.address}:8081")
-
-
-SENSORS = {
-    "ot-sensor-23": Place("10.104.0.1", "23", PROXY_1, "10.104.0.11"),
-    "ot-sensor-23b": Place("10.104.0.2", "23", PROXY_2, "10.104.0.12"),
-    "ot-sensor-10": Place("10.104.0.3", "10", PROXY_1, "10.104.0.11"),
-    "ot-sensor-22": Place("10.104.0.4", "22", PROXY_2, "10.104.0.12"),
-    "ot-sensor-wizard": Place("10.104.0.5", "wizard", PROXY_2, "10.104.0.12"),
-}
-ONE, OTHER = "ot-sensor-23", "ot-sensor-23b"
-SECRETS = (
-    "lab-console-secret",
-    "lab-proxy-secret",
-    "next-proxy-secret",
-    "wrong-proxy-secret",
-    "wrong-console-secret",
-)
 NEXT = {
     "sensor_proxy_username": "Plant-B",
     "sensor_proxy_password": "next-proxy-secret",
     "sensor_proxy_previous_username": "Plant-A",
     "sensor_proxy_previous_password": "lab-proxy-secret",
 }
-
-
-def assert_no_secret(text: str, where: str) -> None:
-    """No planted secret, in any spelling, is in the text."""
-    for secret in SECRETS:
-        credentials = [
-            base64.b64encode(f"{user}:{secret}".encode()).decode() for user in ("Plant-A", "Plant-B", "admin")
-        ]
-        plain = base64.b64encode(secret.encode()).decode().rstrip("=")
-        for spelling in (secret, urllib.parse.quote(secret, safe=""), plain, *credentials):
-            assert spelling not in text, f"{where} has the secret {secret}"
 
 
 class Runner:
@@ -388,3 +340,30 @@ def test_nothing_to_rotate_is_a_mistake() -> None:
     failed = play.playbook("rotate_proxy_password")
     assert failed.code != 0
     assert "there is nothing to rotate" in failed.text
+
+
+@pytest.mark.usefixtures("as_pushed", "as_deployed")
+def test_a_removed_sensor_loses_its_proxy_its_rule_and_nobody_elses_user() -> None:
+    """And a console that is gone for good does not keep its rule alive."""
+    SENSORS[OTHER].simulated.fault(down=True)
+    done = play.playbook("remove_sensor", "-e", f"topology_removed_sensors={ONE},{OTHER}")
+    assert done.code == 0, done.output
+    assert_no_secret(done.output, "the output")
+    assert proxy_of(ONE)["enabled"] is False
+    assert f"{OTHER}: its console still has the proxy, if there is one left" in done.text
+    for name in (ONE, OTHER):
+        place = SENSORS[name]
+        assert f"acl {name} " not in lab.output(place.proxy, "cat", "/etc/squid/squid.conf")
+        assert users(place.proxy) == {"Plant-A"}, "others sign in as this user too"
+    stays = SENSORS["ot-sensor-10"]
+    assert stays.simulated.connected()
+    assert f"acl ot-sensor-10 src {stays.address}" in lab.output(stays.proxy, "cat", "/etc/squid/squid.conf")
+
+
+def test_nobody_to_remove_is_a_mistake() -> None:
+    failed = play.playbook("remove_sensor")
+    assert failed.code != 0
+    assert "Name the sensors that go" in failed.text
+    unknown = play.playbook("remove_sensor", "-e", "topology_removed_sensors=nobody")
+    assert unknown.code != 0
+    assert "nobody: it is to be removed, and the inventory has no such sensor" in unknown.text
