@@ -50,6 +50,8 @@ def problem(host: str, task: str, action: str, message: str) -> str:
         action: full name of its module, whose namespace tells the cloud; Azure where it tells none.
         message: what the module said.
     """
+    if message.startswith(f"{host}: "):
+        return message  # a sentence of ours, which needs no other
     namespace = action.partition(".")[0].replace("community", "amazon")
     cloud = _CLOUDS.get(namespace, _CLOUDS["azure"])
     what, remedy = _reason(cloud, message)

@@ -58,3 +58,8 @@ OTHERS = {
 @pytest.mark.parametrize(("action", "message"), OTHERS)
 def test_the_other_clouds_have_their_own_words(action: str, message: str) -> None:
     assert OTHERS[action, message] in cloud_problem(message, "Create", "aws-plant", action)
+
+
+def test_a_sentence_of_ours_needs_no_other() -> None:
+    ours = "aws-plant: multicloud_aws_vpc is not there."
+    assert cloud_problem(ours, "Refuse it", "aws-plant", "ansible.builtin.assert") == ours

@@ -20,12 +20,12 @@ from .fake_found import Found
 GraphOf = Callable[..., dict[str, Any]]
 
 AZURE = {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]}
-PROXIES = {
+PROXIES: dict[str, dict[str, Any]] = {
     "azure-proxy": AZURE,
     "aws-proxy": {"ansible_host": "10.20.0.250", "squid_parents": ["azure-proxy"]},
     "site-proxy": {"ansible_host": "10.10.0.250", "squid_parents": ["azure-proxy"]},
 }
-SENSORS = {
+SENSORS: dict[str, dict[str, Any]] = {
     "aws-sensor": {"ansible_host": "10.20.0.1", "sensor_proxy_via": "azure-proxy"},
     "inner-sensor": {"ansible_host": "10.20.0.2", "sensor_proxy_via": "aws-proxy"},
     "google-sensor": {"ansible_host": "10.30.0.1", "sensor_proxy_via": "azure-proxy"},

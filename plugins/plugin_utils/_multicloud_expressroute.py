@@ -1,0 +1,139 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An ExpressRoute circuit, its private peering and its connection. Private to this collection.
+
+With customer-managed routing both ends of the peering are the site's own; with an exchange provider the provider gets
+a sheet with what it needs, and its routers do the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import Any
+
+Json = dict[str, Any]
+
+PROVIDER = "expressroute_provider"
+
+_REQUIRED = ("provider", "peering_location", "bandwidth", "vlan", "peer_asn", "primary_prefix", "secondary_prefix")
+_BANDWIDTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
+_ASN = (1, 4294967295)
+_AZURES_OWN = range(65515, 65521)
+
+
+def problems(settings: Mapping[str, Any], method: str) -> Iterator[tuple[str, object, str]]:
+    """Yield variable, value and problem of each mistake.
+
+    Args:
+        settings: the role's variables.
+        method: one of the two that use ExpressRoute.
+    """
+    if settings["proxy"] and settings["azure"]["gateway"] != "expressroute":
+        problem = f"has azure_proxy_gateway {settings['azure']['gateway']!r}, and {method} needs 'expressroute'"
+        yield "proxy", settings["proxy"], problem
+    circuit = settings["expressroute"]
+    for key in circuit:
+        if key not in (*_REQUIRED, "tier", "family"):
+            yield "expressroute", key, f"is no key of a circuit; known are {', '.join(_REQUIRED)}, tier and family"
+    for key in _REQUIRED:
+        if circuit.get(key) in (None, ""):
+            yield f"expressroute.{key}", circuit.get(key), "is not set"
+            return
+    yield from _number_problems(circuit)
+    yield from _network_problems(circuit, settings)
+
+
+def _number_problems(circuit: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    numbers = {key: _number(circuit[key]) for key in ("bandwidth", "vlan", "peer_asn")}
+    if numbers["bandwidth"] not in _BANDWIDTHS:
+        yield "expressroute.bandwidth", circuit["bandwidth"], f"is none of {', '.join(map(str, _BANDWIDTHS))} Mbit/s"
+    if not 1 <= numbers["vlan"] <= 4094:
+        yield "expressroute.vlan", circuit["vlan"], "is not a VLAN from 1 to 4094"
+    if not _ASN[0] <= numbers["peer_asn"] <= _ASN[1] or numbers["peer_asn"] in _AZURES_OWN:
+        yield (
+            "expressroute.peer_asn",
+            circuit["peer_asn"],
+            "is not a number of an autonomous system that Azure leaves free",
+        )
+
+
+def _network_problems(circuit: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[tuple[str, object, str]]:
+    """Each link has a /30 of its own, of which the first address is the site's and the second one Azure's."""
+    found: dict[str, IPv4Network] = {}
+    for key in ("primary_prefix", "secondary_prefix"):
+        try:
+            found[key] = IPv4Network(circuit[key])
+        except ValueError as error:
+            yield f"expressroute.{key}", circuit[key], f"is not an IPv4 network: {error}"
+            continue
+        if found[key].prefixlen != 30:
+            yield f"expressroute.{key}", circuit[key], "is not a /30"
+    for key, value in (("address_prefix", settings["azure"]["address_prefix"]),):
+        try:
+            found[key] = IPv4Network(value)
+        except ValueError:
+            continue  # the proxy's own plan says so
+    for one, other in combinations(found, 2):
+        if found[one].overlaps(found[other]):
+            what = "the VNET" if other == "address_prefix" else other
+            yield f"expressroute.{one}", circuit[one], f"overlaps {what} {found[other]}"
+
+
+def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Json:
+    """Return what is built in Azure, and in ``handover`` what an exchange provider is told.
+
+    Args:
+        settings: the role's variables, without mistakes.
+        method: one of the two that use ExpressRoute.
+        ids: those of what the role azure_proxy has built.
+    """
+    circuit = settings["expressroute"]
+    name = settings["name"]
+    peering = {
+        "peeringType": "AzurePrivatePeering",
+        "peerASN": _number(circuit["peer_asn"]),
+        "vlanId": _number(circuit["vlan"]),
+        "primaryPeerAddressPrefix": circuit["primary_prefix"],
+        "secondaryPeerAddressPrefix": circuit["secondary_prefix"],
+    }
+    near = {
+        "location": settings["azure"]["location"].replace(" ", "").lower(),
+        "gateway": ids["gateway"],
+        "circuit": f"{ids['network']}/expressRouteCircuits/{name}",
+        "circuit_name": name,
+        "connection": f"{ids['network']}/connections/{name}",
+        "provider": {
+            "service_provider_name": circuit["provider"],
+            "peering_location": circuit["peering_location"],
+            "bandwidth_in_mbps": str(circuit["bandwidth"]),
+        },
+        "sku": {"tier": circuit.get("tier", "standard"), "family": circuit.get("family", "metereddata")},
+        "peering": peering,
+        "tags": settings["tags"],
+    }
+    return {"azure": near, "handover": _handover(circuit) if method == PROVIDER else {}}
+
+
+def _handover(circuit: Mapping[str, Any]) -> Json:
+    links = {}
+    for link in ("primary", "secondary"):
+        theirs, azures = IPv4Network(circuit[f"{link}_prefix"]).hosts()
+        links[link] = {"prefix": circuit[f"{link}_prefix"], "customer": str(theirs), "azure": str(azures)}
+    return {
+        "provider": circuit["provider"],
+        "peering_location": circuit["peering_location"],
+        "bandwidth": _number(circuit["bandwidth"]),
+        "vlan": _number(circuit["vlan"]),
+        "peer_asn": _number(circuit["peer_asn"]),
+        "azure_asn": 12076,
+        "links": links,
+    }
+
+
+def _number(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,205 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role multicloud builds for one site in another cloud: both ends from one declaration, and every mistake in it.
+
+Private to this collection. Nothing here talks to a cloud.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _connectivity,
+    _multicloud_expressroute,
+    _multicloud_ipsec,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
+
+Json = dict[str, Any]
+
+CLOUDS = ("aws", "google")
+"""Where the role can build the other end of a VPN."""
+
+METHODS = {
+    "public": "public addresses over the internet; nothing is built",
+    "vpn": "two VPN tunnels to Azure",
+    "expressroute_customer": "an ExpressRoute circuit between the site's own routers and Azure",
+    "expressroute_provider": "an ExpressRoute circuit whose routers are a cloud exchange provider's",
+}
+
+TUNNELS = (1, 2)
+"""Numbers of a VPN's tunnels; both are used."""
+
+_FAR_SIDE = {
+    "aws": ("aws_region", "aws_vpc", "aws_route_tables"),
+    "google": ("google_project", "google_region", "google_network"),
+}
+# Google is the strictest of the three about names.
+# The longest that is made of it is a route of Google, which has 63 characters at most: plant-1-255-255-255-255-32.
+_NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
+
+
+def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Json:
+    """Return the method and what it takes at both ends, and ``mistakes``, of which there must be none.
+
+    Args:
+        host: name of the site in the inventory.
+        settings: the role's variables without their prefix; ``azure`` holds those of the proxy in Azure, and
+            ``shared_key`` says whether there is one that both ends take.
+        graph: the topology.
+    """
+    return _Planner(host, settings, graph).build()
+
+
+class _Planner:
+    def __init__(self, host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
+        self._host = host
+        self._settings = settings
+        self._azure = settings["azure"]
+        self._graph = graph
+        self._mistakes: list[str] = []
+
+    def build(self) -> Json:
+        settings = self._settings
+        choice = _connectivity.choose(self._host, settings["needs"], settings["method"])
+        self._mistakes += choice.mistakes
+        found: Json = {"method": choice.method, "mistakes": self._mistakes, "azure": {}, "far": {}, "handover": {}}
+        if not choice.method:
+            return {**found, "summary": []}
+        found["summary"] = [f"{self._host}: {METHODS[choice.method]}", *choice.reasons, *choice.contradictions]
+        if choice.method == "public":
+            return found
+        self._check_common()
+        if choice.method == "vpn":
+            self._check_vpn()
+            if not self._mistakes:
+                found |= _vpn(settings)
+        else:
+            for variable, value, problem in _multicloud_expressroute.problems(settings, choice.method):
+                self._mistake(variable, value, problem)
+            if not self._mistakes:
+                found |= _multicloud_expressroute.plan(settings, choice.method, azure_ids(self._azure))
+        return found
+
+    def _say(self, problem: str) -> None:
+        self._mistakes.append(f"{self._host}: {problem}.")
+
+    def _mistake(self, variable: str, value: object, problem: str) -> None:
+        self._mistakes.append(sentence(self._host, f"multicloud_{variable}", value, problem))
+
+    def _check_common(self) -> None:
+        settings = self._settings
+        if not _NAME.fullmatch(settings["name"]):
+            problem = "is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first"
+            self._mistake("name", settings["name"], problem)
+        if not settings["proxy"]:
+            self._say("multicloud_proxy is not set; name the proxy in Azure that its sensors use")
+            return
+        # Whether it is a proxy in Azure, the topology has said already.
+        for variable in ("subscription_id", "resource_group", "location", "address_prefix"):
+            if not self._azure[variable]:
+                self._say(f"azure_proxy_{variable} of {settings['proxy']} is not set")
+        vnet = _network(self._azure["address_prefix"])
+        for prefix in self._graph["tunnels"].get(self._host, {"prefixes": []})["prefixes"]:
+            if vnet and vnet.overlaps(IPv4Network(prefix)):
+                self._mistake("prefixes", prefix, f"overlaps the VNET {vnet} of {settings['proxy']}")
+
+    def _check_vpn(self) -> None:
+        settings = self._settings
+        cloud = settings["cloud"]
+        if settings["proxy"] and self._azure["gateway"] not in ("vpn", "local_network"):
+            problem = f"has azure_proxy_gateway {self._azure['gateway']!r}, and a VPN needs 'vpn'"
+            self._mistake("proxy", settings["proxy"], problem)
+        if cloud not in CLOUDS:
+            problem = f"is no cloud in which the role can build the other end of a VPN; these are {', '.join(CLOUDS)}"
+            self._mistake("cloud", cloud, problem)
+            return
+        for variable in _FAR_SIDE[cloud]:
+            if not settings[variable]:
+                self._say(f"multicloud_{variable} is not set")
+        for value, problem in _multicloud_ipsec.problems(cloud, settings["ipsec"]):
+            self._mistake("ipsec", value, problem)
+        # AWS makes its own keys.
+        if cloud == "google" and not settings["shared_key"]:
+            self._say("multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters without blanks")
+
+
+def azure_ids(azure: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids of what the role azure_proxy has built, and the folder of all that belongs to the network."""
+    names = azure["names"]
+    group = f"/subscriptions/{azure['subscription_id']}/resourceGroups/{azure['resource_group']}"
+    network = f"{group}/providers/Microsoft.Network"
+    return {
+        "network": network,
+        "gateway": f"{network}/virtualNetworkGateways/{names.get('gateway', azure['name'] + '-gateway')}",
+        "gateway_address": f"{network}/publicIPAddresses/{names.get('gateway_address', azure['name'] + '-gateway-ip')}",
+    }
+
+
+def _network(text: str) -> IPv4Network | None:
+    try:
+        return IPv4Network(text)
+    except ValueError:
+        return None
+
+
+def _vpn(settings: Mapping[str, Any]) -> Json:
+    """Both ends. What one of them sends into the tunnels is what the other one has."""
+    name, azure = settings["name"], settings["azure"]
+    ids = azure_ids(azure)
+    there = _prefixes(settings["prefixes"])
+    here = _prefixes([azure["address_prefix"]])
+    tunnels = [f"{name}-{number}" for number in TUNNELS]
+    near = {
+        "location": _region(azure["location"]),
+        "gateway": ids["gateway"],
+        "gateway_address": ids["gateway_address"],
+        "local_gateways": f"{ids['network']}/localNetworkGateways",
+        "connections": f"{ids['network']}/connections",
+        "remote": there,
+        "policy": _multicloud_ipsec.policy(settings["ipsec"]),
+        "tags": settings["tags"],
+        "tunnels": tunnels,
+    }
+    return {"azure": near, "far": _FAR[settings["cloud"]](settings, here, tunnels)}
+
+
+def _prefixes(given: Iterable[str]) -> list[str]:
+    return sorted({str(IPv4Network(each)) for each in given})
+
+
+def _region(given: str) -> str:
+    """As Azure writes it."""
+    return given.replace(" ", "").lower()
+
+
+def _aws(settings: Mapping[str, Any], routes: list[str], _tunnels: list[str]) -> Json:
+    name = settings["name"]
+    return {
+        "region": settings["aws_region"],
+        "vpc": settings["aws_vpc"],
+        "route_tables": settings["aws_route_tables"],
+        "routes": routes,
+        "names": {"customer_gateway": name, "virtual_private_gateway": name, "connection": name},
+        "tags": settings["tags"],
+    }
+
+
+def _google(settings: Mapping[str, Any], routes: list[str], tunnels: list[str]) -> Json:
+    return {
+        "project": settings["google_project"],
+        "region": settings["google_region"],
+        "network": settings["google_network"],
+        "remote": routes,
+        "tunnels": [{"name": name} for name in tunnels],
+        "tags": settings["tags"],
+    }
+
+
+_FAR = {"aws": _aws, "google": _google}

@@ -1,0 +1,259 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Both ends of a way from another cloud: they match in every valid declaration, and every mistake has its sentence."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _connectivity,
+    _multicloud_ipsec,
+    _multicloud_plan,
+)
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+Json = dict[str, Any]
+
+CIRCUIT: Json = {
+    "provider": "Example Exchange",
+    "peering_location": "Amsterdam",
+    "bandwidth": 50,
+    "vlan": 100,
+    "peer_asn": 65010,
+    "primary_prefix": "192.168.15.16/30",
+    "secondary_prefix": "192.168.15.20/30",
+}
+AZURE: Json = {
+    "subscription_id": "00000000-0000-0000-0000-00000000000a",
+    "resource_group": "ot-proxy",
+    "location": "West Europe",
+    "name": "azure-proxy",
+    "names": {},
+    "address_prefix": "10.60.0.0/26",
+    "gateway": "vpn",
+}
+SETTINGS: Json = {
+    "name": "plant",
+    "cloud": "aws",
+    "prefixes": ["10.20.0.0/16"],
+    "tags": {"plant": "lab"},
+    "needs": {"private_addresses": True},
+    "method": "",
+    "proxy": "azure-proxy",
+    "ipsec": {},
+    "aws_region": "eu-central-1",
+    "aws_vpc": "vpc-1",
+    "aws_route_tables": ["rtb-1"],
+    "google_project": "lab",
+    "google_region": "europe-west3",
+    "google_network": "plant",
+    "shared_key": True,
+    "expressroute": CIRCUIT,
+    "azure": AZURE,
+}
+
+
+def planned(**changes: Any) -> Json:
+    settings = {**SETTINGS, **changes}
+    graph = {"tunnels": {"plant": {"prefixes": settings["prefixes"]}} if settings["proxy"] else {}}
+    return multicloud_plan(settings, graph, "plant")
+
+
+# One declaration, two ends --------------------------------------------------------------------------------------------
+
+networks = st.builds(
+    lambda address, length: str(IPv4Network((address & (0xFFFFFFFF << (32 - length)), length))),
+    st.integers(0x0A000000, 0x0AFFFFFF),
+    st.integers(12, 28),
+)
+
+
+@st.composite
+def policies(draw: st.DrawFn, cloud: str) -> Json:
+    taken = _multicloud_ipsec.TAKEN[cloud]
+    chosen: Json = {key: draw(st.sampled_from(sorted(values))) for key, values in taken.items()}
+    gcm = chosen["ipsec_encryption"].startswith("GCM")
+    chosen["ipsec_integrity"] = chosen["ipsec_encryption"] if gcm else "SHA256"
+    chosen["sa_lifetime_seconds"] = draw(st.integers(300, 172799))
+    return chosen
+
+
+@given(data=st.data(), cloud=st.sampled_from(["aws", "google"]), vnet=networks, sites=st.sets(networks, min_size=1))
+def test_the_two_ends_of_a_valid_declaration_match(data: st.DataObject, cloud: str, vnet: str, sites: set[str]) -> None:
+    assume(not any(IPv4Network(vnet).overlaps(IPv4Network(site)) for site in sites))
+    policy = data.draw(policies(cloud))
+    plan = planned(
+        cloud=cloud, prefixes=sorted(sites), ipsec=policy, azure={**AZURE, "address_prefix": vnet}, aws_region="x"
+    )
+    assert plan["mistakes"] == []
+    near, far = plan["azure"], plan["far"]
+    # What one end sends into the tunnels is what is behind the other.
+    assert set(near["remote"]) == sites
+    assert (far["routes"] if cloud == "aws" else far["remote"]) == [vnet]
+    # Two tunnels at both ends; those of AWS are in its connection, and named after it.
+    assert near["tunnels"] == ["plant-1", "plant-2"]
+    if cloud == "google":
+        assert [tunnel["name"] for tunnel in far["tunnels"]] == near["tunnels"]
+    else:
+        assert [f"{far['names']['connection']}-{number}" for number in (1, 2)] == near["tunnels"]
+    # What Azure insists on, the other end proposes.
+    names = {"ikeEncryption": "ike_encryption", "ikeIntegrity": "ike_integrity", "dhGroup": "dh_group"}
+    names |= {"ipsecEncryption": "ipsec_encryption", "ipsecIntegrity": "ipsec_integrity", "pfsGroup": "pfs_group"}
+    for azures, ours in names.items():
+        assert near["policy"][azures] in _multicloud_ipsec.TAKEN[cloud][ours]
+
+
+@given(vnet=networks, site=networks)
+def test_overlapping_ends_are_never_built(vnet: str, site: str) -> None:
+    plan = planned(prefixes=[site], azure={**AZURE, "address_prefix": vnet})
+    overlap = IPv4Network(vnet).overlaps(IPv4Network(site))
+    assert bool(plan["mistakes"]) == overlap
+    assert bool(plan["far"]) != overlap
+
+
+def test_azures_end_is_where_the_role_azure_proxy_built_it() -> None:
+    network = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/ot-proxy/providers/Microsoft.Network"
+    near = planned()["azure"]
+    assert near["gateway"] == f"{network}/virtualNetworkGateways/azure-proxy-gateway"
+    assert near["gateway_address"] == f"{network}/publicIPAddresses/azure-proxy-gateway-ip"
+    assert near["location"] == "westeurope"
+    named = planned(azure={**AZURE, "names": {"gateway": "g", "gateway_address": "a"}})["azure"]
+    assert (named["gateway"][-2:], named["gateway_address"][-2:]) == ("/g", "/a")
+
+
+# Mistakes -----------------------------------------------------------------------------------------------------------
+
+GOOGLE = {"cloud": "google"}
+MISTAKES: dict[str, Json] = {
+    "multicloud_name 'Plant' is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first": {
+        "name": "Plant"
+    },
+    "multicloud_proxy is not set; name the proxy in Azure that its sensors use": {"proxy": ""},
+    "azure_proxy_resource_group of azure-proxy is not set": {"azure": {**AZURE, "resource_group": ""}},
+    "multicloud_prefixes '10.60.0.0/16' overlaps the VNET 10.60.0.0/26 of azure-proxy": {"prefixes": ["10.60.0.0/16"]},
+    "multicloud_proxy 'azure-proxy' has azure_proxy_gateway 'expressroute', and a VPN needs 'vpn'": {
+        "azure": {**AZURE, "gateway": "expressroute"}
+    },
+    "multicloud_cloud 'oracle' is no cloud in which the role can build the other end of a VPN; these are aws, google": {
+        "cloud": "oracle"
+    },
+    "multicloud_aws_vpc is not set": {"aws_vpc": ""},
+    "multicloud_aws_route_tables is not set": {"aws_route_tables": []},
+    "multicloud_google_network is not set": {**GOOGLE, "google_network": ""},
+    "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters without blanks": {
+        **GOOGLE,
+        "shared_key": False,
+    },
+    "multicloud_ipsec 'DES' is no ike_encryption that Azure and aws both take; use one of AES128, AES256": {
+        "ipsec": {"ike_encryption": "DES"}
+    },
+    "multicloud_ipsec 'DHGroup24' is no dh_group that Azure and google both take; use one of DHGroup14, ECP256, ECP384": {
+        **GOOGLE,
+        "ipsec": {"dh_group": "DHGroup24"},
+    },
+    "multicloud_ipsec 10 is no sa_lifetime_seconds that Azure takes; use a number from 300 to 172799": {
+        "ipsec": {"sa_lifetime_seconds": 10}
+    },
+    "multicloud_ipsec 'GCMAES256' does not go with the ipsec_integrity 'SHA256'; with GCM both are the same": {
+        "ipsec": {"ipsec_encryption": "GCMAES256"}
+    },
+    "multicloud_ipsec 'colour' is no part of an IPsec policy; known are " + ", ".join(_multicloud_ipsec.DEFAULTS): {
+        "ipsec": {"colour": "red"}
+    },
+}
+
+
+@pytest.mark.parametrize("sentence", MISTAKES)
+def test_each_mistake_is_one_sentence(sentence: str) -> None:
+    plan = planned(**MISTAKES[sentence])
+    assert plan["mistakes"] == [f"plant: {sentence}."]
+    assert plan["far"] == {}
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    plan = planned(name="Plant", aws_vpc="", ipsec={"pfs_group": "None"})
+    assert len(plan["mistakes"]) == 3
+
+
+# ExpressRoute ---------------------------------------------------------------------------------------------------------
+
+EXPRESS: Json = {"azure": {**AZURE, "gateway": "expressroute"}, "cloud": "other"}
+
+
+def test_a_provider_gets_a_sheet_and_own_routers_do_not() -> None:
+    provider = planned(**EXPRESS, method="expressroute_provider")
+    assert provider["mistakes"] == []
+    assert provider["handover"]["links"] == {
+        "primary": {"prefix": "192.168.15.16/30", "customer": "192.168.15.17", "azure": "192.168.15.18"},
+        "secondary": {"prefix": "192.168.15.20/30", "customer": "192.168.15.21", "azure": "192.168.15.22"},
+    }
+    own = planned(**EXPRESS, method="expressroute_customer")
+    assert own["handover"] == {}
+    assert own["azure"]["peering"] == {
+        "peeringType": "AzurePrivatePeering",
+        "peerASN": 65010,
+        "vlanId": 100,
+        "primaryPeerAddressPrefix": "192.168.15.16/30",
+        "secondaryPeerAddressPrefix": "192.168.15.20/30",
+    }
+
+
+CIRCUITS: dict[str, Json] = {
+    "multicloud_expressroute.vlan None is not set": {"vlan": None},
+    "multicloud_expressroute.vlan 5000 is not a VLAN from 1 to 4094": {"vlan": 5000},
+    "multicloud_expressroute.bandwidth 60 is none of 50, 100, 200, 500, 1000, 2000, 5000, 10000 Mbit/s": {
+        "bandwidth": 60
+    },
+    "multicloud_expressroute.peer_asn 65515 is not a number of an autonomous system that Azure leaves free": {
+        "peer_asn": 65515
+    },
+    "multicloud_expressroute.primary_prefix '192.168.15.16/29' is not a /30": {
+        "primary_prefix": "192.168.15.16/29",
+        "secondary_prefix": "192.168.16.0/30",
+    },
+    "multicloud_expressroute.primary_prefix '192.168.15.20/30' overlaps secondary_prefix 192.168.15.20/30": {
+        "primary_prefix": "192.168.15.20/30"
+    },
+    "multicloud_expressroute.secondary_prefix '10.60.0.4/30' overlaps the VNET 10.60.0.0/26": {
+        "secondary_prefix": "10.60.0.4/30"
+    },
+    "multicloud_expressroute 'colour' is no key of a circuit; known are provider, peering_location, bandwidth, vlan, peer_asn, "
+    "primary_prefix, secondary_prefix, tier and family": {"colour": "red"},
+}
+
+
+@pytest.mark.parametrize("sentence", CIRCUITS)
+def test_a_circuit_with_a_mistake_is_not_ordered(sentence: str) -> None:
+    circuit = {**CIRCUIT, **CIRCUITS[sentence]}
+    plan = planned(**EXPRESS, method="expressroute_customer", expressroute=circuit)
+    assert plan["mistakes"] == [f"plant: {sentence}."]
+
+
+def test_a_circuit_needs_its_own_gateway() -> None:
+    plan = planned(method="expressroute_provider")
+    problem = "has azure_proxy_gateway 'vpn', and expressroute_provider needs 'expressroute'"
+    assert plan["mistakes"] == [f"plant: multicloud_proxy 'azure-proxy' {problem}."]
+
+
+def test_what_is_made_of_the_longest_name_is_not_too_long_for_google() -> None:
+    name = "p" * 42
+    assert planned(cloud="google", name=name)["mistakes"] == []
+    assert len(f"{name}-1-255-255-255-255-32") <= 63
+    assert len(planned(cloud="google", name=f"{name}p")["mistakes"]) == 1
+
+
+def test_each_method_of_the_chart_is_known() -> None:
+    assert tuple(_multicloud_plan.METHODS) == _connectivity.METHODS
+
+
+def test_public_addresses_need_nothing() -> None:
+    plan = planned(method="public", proxy="", cloud="", needs={})
+    assert (plan["mistakes"], plan["azure"], plan["far"]) == ([], {}, {})
+    assert plan["summary"][0] == "plant: public addresses over the internet; nothing is built"
