@@ -73,7 +73,7 @@ def test_a_site_with_public_addresses_has_no_tunnel(graph: dict[str, Any]) -> No
     }
 
 
-MISTAKES = {
+MISTAKES: dict[str, dict[str, Any]] = {
     "aws-plant: multicloud_proxy 'nowhere' is not a proxy of the inventory.": {"multicloud_proxy": "nowhere"},
     "aws-plant: multicloud_proxy 'site-proxy' is not a proxy in Azure (squid_kind: azure), where tunnels end.": {
         "multicloud_proxy": "site-proxy"
