@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 .PHONY: help venv engine images install lint unit sanity package ee docs molecule test test-all demo demo-down bench release clean
 
+# What is installed without compiling it is compiled on first use, if nothing forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(CURDIR)/.venv$(if $(CORE),-core-$(CORE))/bin
 export PATH := $(BIN):$(PATH)
 

@@ -1,0 +1,212 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An inventory of this collection from squid.conf files that were made by hand, and what of them it does not carry over.
+
+Private to this collection. It lets in nobody whom the files do not let in; what it does not know counts as refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._endpoints import allow_list
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import DEFAULT_PORT
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import name_problem
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_access import Access, read_access
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_hops import (
+    Listening,
+    Parent,
+    is_stuck,
+    read_listening,
+    read_parents,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_hosts import (
+    DEFAULT_ENDPOINTS,
+    written,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_names import Names, identifier
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_others import (
+    note_others,
+    note_sign_in,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import read
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_yaml import dump, one_line
+
+LIMIT = 64
+"""So many addresses of one network or range become hosts."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A proxy as it is today."""
+
+    name: str
+    path: str
+    """That of its squid.conf."""
+    files: Mapping[str, str]
+    """Text by path."""
+    address: str = ""
+    """Where Ansible connects."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """What became of the files."""
+
+    inventory: str
+    left_out: list[str]
+    wanted: dict[str, list[str]]
+    """For each proxy the files that are named and were not given."""
+
+
+@dataclass
+class _Proxy:
+    config: Config
+    notes: Notes
+    wanted: list[str]
+    listening: Listening
+    parents: list[Parent]
+    stuck: bool
+    access: Access
+    addresses: list[str] = field(default_factory=list)
+    """Where clients connect, as far as it is known."""
+    linked: dict[Parent, str] = field(default_factory=dict)
+    """Its parents that are among these proxies, with their names there."""
+    sources: list[str] = field(default_factory=list)
+    """The addresses by which all of those know it."""
+
+
+def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
+    """Make one inventory of these proxies and the sensors behind them."""
+    proxies = {config.name: _read(config, limit) for config in configs}
+    for proxy in proxies.values():
+        _link(proxy, proxies)
+    for proxy in proxies.values():
+        for name in proxy.linked.values():
+            proxies[name].access.drop(proxy.sources)
+    names = Names(proxies)
+    hosts = {name: _proxy_host(proxy, proxies, names) for name, proxy in proxies.items()}
+    groups = {}
+    for name, proxy in proxies.items():
+        if proxy.access.sources:
+            group = names.group(name)
+            groups[group] = _sensor_group(proxy, group, names)
+    return Import(
+        inventory=dump({"all": {"children": {"proxies": {"hosts": hosts}, "sensors": {"children": groups}}}}),
+        left_out=[line for name, proxy in proxies.items() for line in proxy.notes.lines(name)],
+        wanted={name: proxy.wanted for name, proxy in proxies.items()},
+    )
+
+
+def _read(config: Config, limit: int) -> _Proxy:
+    notes = Notes()
+    reading = read(config.path, config.files)
+    directives = reading.directives
+    schemes = {each.words[0].lower() for each in directives if each.name == "auth_param" and each.words}
+    access = read_access(directives, schemes, limit, notes)
+    listening = read_listening(directives, notes)
+    parents = read_parents(directives, notes)
+    stuck = is_stuck(directives, parents, notes)
+    note_sign_in(directives, access.auth, notes)
+    note_others(directives, notes)
+    proxy = _Proxy(config, notes, reading.wanted, listening, parents, stuck, access)
+    if problem := name_problem(config.name):
+        notes.say(f"the host's name {problem}; rename it")
+    proxy.addresses = [each for each in listening.addresses if not ip_address(each).is_loopback]
+    if not proxy.addresses and _is_address(config.address):
+        proxy.addresses = [config.address]
+    if not proxy.addresses:
+        notes.say("http_port names no address, so give the ones at which clients connect in squid_addresses")
+    for address in access.drop(proxy.addresses):
+        notes.say(f"its own address {address} is let in, which is no sensor")
+    if not access.sources:
+        notes.say("no source is carried over, so the inventory has no sensor")
+    return proxy
+
+
+def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
+    """Find the child's parents that are among the proxies, as far as it is known by which address they know the child.
+
+    Naming a proxy as a parent lets in the child there, so it is done only for an address that is let in there now.
+    """
+    owners = {address: name for name, proxy in proxies.items() for address in (name, *proxy.addresses)}
+    management = [child.config.address] if _is_address(child.config.address) else []
+    known = list(dict.fromkeys([*child.addresses, *management]))
+    for parent in child.parents:
+        name = owners.get(parent.host)
+        if name is None or name == child.config.name:
+            continue
+        shared = [each for each in child.sources or known if each in proxies[name].access.sources]
+        if shared:
+            child.sources = shared
+            child.linked[parent] = name
+        else:
+            child.notes.add(
+                parent.directive,
+                f"it is {name}, which lets in none of the known addresses of {child.config.name}; set squid_src to the one that "
+                f"{name} sees, take that out of the sensors, and name {name} in squid_parents",
+            )
+
+
+def _proxy_host(proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> dict[str, Any]:
+    config, listening, access = proxy.config, proxy.listening, proxy.access
+    host: dict[str, Any] = {
+        "ansible_host": config.address if config.address != config.name else "",
+        "squid_addresses": proxy.addresses,
+        "squid_src": proxy.sources if proxy.sources != proxy.addresses else [],
+        "squid_port": listening.port,
+        "squid_listen_addresses": listening.addresses,
+        "squid_parents": [entry for each in proxy.parents if (entry := _parent(each, proxy, proxies, names))],
+        "squid_auth_enabled": access.auth,
+        "squid_endpoints": written(access.endpoints) if access.endpoints != allow_list(DEFAULT_ENDPOINTS) else [],
+    }
+    if proxy.stuck or (proxy.parents and not host["squid_parents"]):
+        # Whoever runs this without having set it is told its name.
+        host["squid_parents"] = f"{{{{ {identifier(config.name)}_parents }}}}"
+    return {variable: value for variable, value in host.items() if value}
+
+
+def _parent(parent: Parent, proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> Any:
+    """Return an entry of squid_parents."""
+    name = proxy.linked.get(parent, "")
+    host = name or parent.host
+    if not name and host in proxies:
+        # By its name it would be the proxy of this inventory, which would then let this one in.
+        host = next(iter(proxies[host].addresses), "")
+        if not host:
+            proxy.notes.add(parent.directive, "it is left out, since its address is not known here")
+            return None
+    entry: dict[str, Any] = {"host": host}
+    if not name or parent.port != (proxies[name].listening.port or DEFAULT_PORT):
+        entry["port"] = parent.port
+    if parent.username:
+        variable = names.variable(proxy.config.name, parent.host, "password")
+        entry |= {"username": parent.username, "password": f"{{{{ {variable} }}}}"}
+    entry |= {"tls": True} if parent.tls else {}
+    entry |= {key: value for key, value in (("tls_ca", parent.tls_ca), ("tls_name", parent.tls_name)) if value}
+    return name if name and len(entry) == 1 else entry
+
+
+def _sensor_group(proxy: _Proxy, group: str, names: Names) -> dict[str, Any]:
+    hosts = {}
+    found = names.sensors(proxy.config.name, proxy.access.sources)
+    for address, name in found.items():
+        hosts[name] = one_line(sensor_proxy_src=address)
+    variables = {"sensor_proxy_via": proxy.config.name}
+    if proxy.access.auth:
+        variables["sensor_proxy_username"] = f"{{{{ {names.variable(group, 'username')} }}}}"
+        variables["sensor_proxy_password"] = f"{{{{ {names.variable(group, 'password')} }}}}"
+    return {"hosts": hosts, "vars": variables}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False

@@ -1,0 +1,76 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names of an imported inventory's hosts, groups and vaulted variables: each is given once. Private to this collection."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import (
+    MAX_LENGTH,
+    acl_name,
+    name_problem,
+)
+
+_GROUPS = ("all", "ungrouped", "proxies", "sensors")
+
+
+class Names:
+    """Gives out each name once."""
+
+    def __init__(self, proxies: Iterable[str]) -> None:
+        self._taken = {*_GROUPS, *map(acl_name, proxies)}
+        self._variables: set[str] = set()
+
+    def group(self, proxy: str) -> str:
+        """Return the name of the group of a proxy's sensors."""
+        return self._numbered(f"{identifier(proxy)}_sensors", self._taken)
+
+    def variable(self, *parts: str) -> str:
+        """Return the name of a vaulted variable."""
+        return self._numbered(_plain("_".join(["vault", *parts])), self._variables)
+
+    def sensors(self, proxy: str, acls: Mapping[str, str]) -> dict[str, str]:
+        """Return the name of each address's host.
+
+        Args:
+            proxy: name of the proxy that they are clients of.
+            acls: name of the ACL by address.
+        """
+        sizes, seen = Counter(acls.values()), Counter[str]()
+        found = {}
+        for address, acl in acls.items():
+            seen[acl] += 1
+            ending = f"-{seen[acl]}" if sizes[acl] > 1 else ""
+            name = acl_name(acl).strip("._-") or "sensor"
+            found[address] = self._sensor(name[: MAX_LENGTH - len(ending)] + ending, acl_name(proxy))
+        return found
+
+    def _sensor(self, name: str, proxy: str) -> str:
+        """The name itself, or with the proxy's before it where another host has it or Squid does."""
+        if name in self._taken or name_problem(name):
+            name = f"{proxy[: MAX_LENGTH // 2]}-{name}"[:MAX_LENGTH]
+        return self._numbered(name, self._taken)
+
+    def _numbered(self, name: str, taken: set[str]) -> str:
+        candidate, number = name, 2
+        while candidate in taken:
+            ending = f"_{number}"
+            candidate = name[: MAX_LENGTH - len(ending)] + ending
+            number += 1
+        taken.add(candidate)
+        return candidate
+
+
+def identifier(name: str) -> str:
+    """Return a name as it can begin that of a group or a variable."""
+    part = _plain(name)
+    return part if part[:1].isalpha() else f"_{part}"
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9_]", "_", name.lower())

@@ -1,0 +1,597 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of a squid.conf that was made by hand, and what of it is named as left out."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.squid_import import squid_import
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, Request, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _squid_import_hosts, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.rendered import PROBE_TOKEN, ROLE, squid_conf
+
+SAMPLES = Path(__file__).parents[2] / "data/squid_conf"
+NO_FILES = {"/etc/squid/conf.d/*.conf": ""}
+HUB = "hub.azure-devices.net"
+SITE = "site"
+
+
+class Imported:
+    """One proxy, imported."""
+
+    def __init__(self, text: str, address: str = "10.0.0.250", **files: str) -> None:
+        config = Config(SITE, "squid.conf", {"squid.conf": text, **files}, address)
+        found = convert([config])
+        self.left_out = found.left_out
+        self.wanted = found.wanted[SITE]
+        children: Any = yaml.safe_load(found.inventory)["all"]["children"]
+        self.proxy: dict[str, Any] = children["proxies"]["hosts"][SITE]
+        groups = children["sensors"]["children"]
+        self.hosts: dict[str, Any] = {}
+        self.variables: dict[str, Any] = {}
+        for group in groups.values():
+            self.hosts |= group["hosts"]
+            self.variables |= group["vars"]
+
+    @property
+    def sensors(self) -> dict[str, str]:
+        """Address by name."""
+        return {name: host["sensor_proxy_src"] for name, host in self.hosts.items()}
+
+    def notes(self, word: str) -> list[str]:
+        """The sentences that have a word."""
+        return [line for line in self.left_out if word in line]
+
+
+def imported(*lines: str, **more: Any) -> Imported:
+    """Import lines, after which all is denied."""
+    return Imported("\n".join([*lines, "http_access deny all", "http_port 3128", ""]), **more)
+
+
+def sample(name: str) -> str:
+    return (SAMPLES / f"{name}.conf").read_text(encoding="utf-8")
+
+
+def test_the_vendors_own_example() -> None:
+    found = Imported(sample("vendor"), **NO_FILES)
+    assert found.sensors == {"sensor1": "10.100.100.1", "sensor2": "10.100.100.2"}
+    assert found.variables == {"sensor_proxy_via": SITE}
+    assert found.proxy == {"ansible_host": "10.0.0.250", "squid_addresses": ["10.0.0.250"], "squid_port": 3128}
+    assert found.left_out == [
+        "site: lines 2-3, acl localnet src: no http_access line names it.",
+        "site: line 11, http_access allow localhost manager: no sensor is carried over from it.",
+        "site: lines 19-20, http_access allow sensor1, http_access allow sensor2: "
+        "it also allows any endpoint; here squid_endpoints is all.",
+        "site: lines 19-20, http_access allow sensor1, http_access allow sensor2: "
+        "it also allows other methods; here CONNECT to port 443 is all.",
+        "site: line 22, http_access allow localhost: it admits the proxy's own host, which gets no access here.",
+        "site: lines 27-28, refresh_pattern: nothing is cached here.",
+    ]
+
+
+def test_the_documentation_shows_what_is_printed() -> None:
+    page = (ROLE.parents[1] / "docs/migration.md").read_text(encoding="utf-8")
+    found = convert([Config("plant-a-proxy", "squid.conf", {"squid.conf": sample("vendor"), **NO_FILES})])
+    for text in (found.inventory, "\n".join(found.left_out)):
+        assert "\n".join(f"    {line}" for line in text.splitlines()) in page
+
+
+def test_two_hundred_sensors_are_let_in_by_the_rendered_configuration_and_nobody_else() -> None:
+    addresses = [f"10.100.{number // 100}.{number % 100 + 1}" for number in range(200)]
+    acls = [f"acl Sensor{number} src {address}" for number, address in enumerate(addresses)]
+    rules = [f"http_access allow Sensor{number}" for number in range(200)]
+    found = imported(*acls, *rules)
+    assert list(found.sensors.values()) == addresses
+    rendered = Rules(squid_conf(found.hosts, squid_addresses=found.proxy["squid_addresses"]))
+    assert {rendered.decide(Request(address, HUB)).action for address in addresses} == {ALLOW}
+    strangers = ["10.100.0.0", "10.100.0.101", "10.100.1.101", "10.0.0.250", "127.0.0.1"]
+    assert ALLOW not in {rendered.decide(Request(address, HUB)).action for address in strangers}
+
+
+def test_of_what_grew_over_the_years_the_sensors_that_can_be_said_are_carried_over() -> None:
+    found = Imported(sample("other"))
+    assert found.sensors == {
+        **{f"line1-{number}": f"10.100.1.{number}" for number in range(1, 5)},
+        **{"range-1": "10.100.2.10", "range-2": "10.100.2.11", "range-3": "10.100.2.13"},
+        **{f"small-{number + 1}": f"10.100.3.{number}" for number in range(4)},
+        "engineer": "10.104.7.7",
+    }
+    assert found.proxy["squid_endpoints"] == ["*.azure-devices.net", "download.microsoft.com"]
+    assert found.proxy["squid_parents"] == [
+        {"host": "10.101.0.80", "port": 443, "username": "plant", "password": "{{ vault_site_10_101_0_80_password }}"}
+    ]
+    assert (found.proxy["squid_addresses"], found.proxy["squid_port"]) == (["10.101.0.11"], 3128)
+    assert "squid_auth_enabled" not in found.proxy
+
+
+def test_whatever_is_not_carried_over_is_named_with_its_line() -> None:
+    text = sample("other")
+    told = "\n".join(Imported(text).left_out)
+    lines = text.splitlines()
+    named = {number for each in re.findall(r"lines? ([0-9, -]+)", told) for number in _numbers(each)}
+    kept = [line for number, line in enumerate(lines, 1) if number not in named and line and line[0] not in "# "]
+    assert kept == [
+        "http_port 10.101.0.11:3128",
+        "acl Safe_ports port 80 443 8443",
+        "acl tls port 443",
+        "acl sites dstdomain .azure-devices.net download.microsoft.com",
+        "acl scanner dstdomain .azure-devices.net",
+        "acl line1 src 10.100.1.1 10.100.1.2 \\",
+        "acl line1 src 10.100.1.4/32",
+        "acl small src 10.100.3.0/255.255.255.252",
+        "acl plant src 10.104.0.0/16",
+        "acl engineer src 10.104.7.7",
+        "http_access deny printer",
+        "http_access deny !Safe_ports",
+        "http_access allow LINE1 CONNECT tls sites",
+        "http_access allow small CONNECT sites tls",
+        "http_access deny all",
+    ]
+
+
+def _numbers(text: str) -> list[int]:
+    found: list[int] = []
+    for part in filter(None, re.split(r"[, ]+", text)):
+        low, _dash, high = part.partition("-")
+        found += range(int(low), int(high or low) + 1)
+    return found
+
+
+def test_no_secret_is_shown() -> None:
+    config = Config(SITE, "squid.conf", {"squid.conf": sample("other")})
+    found = convert([config])
+    shown = found.inventory + "\n".join(found.left_out)
+    assert sample("other").count("kX9") == 5
+    assert "kX9" not in shown
+    assert "hunter" not in "".join(imported("login=plant:hunter1 x", "hunter2", "hunter3 x").left_out)
+
+
+def test_the_default_endpoints_are_the_roles() -> None:
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+    assert list(_squid_import_hosts.DEFAULT_ENDPOINTS) == defaults["squid_endpoints"]
+
+
+SENSOR = "acl sensor1 src 10.0.0.1"
+ALLOWED = "http_access allow sensor1"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(["acl sensor1 src \\", "  10.0.0.1", ALLOWED], id="continued"),
+        pytest.param(["acl sensor1 \\", "# why", "", "src 10.0.0.1", ALLOWED], id="continued past a comment"),
+        pytest.param(["\t acl SENSOR1 src 10.0.0.1\r", "http_access allow Sensor1 # yes\r"], id="case and blanks"),
+        pytest.param(["acl sensor1 src 10.0.0.1/255.255.255.255", ALLOWED], id="mask"),
+        pytest.param(["acl sensor1 src ::ffff:10.0.0.1", ALLOWED], id="IPv4 in IPv6"),
+        pytest.param([SENSOR, ALLOWED, "http_access deny sensor1"], id="the first line decides"),
+        pytest.param([SENSOR, "acl other src 10.0.0.2", "http_access deny other", ALLOWED], id="another is denied"),
+        pytest.param([SENSOR, "acl two src 10.0.0.1-10.0.0.2", "http_access deny two !sensor1", ALLOWED], id="negated"),
+        pytest.param([SENSOR, "acl m method CONNECT", "acl p port 400-500", f"{ALLOWED} m p"], id="method and port"),
+        pytest.param([SENSOR, "http_access deny to_localhost", "http_access deny manager", ALLOWED], id="stock lines"),
+        pytest.param([SENSOR, "http_access deny !sensor1", "http_access allow all"], id="all that are left"),
+    ],
+)
+def test_ways_to_let_in_one_address(lines: list[str]) -> None:
+    assert imported(*lines).sensors == {"sensor1": "10.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            [SENSOR, "http_access deny sensor1", ALLOWED],
+            "line 3, http_access allow sensor1: no sensor is carried over from",
+        ),
+        (
+            [SENSOR, f"{ALLOWED} manager"],
+            "line 2, http_access allow sensor1 manager: no sensor is carried over from it",
+        ),
+        ([SENSOR, "acl GET method GET", f"{ALLOWED} GET"], "acl sensor1 src: nothing lets it CONNECT to port 443"),
+        ([SENSOR, "acl web port 80", f"{ALLOWED} web"], "acl sensor1 src: nothing lets it CONNECT to port 443"),
+        ([SENSOR, "acl re url_regex hub", "http_access deny re", ALLOWED], "acl sensor1 src: line 3 may refuse it"),
+        ([SENSOR, "acl re url_regex hub", f"{ALLOWED} re"], "what only this line allows is left out"),
+        (
+            [SENSOR, "http_access deny nobody", ALLOWED],
+            "nobody is not defined; whatever it may refuse counts as refused",
+        ),
+        ([SENSOR, "include /etc/squid/x.conf", ALLOWED], "line 2, include: no such file was given"),
+        (
+            [SENSOR, ALLOWED, "include /etc/squid/x.conf"],
+            "line 1, acl sensor1 src: line 3 may refuse it, so it is left out",
+        ),
+        ([SENSOR, "if true", "http_access deny all", "endif", ALLOWED], "line 2, if: what is in a conditional part"),
+        ([SENSOR, "miss_access deny all", ALLOWED], "line 2, miss_access: it is not read, and may refuse"),
+        (
+            ["acl manager url_regex .", SENSOR, "http_access deny manager", ALLOWED],
+            "line 1, acl manager url_regex: the same",
+        ),
+        (
+            ["acl to_localhost dst 10.0.0.0/8", SENSOR, "http_access deny to_localhost", ALLOWED],
+            "line 1, acl to_localhost",
+        ),
+        (["acl a src 10.0.0.0/0.0.0.255", "http_access allow a"], "'10.0.0.0/0.0.0.255' is neither an address"),
+        (["acl a src 10.0.0.9-10.0.0.1", "http_access allow a"], "'10.0.0.9-10.0.0.1' is neither an address"),
+        (["acl a src ::/0", "http_access allow a"], "'::/0' is neither an address"),
+        (["acl a src 10.0.0.0/24", "http_access allow a"], "it admits 10.0.0.0-10.0.0.255; a network of more than 64"),
+        (["http_access allow CONNECT"], "line 1, http_access allow CONNECT: it admits every other address"),
+        (
+            ["acl a src 127.0.0.1", "http_access allow a"],
+            "acl a src: it is not the address of one host outside of this one",
+        ),
+        (["acl a src 10.0.0.250", "http_access allow a"], "its own address 10.0.0.250 is let in, which is no sensor"),
+        ([SENSOR, "acl a dstdomain intranet", f"{ALLOWED} a"], "it may reach nothing that squid_endpoints can name"),
+        ([SENSOR, "acl a dstdomain .x.example *.y", f"{ALLOWED} !a"], "'*.y' is neither a host name nor a domain"),
+        ([SENSOR, "http_access allow"], "line 2, http_access allow: it has no allow or deny, or no ACL"),
+        (['acl a src "/etc/squid/a.txt"', "http_access allow a"], "'10.0.0.1 10.0.0.2' is neither an address"),
+        (
+            ["acl a src 10.0.0.2 10.0.0.0/30", "acl b src 10.0.0.1", "http_access deny a", "http_access allow b"],
+            "line 1, acl a src: 10.0.0.0-10.0.0.3 overlaps a value before it, so Squid leaves it out",
+        ),
+        (["acl a SRC 10.0.0.1", "http_access allow a"], "line 1, acl a SRC: ACLs of this type are not carried over"),
+        (["acl", "acl a"], "lines 1-2, acl, acl a: it has no name or no type"),
+        (
+            ["login=plant:pass word", "hunter2"],
+            "line 2, which begins with no directive: the role has no setting for it",
+        ),
+        ([SENSOR, "acl a proxy_auth REQUIRED", f"{ALLOWED} a"], "its users sign in by other means"),
+        (["auth_param basic program x", SENSOR, "acl a proxy_auth bob", f"{ALLOWED} a"], "it names users; give these"),
+    ],
+)
+def test_what_cannot_be_said_lets_in_nobody_and_is_named(lines: list[str], sentence: str) -> None:
+    found = imported(*lines, **{"/etc/squid/a.txt": "10.0.0.1 10.0.0.2\n"})
+    assert found.sensors == {}
+    assert any(sentence in line for line in found.left_out), found.left_out
+    assert all(line.startswith("site: ") and line.endswith(".") for line in found.left_out)
+    assert found.left_out[-1] == "site: no source is carried over, so the inventory has no sensor."
+
+
+def test_without_a_last_denial_the_opposite_of_the_last_line_counts() -> None:
+    text = "acl a src 10.0.0.1\nacl b src 10.0.0.2\nacl c src 10.0.0.3\nhttp_access allow b\nhttp_access deny a\n"
+    found = Imported(text + "http_access deny c b\n")
+    assert found.sensors == {"b": "10.0.0.2", "c": "10.0.0.3"}
+    assert found.notes("the last one's opposite counts: it admits every other address")
+
+
+def test_a_line_that_the_end_of_the_file_cuts_is_dropped() -> None:
+    text = f"{SENSOR}\nacl b src 10.0.0.2\n{ALLOWED}\nhttp_access allow b \\"
+    assert Imported(text).sensors == {"sensor1": "10.0.0.1"}
+
+
+def test_a_list_of_endpoints_is_one_for_all() -> None:
+    found = imported(
+        "acl most src 10.0.0.1 10.0.0.2",
+        "acl more src 10.0.0.3",
+        "acl less src 10.0.0.4",
+        "acl hubs dstdomain .A.example b.example",
+        "acl shop dstdomain c.example",
+        "acl a dstdomain x.a.example",
+        "http_access allow more shop",
+        "http_access allow most hubs",
+        "http_access allow more hubs",
+        "http_access allow less a",
+    )
+    assert found.sensors == {"most-1": "10.0.0.1", "most-2": "10.0.0.2", "more": "10.0.0.3"}
+    assert found.proxy["squid_endpoints"] == ["*.a.example", "b.example"]
+    assert found.notes("line 7, http_access allow more shop: it also allows c.example; here squid_endpoints is all")
+    assert found.notes("line 3, acl less src: it may not reach all of squid_endpoints")
+
+
+def test_a_domain_with_a_host_that_is_refused_is_named_by_the_hosts_that_are_not() -> None:
+    found = imported(
+        SENSOR,
+        "acl hubs dstdomain .a.example",
+        "acl one dstdomain x.a.example",
+        "acl bad dstdomain y.a.example",
+        "http_access deny bad",
+        f"{ALLOWED} one",
+        f"{ALLOWED} hubs",
+    )
+    assert found.proxy["squid_endpoints"] == ["*.x.a.example", "a.example"]
+    assert found.notes(
+        "line 7, http_access allow sensor1 hubs: it also allows names below a.example, names below y.a.example; here squid_endpoints is all"
+    )
+
+
+def test_default_endpoints_that_are_refused_are_no_endpoints() -> None:
+    found = imported(SENSOR, "acl bad dstdomain .windows.net", "http_access deny bad", ALLOWED)
+    assert found.proxy["squid_endpoints"] == ["*.azure-devices.net", "download.microsoft.com"]
+
+
+def test_signing_in() -> None:
+    auth = "auth_param basic program /usr/lib/squid/basic_ncsa_auth /etc/squid/users"
+    found = imported(auth, SENSOR, "acl user proxy_auth REQUIRED", "http_access deny !user", ALLOWED)
+    assert found.sensors == {"sensor1": "10.0.0.1"}
+    assert found.proxy["squid_auth_enabled"] is True
+    assert found.variables == {
+        "sensor_proxy_via": SITE,
+        "sensor_proxy_username": "{{ vault_site_sensors_username }}",
+        "sensor_proxy_password": "{{ vault_site_sensors_password }}",
+    }
+    assert found.notes("line 1, auth_param: its users are not known here")
+
+
+def test_one_that_signs_in_among_others_that_do_not() -> None:
+    lines = ["auth_param basic program x", SENSOR, "acl b src 10.0.0.2", "acl user proxy_auth REQUIRED"]
+    found = imported(*lines, ALLOWED, "http_access allow b user")
+    assert found.sensors == {"sensor1": "10.0.0.1"}
+    assert found.notes("line 3, acl b src: it must sign in, and most others need not")
+
+
+def test_who_is_asked_for_a_user_before_its_line_must_sign_in() -> None:
+    lines = ["auth_param basic program x", SENSOR, "acl b src 10.0.0.2", "acl user proxy_auth REQUIRED"]
+    found = imported(*lines, "http_access allow user b", ALLOWED)
+    assert found.proxy["squid_auth_enabled"] is True
+    assert set(found.sensors.values()) == {"10.0.0.1", "10.0.0.2"}
+
+
+def test_included_files_are_read_in_their_place_and_named() -> None:
+    found = imported(
+        "include /etc/squid/conf.d/*.conf",
+        'acl more src "/etc/squid/more.txt"',
+        "http_access allow more",
+        **{
+            "/etc/squid/conf.d/b.conf": "http_access deny bad\nworkers 2\n",
+            "/etc/squid/conf.d/a.conf": "acl bad src 10.0.0.2\n",
+            "/etc/squid/more.txt": "# two\n10.0.0.1\n10.0.0.2 # refused\n",
+        },
+    )
+    assert found.sensors == {"more": "10.0.0.1"}
+    assert found.wanted == []
+    assert found.notes("site: /etc/squid/conf.d/b.conf line 2, workers: set squid_workers.")
+
+
+def test_files_that_are_missing_are_wanted() -> None:
+    found = imported(
+        "include /a/*.conf /b.conf", 'acl a src "/c d.txt"', "include /e.conf", **{"/e.conf": "include /e.conf"}
+    )
+    assert found.wanted == ["/a/*.conf", "/b.conf", "/c d.txt"]
+    assert found.notes("/e.conf line 1, include: no such file was given")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["http_port 8080"], {"squid_port": 8080, "squid_addresses": ["10.0.0.250"]}),
+        (
+            ["http_port 10.0.0.5:3128", "http_port 127.0.0.1:3128", "http_port [2001:db8::5]:3128 name=v6"],
+            {"squid_addresses": ["10.0.0.5", "2001:db8::5"], "squid_port": 3128},
+        ),
+        (
+            ["http_port 10.0.0.5:3128", "http_port 0.0.0.0:3128"],
+            {"squid_addresses": ["10.0.0.250"], "squid_port": 3128},
+        ),
+    ],
+)
+def test_where_it_listens(lines: list[str], expected: dict[str, Any]) -> None:
+    proxy = Imported("\n".join(lines)).proxy
+    assert {name: proxy[name] for name in expected} == expected
+    bound = [line.split()[1].rpartition(":")[0].strip("[]") for line in lines]
+    assert proxy.get("squid_listen_addresses", []) == ([] if {"", "0.0.0.0"} & set(bound) else bound)
+
+
+PARENT = "cache_peer proxy.corp.example parent 8080 0"
+
+
+@pytest.mark.parametrize(
+    ("lines", "parents"),
+    [
+        ([f"{PARENT} no-query no-digest"], [{"host": "proxy.corp.example", "port": 8080}]),
+        (
+            [f"{PARENT} default", "cache_peer 192.0.2.9 parent 3128 0"],
+            [{"host": "192.0.2.9", "port": 3128}, {"host": "proxy.corp.example", "port": 8080}],
+        ),
+        ([f"{PARENT} weight=2", PARENT], [{"host": "proxy.corp.example", "port": 8080}]),
+        (
+            [f"{PARENT} ssl sslcafile=/etc/squid/ca.pem ssldomain=corp login=o%74:a%20b"],
+            [
+                {
+                    **{"host": "proxy.corp.example", "port": 8080, "username": "ot"},
+                    "password": "{{ vault_site_proxy_corp_example_password }}",
+                    **{"tls": True, "tls_ca": "/etc/squid/ca.pem", "tls_name": "corp"},
+                }
+            ],
+        ),
+        ([f"{PARENT} login=PASS tls-cafile=x"], [{"host": "proxy.corp.example", "port": 8080, "tls": True}]),
+        ([f"{PARENT} login={{{{x}}}}:y"], [{"host": "proxy.corp.example", "port": 8080}]),
+    ],
+)
+def test_parents(lines: list[str], parents: list[Any]) -> None:
+    found = imported(*lines, "never_direct allow all")
+    assert found.proxy["squid_parents"] == parents
+    assert "{{x" not in "".join(found.left_out)
+
+
+@pytest.mark.parametrize(
+    "peer",
+    [
+        "cache_peer",
+        "cache_peer a",
+        "cache_peer a parent x 0",
+        "cache_peer http://a parent 80 0",
+        "cache_peer a sibling 1 1",
+    ],
+)
+def test_a_proxy_whose_only_parent_is_not_carried_over_does_not_go_directly(peer: str) -> None:
+    found = imported(peer, "never_direct allow all")
+    assert found.proxy["squid_parents"] == "{{ site_parents }}"
+    assert found.notes("so name the parents in squid_parents")
+    assert found.notes("line 1, cache_peer: ")
+
+
+def test_a_chain_is_one_inventory() -> None:
+    site = (
+        f"{SENSOR}\n{ALLOWED}\nhttp_port 10.0.0.250:3128\ncache_peer 10.1.0.250 parent 3128 0\nnever_direct allow all\n"
+    )
+    dmz = "acl plant src 10.1.0.1\nacl sensor1 src 10.1.0.7\nhttp_access allow plant\nhttp_access allow sensor1\nhttp_port 3128\n"
+    found = convert(
+        [
+            Config("site", "a", {"a": site + "http_access deny all\n"}, "10.1.0.1"),
+            Config("dmz", "a", {"a": dmz + "http_access deny all\n"}, "10.1.0.250"),
+        ]
+    )
+    children = yaml.safe_load(found.inventory)["all"]["children"]
+    proxies = children["proxies"]["hosts"]
+    sensors = {
+        name: {**host, **group["vars"]}
+        for group in children["sensors"]["children"].values()
+        for name, host in group["hosts"].items()
+    }
+    assert proxies["site"]["squid_parents"] == ["dmz"]
+    graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
+    assert graph["mistakes"] == []
+    clients = {client["name"]: client["addresses"] for client in graph["proxies"]["dmz"]["clients"]}
+    assert clients == {"site": ["10.1.0.1"], "dmz-sensor1": ["10.1.0.7"]}
+    assert graph["sensors"]["sensor1"]["path"] == ["site", "dmz"]
+
+
+def test_a_parent_that_knows_the_child_by_an_unknown_address_is_not_named() -> None:
+    dmz = "acl plant src 10.1.0.2\nhttp_access allow plant\nhttp_access deny all\nhttp_port 3128\n"
+    for host in ("10.1.0.250", "dmz"):
+        site = f"http_port 10.0.0.250:3128\ncache_peer {host} parent 3128 0\nhttp_access deny all\n"
+        found = convert([Config("site", "a", {"a": site}, "10.1.0.1"), Config("dmz", "a", {"a": dmz}, "10.1.0.250")])
+        children = yaml.safe_load(found.inventory)["all"]["children"]
+        assert children["proxies"]["hosts"]["site"]["squid_parents"] == [{"host": "10.1.0.250", "port": 3128}]
+        assert children["sensors"]["children"]["dmz_sensors"]["hosts"] == {"plant": {"sensor_proxy_src": "10.1.0.2"}}
+        assert any("it is dmz, which lets in none of the known addresses of site" in line for line in found.left_out)
+
+
+@pytest.mark.parametrize(
+    ("acls", "names"),
+    [
+        (["all-ok", "Sensors", "proxies"], ["all-ok", "site-sensors", "site-proxies"]),
+        (["a/b", "a:b"], ["a_b", "site-a_b"]),
+        (["endpoints", "to_localhost2", "site_sensors"], ["site-endpoints", "to_localhost2", "site-site_sensors"]),
+        (["x" * 80, "x" * 81], ["x" * 62, "site-" + "x" * 57]),
+        (["--", "ü", "_"], ["sensor", "site-sensor", "site-sensor_2"]),
+    ],
+)
+def test_names_of_hosts(acls: list[str], names: list[str]) -> None:
+    lines = [
+        line
+        for number, name in enumerate(acls)
+        for line in (f"acl {name} src 10.0.0.{number}", f"http_access allow {name}")
+    ]
+    found = imported(*lines)
+    assert list(found.sensors) == names
+    graph = _topology.derive({SITE: found.proxy, **found.hosts}, [SITE], list(found.hosts))
+    assert graph["mistakes"] == []
+
+
+def test_what_the_role_itself_writes_gives_the_same_sensors() -> None:
+    sensors = {f"sensor{number}": {"sensor_proxy_src": f"10.0.0.{number}"} for number in range(1, 4)}
+    parents = [{"host": "proxy.corp.example", "port": 8080}]
+    endpoints = ["*.example.net", "hub.example.org"]
+    text = squid_conf(sensors, squid_endpoints=endpoints, squid_parents=parents, squid_port=3129)
+    found = Imported(text)
+    assert found.hosts == sensors
+    assert found.proxy["squid_endpoints"] == endpoints
+    assert (found.proxy["squid_parents"], found.proxy["squid_port"]) == (parents, 3129)
+    assert PROBE_TOKEN in text
+    assert PROBE_TOKEN not in "".join(found.left_out)
+
+
+class Tagged(str):
+    """Text of a type of its own, as Ansible's is."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Return what is no plain text either."""
+        return self
+
+
+def _config(content: bytes) -> dict[str, Any]:
+    return {
+        "name": Tagged(SITE),
+        "path": Tagged("squid.conf"),
+        "address": Tagged("10.0.0.250"),
+        "files": {Tagged("squid.conf"): Tagged(base64.b64encode(content).decode())},
+    }
+
+
+def test_the_filter_takes_any_bytes_and_ansibles_own_text() -> None:
+    found = squid_import([_config(b"# \xff\nacl s\xfc src 10.0.0.0/31\nhttp_access allow s\xfc\n")], limit=Tagged("2"))  # type: ignore[arg-type]
+    assert "            s-1: {sensor_proxy_src: 10.0.0.0}" in found["inventory"]
+    assert squid_import([_config(b"acl s src 10.0.0.0/31\nhttp_access allow s\n")], limit=1)["left_out"][0] == (
+        "site: line 2, http_access allow s: it admits 10.0.0.0-10.0.0.1; a network of more than 1 addresses gets no hosts, so "
+        "enter the sensors in it by hand."
+    )
+    assert found["wanted"] == {SITE: []}
+
+
+def test_the_filter_wants_base64() -> None:
+    with pytest.raises(AnsibleFilterError, match=r"wants the content of squid\.conf in Base64"):
+        squid_import([{"name": SITE, "path": "squid.conf", "files": {"squid.conf": "a"}}])
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "acl",
+            "http_access",
+            "include",
+            "http_port",
+            "cache_peer",
+            "never_direct",
+            "auth_param",
+            "if",
+            "endif",
+            "basic",
+        ),
+        *(
+            "src",
+            "port",
+            "method",
+            "dstdomain",
+            "proxy_auth",
+            "allow",
+            "deny",
+            "all",
+            "!all",
+            "a",
+            "!a",
+            "manager",
+            "parent",
+        ),
+        *(
+            "10.0.0.1",
+            "10.0.0.1-",
+            "/",
+            "1/1",
+            "::1",
+            "login=a:b",
+            "tls_name=",
+            '"',
+            '"x"',
+            "\\",
+            "#",
+            "443",
+            "-1",
+            "0-99999",
+        ),
+        *("\n", "\n", "\n", "\r", "\x00", "{{ x }}", "ü", "." * 300),
+    ]
+)
+
+
+@given(st.text() | st.lists(WORDS | st.text(max_size=3)).map(" ".join))
+def test_any_text_gives_an_inventory_and_sentences(text: str) -> None:
+    found = Imported(text)
+    assert set(found.proxy) <= {
+        *("ansible_host", "squid_addresses", "squid_port", "squid_listen_addresses", "squid_parents"),
+        *("squid_auth_enabled", "squid_endpoints"),
+    }
+    assert all(line.isascii() and line.isprintable() and "{" not in line for line in found.left_out)
