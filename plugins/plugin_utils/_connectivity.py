@@ -102,9 +102,9 @@ def _by_needs(host: str, needs: Mapping[str, bool]) -> Choice:
     return Choice(
         method=method,
         chosen_by="needs",
-        why=", ".join(words for words, _ in path) + (f" (not set: {', '.join(assumed)})" if assumed else ""),
+        why=", ".join(words for words, _reason in path) + (f" (not set: {', '.join(assumed)})" if assumed else ""),
         assumed=assumed,
-        reasons=[*(reason for _, reason in path), *map(_unset, assumed)],
+        reasons=[*(reason for _words, reason in path), *map(_unset, assumed)],
         contradictions=[
             sentence(host, f"multicloud_needs.{need}", value, f"contradicts {method!r}, where the needs lead: {why}")
             for need, value, why in _unmet(method, needs)
@@ -116,7 +116,7 @@ def _by_inventory(host: str, needs: Mapping[str, bool], method: str) -> Choice:
     words, reasons = "multicloud_method", ["multicloud_method is set, and wins."]
     assumed = _assumed(needs) if needs else []
     if needs:
-        led_to, _ = _follow(needs)
+        led_to, _path = _follow(needs)
         too = f"the needs lead {'there too' if led_to == method else f'to {led_to}'}"
         words, reasons = f"{words}; {too}", [*reasons, f"{too.capitalize()}.", *map(_unset, assumed)]
     return Choice(
@@ -154,7 +154,7 @@ def _follow(needs: Mapping[str, bool]) -> tuple[str, list[tuple[str, str]]]:
 
 def _assumed(needs: Mapping[str, bool]) -> list[str]:
     """Return the needs that are not set, and would change the method if they were true."""
-    method, _ = _follow(needs)
+    method, _path = _follow(needs)
     return [need for need in NEEDS if need not in needs and _follow({**needs, need: True})[0] != method]
 
 

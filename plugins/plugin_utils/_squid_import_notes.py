@@ -48,7 +48,7 @@ class Notes:
     def lines(self, proxy: str) -> list[str]:
         """Return the sentences, in the order of the file."""
         found = sorted(
-            (min(_place(each) for each in about), why, list(about)) for (*_, why), about in self._notes.items()
+            (min(_place(each) for each in about), why, list(about)) for (*_where, why), about in self._notes.items()
         )
         told = [f"{proxy}: {_where(about)}, {_what(about)}: {why}." for _first, why, about in found]
         return [*told, *(f"{proxy}: {what}." for what in self._general)]

@@ -92,7 +92,7 @@ def note_others(directives: Iterable[Directive], notes: Notes) -> None:
 def note_sign_in(directives: Iterable[Directive], auth: bool, notes: Notes) -> None:
     """Note what is said of signing in."""
     for directive in directives:
-        scheme, setting, *_ = (*(word.lower() for word in directive.words), "", "")
+        scheme, setting, *_rest = (*(word.lower() for word in directive.words), "", "")
         if directive.name != "auth_param":
             continue
         if scheme != "basic":

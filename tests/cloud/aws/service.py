@@ -76,7 +76,7 @@ class Service:
     def network(self, prefix: str, tables: int = 1) -> tuple[str, list[str]]:
         """Make a VPC, and return its id and those of its route tables."""
         vpc = str(self.ask("CreateVpc", CidrBlock=prefix).findtext(".//vpcId"))
-        made = (self.ask("CreateRouteTable", VpcId=vpc) for _ in range(tables))
+        made = (self.ask("CreateRouteTable", VpcId=vpc) for _number in range(tables))
         return vpc, [str(one.findtext(".//routeTableId")) for one in made]
 
     def _environment(self) -> dict[str, str]:

@@ -135,7 +135,8 @@ def _tunnel(number: int) -> dict[str, str]:
         "OutsideIpAddress": f"198.51.100.{number % 254 + 1}",
         "TunnelInsideCidr": f"169.254.{10 + number // 64}.{4 * (number % 64)}/30",
         # A first zero is not allowed.
-        "PreSharedKey": secrets.choice(string.ascii_letters) + "".join(secrets.choice(_LETTERS) for _ in range(31)),
+        "PreSharedKey": secrets.choice(string.ascii_letters)
+        + "".join(secrets.choice(_LETTERS) for _place in range(31)),
     }
 
 

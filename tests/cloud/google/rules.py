@@ -65,7 +65,7 @@ def users(path: str, resources: Resources) -> list[str]:
     address = resources[path].get("address")
 
     def uses(document: Json, kind: str) -> bool:
-        named = path in (other for _, other in references(kind, document))
+        named = path in (other for _field, other in references(kind, document))
         return named or (kind == "forwardingRules" and address is not None and document["IPAddress"] == address)
 
     return [other for other, document in resources.items() if uses(document, other.split("/")[-2])]
@@ -82,7 +82,7 @@ def check(kind: str, path: str, document: Json, resources: Resources) -> None:
     if path in resources:
         raise GoogleError(409, "alreadyExists", f"The resource '{path}' already exists")
     _CHECKS.get(kind, _nothing)(document, resources)
-    for _, other in references(kind, document):
+    for _field, other in references(kind, document):
         if other not in resources:
             raise not_found(other)
     if kind == "vpnTunnels":

@@ -42,8 +42,8 @@ def test_nothing_is_listed_twice() -> None:
 
 @pytest.mark.parametrize("executor", sorted(set(LISTED.executor.values())))
 def test_what_executes_them_exists(executor: str) -> None:
-    kind, _, heading = executor.partition(": ")
-    path, _, test = executor.partition("::")
+    kind, _colon, heading = executor.partition(": ")
+    path, _colons, test = executor.partition("::")
     if kind == "manual":
         checks = (ROOT / "tests/manual-checks.md").read_text(encoding="utf-8")
         assert f"\n## {heading}\n" in checks, f"tests/manual-checks.md has no check {heading!r}"

@@ -44,7 +44,7 @@ def _yaml(path: Path) -> Any:
 @PAGES
 def test_links_lead_somewhere(page: Path) -> None:
     for link in pages.links(page):
-        target, _, anchor = link.partition("#")
+        target, _sign, anchor = link.partition("#")
         if _REPOSITORY.match(target):
             there = ROOT / _REPOSITORY.sub("", target)
         elif re.match(r"\w+:", target):

@@ -108,7 +108,7 @@ def test_the_documented_chart_asks_for_each_need_once_and_ends_at_each_method(ch
 
 @pytest.mark.parametrize("needs", ALL, ids=short)
 def test_the_documented_chart_is_the_one_that_is_followed(chart: Chart, needs: Needs) -> None:
-    *questions, (method, _) = chart.walk(needs)
+    *questions, (method, _label) = chart.walk(needs)
     found = choose(needs)
     assert found["method"] == method
     assert len(found["reasons"]) == len(questions)
