@@ -97,13 +97,10 @@ class Change:
         return self._outcome
 
     def _want_previous(self) -> None:
-        config = self._host.read(_previous(self._wanted.path)) or ""
-        token = _squid_text.token_of(config)
-        if token is None:
+        content = _squid_text.untoken(self._host.read(_previous(self._wanted.path)) or "")
+        if content is None:
             raise ChangeError("this host has no previous configuration to go back to; nothing was changed.")
-        self._wanted = replace(
-            self._wanted, content=config.replace(token, f"@@{_squid_text.PROBE_TOKEN}@@"), secrets={}
-        )
+        self._wanted = replace(self._wanted, content=content, secrets={})
 
     def _filled(self, token: str) -> str:
         try:
@@ -314,13 +311,10 @@ class Change:
 
     def _is_worth_keeping(self, good: str, users: str | None, new: _Texts) -> bool:
         """Whether this was proven by an earlier run, and is another one than what is live now; going back keeps nothing."""
-        token = _squid_text.token_of(good)
-        if token is None or self._wanted.previous:
+        proven = _squid_text.untoken(good)
+        if proven is None or self._wanted.previous:
             return False
-        return (
-            good != (new.config or "").replace(_squid_text.token_of(new.config or "") or token, token)
-            or users != new.users
-        )
+        return proven != _squid_text.untoken(new.config or "") or users != new.users
 
     def _file_away(self) -> None:
         """Copy what was proven before to where a later run finds it; root alone may read it."""

@@ -69,6 +69,12 @@ def token_of(content: str) -> str | None:
     return match[1] if match else None
 
 
+def untoken(content: str) -> str | None:
+    """Return a configuration with the token's placeholder in the place of its token; None when it has no token."""
+    token = token_of(content)
+    return None if token is None else content.replace(token, f"@@{PROBE_TOKEN}@@")
+
+
 def visible_hostname(content: str) -> str:
     """Return the name under which a configuration lets the proxy answer; empty when it sets none."""
     match = _VISIBLE_HOSTNAME.search(content)
