@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
     _azure_addresses,
+    _azure_names,
     _azure_scale_set,
     _azure_summary,
 )
@@ -57,7 +58,7 @@ class _Planner:
         for variable in _REQUIRED:
             if not self._settings[variable]:
                 self._say(f"azure_proxy_{variable} is not set")
-        found: Json = {"names": self._names(), "location": str(self._settings["location"]).replace(" ", "").lower()}
+        found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
         self._check_scale_set()
         self._check_what_azure_cannot_do()
@@ -95,8 +96,7 @@ class _Planner:
             "load_balancer": f"{name}-lb",
             "scale_set": name,
             "flow_log": f"{name}-flow",
-            "gateway": f"{name}-gateway",
-            "gateway_address": f"{name}-gateway-ip",
+            **_azure_names.gateway_names(name),
             "site": f"{name}-site",
         }
         for key, value in self._settings["names"].items():
@@ -224,8 +224,7 @@ class _Planner:
 
 
 def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -> dict[str, str]:
-    group = f"/subscriptions/{settings['subscription_id']}/resourceGroups/{settings['resource_group']}"
-    network = f"{group}/providers/Microsoft.Network"
+    group, network = _azure_names.group_id(settings), _azure_names.network_id(settings)
     workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/{names['workspace']}"
     return {
         "resource_group": group,
@@ -239,8 +238,7 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
         "nat_gateway": f"{network}/natGateways/{names['nat_gateway']}",
         "load_balancer": f"{network}/loadBalancers/{names['load_balancer']}",
         "scale_set": f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{names['scale_set']}",
-        "gateway_address": f"{network}/publicIPAddresses/{names['gateway_address']}",
-        "gateway": f"{network}/virtualNetworkGateways/{names['gateway']}",
+        **_azure_names.gateway_ids(network, names),
         "site": f"{network}/localNetworkGateways/{names['site']}",
         "connection": f"{network}/connections/{names['site']}",
         "flow_log": (

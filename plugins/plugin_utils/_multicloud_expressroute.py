@@ -11,9 +11,12 @@ a sheet with what it needs, and its routers do the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names
 
 Json = dict[str, Any]
 
@@ -72,11 +75,9 @@ def _network_problems(circuit: Mapping[str, Any], settings: Mapping[str, Any]) -
             continue
         if found[key].prefixlen != 30:
             yield f"expressroute.{key}", circuit[key], "is not a /30"
-    for key, value in (("address_prefix", settings["azure"]["address_prefix"]),):
-        try:
-            found[key] = IPv4Network(value)
-        except ValueError:
-            continue  # the proxy's own plan says so
+    # What is wrong with the VNET's, the proxy's own plan says.
+    with suppress(ValueError):
+        found["address_prefix"] = IPv4Network(settings["azure"]["address_prefix"])
     for one, other in combinations(found, 2):
         if found[one].overlaps(found[other]):
             what = "the VNET" if other == "address_prefix" else other
@@ -101,7 +102,7 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
         "secondaryPeerAddressPrefix": circuit["secondary_prefix"],
     }
     near = {
-        "location": settings["azure"]["location"].replace(" ", "").lower(),
+        "location": _azure_names.region(settings["azure"]["location"]),
         "gateway": ids["gateway"],
         "circuit": f"{ids['network']}/expressRouteCircuits/{name}",
         "circuit_name": name,

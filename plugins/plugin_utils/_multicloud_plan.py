@@ -15,6 +15,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _azure_names,
     _connectivity,
     _multicloud_expressroute,
     _multicloud_ipsec,
@@ -132,14 +133,9 @@ class _Planner:
 
 def azure_ids(azure: Mapping[str, Any]) -> dict[str, str]:
     """Return the ids of what the role azure_proxy has built, and the folder of all that belongs to the network."""
-    names = azure["names"]
-    group = f"/subscriptions/{azure['subscription_id']}/resourceGroups/{azure['resource_group']}"
-    network = f"{group}/providers/Microsoft.Network"
-    return {
-        "network": network,
-        "gateway": f"{network}/virtualNetworkGateways/{names.get('gateway', azure['name'] + '-gateway')}",
-        "gateway_address": f"{network}/publicIPAddresses/{names.get('gateway_address', azure['name'] + '-gateway-ip')}",
-    }
+    network = _azure_names.network_id(azure)
+    names = {**_azure_names.gateway_names(azure["name"]), **azure["names"]}
+    return {"network": network, **_azure_names.gateway_ids(network, names)}
 
 
 def _network(text: str) -> IPv4Network | None:
@@ -157,7 +153,7 @@ def _vpn(settings: Mapping[str, Any]) -> Json:
     here = _prefixes([azure["address_prefix"]])
     tunnels = [f"{name}-{number}" for number in TUNNELS]
     near = {
-        "location": _region(azure["location"]),
+        "location": _azure_names.region(azure["location"]),
         "gateway": ids["gateway"],
         "gateway_address": ids["gateway_address"],
         "local_gateways": f"{ids['network']}/localNetworkGateways",
@@ -172,11 +168,6 @@ def _vpn(settings: Mapping[str, Any]) -> Json:
 
 def _prefixes(given: Iterable[str]) -> list[str]:
     return sorted({str(IPv4Network(each)) for each in given})
-
-
-def _region(given: str) -> str:
-    """As Azure writes it."""
-    return given.replace(" ", "").lower()
 
 
 def _aws(settings: Mapping[str, Any], routes: list[str], _tunnels: list[str]) -> Json:
