@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import cloud_play
 import play
@@ -70,13 +71,16 @@ class Clouds:
             for name, one in found.items()
         }
 
+    def aws_connections(self) -> list[Element]:
+        """Return the VPN connections that AWS has; it goes on to speak of those that were deleted."""
+        found = self.aws.ask("DescribeVpnConnections").iterfind(".//vpnConnectionSet/item")
+        return [one for one in found if one.findtext("state") != "deleted"]
+
     def aws_tunnels(self) -> list[tuple[str, str]]:
         """Return address and key of the tunnels that AWS has."""
-        answer = self.aws.ask("DescribeVpnConnections")
-        alive = [one for one in answer.iterfind(".//vpnConnectionSet/item") if one.findtext("state") != "deleted"]
         return [
             (str(tunnel.findtext("outsideIpAddress")), str(tunnel.findtext("preSharedKey")))
-            for one in alive
+            for one in self.aws_connections()
             for tunnel in one.iterfind("./options/tunnelOptionSet/item")
         ]
 
