@@ -30,8 +30,8 @@ install: venv ## this checkout as a collection in .collections (5 seconds)
 lint: venv ## every linter (2 minutes)
 	@echo '==> lint, about 2 minutes'; tools/lint
 
-unit: venv ## unit tests (5 minutes)
-	@echo '==> unit tests, about 5 minutes'; tools/unit
+unit: venv ## unit tests (3 minutes)
+	@echo '==> unit tests, about 3 minutes'; tools/unit
 
 sanity: venv ## ansible-test sanity (2-5 minutes)
 	@echo '==> sanity tests, 2 to 5 minutes'; tools/sanity
@@ -45,8 +45,8 @@ ee: venv ## the execution environment's build context, checked without building 
 docs: venv ## the documentation as a site (1 minute)
 	@tools/docs
 
-molecule: ## scenarios on hosts that run systemd (5-10 minutes each; SCENARIO=name for one)
-	@echo '==> molecule scenarios, 5 to 10 minutes each'; tools/molecule $(SCENARIO)
+molecule: ## scenarios on hosts that run systemd (40 minutes; SCENARIO=name for one)
+	@echo '==> molecule scenarios, 5 to 15 minutes each, two at a time'; tools/molecule $(SCENARIO)
 
 test: lint unit sanity package ee molecule ## all of the above (1 hour)
 

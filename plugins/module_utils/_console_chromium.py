@@ -19,8 +19,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-"""What a system's Chromium is called."""
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""What a system's Chromium is called. The shell, which is Chromium without its window, comes first: a sensor takes three quarters of
+the time."""
 
 FLAGS = (
     "--disable-quic",

@@ -20,7 +20,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import NAMES
+
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 USERNAME = "admin"
 PASSWORD = "console-secret-7c1f"
 PROXY_PASSWORD = "proxy-secret-93ab"

@@ -24,7 +24,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Certified, certify, serve
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/browser installs one")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/programs installs one")
 
 TIMEOUT = 8.0
 

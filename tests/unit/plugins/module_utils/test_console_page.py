@@ -35,7 +35,7 @@ from playwright.sync_api import Page
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify, serve
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/browser installs one")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/programs installs one")
 
 TIMEOUT = 8.0
 PUSH = Push(True, "192.0.2.5", 3129, "bob", PROXY_PASSWORD, Certificate("client-0a1b.pem", b"content"))

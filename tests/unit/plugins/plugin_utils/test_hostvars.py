@@ -48,6 +48,9 @@ class Vaulted:
         self._plaintext = plaintext
         self.decrypted = 0
 
+    def __repr__(self) -> str:
+        return "Vaulted()"
+
     def __str__(self) -> str:
         self.decrypted += 1
         return self._plaintext

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/browser installs one")
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/programs installs one")
 
 HOSTILE = "x\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;"
 

@@ -19,7 +19,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
 from tests.generated_site import demo, generated
 from tests.rendered_report import DOT, apply, drawn
 
-needs_dot = pytest.mark.skipif(DOT is None, reason="no dot on the PATH; tools/graphviz installs it")
+needs_dot = pytest.mark.skipif(DOT is None, reason="no dot on the PATH; tools/programs installs it")
 
 HOSTILE = 'x"\\<b>&amp;&lt;\\N];\n|`#end\\'
 SVG = "{http://www.w3.org/2000/svg}"
