@@ -121,7 +121,7 @@ clients:
       description: How many connections it has open now.
       type: int
 rules_problem:
-  description: Why the lines of the configuration could not be followed; V(null) when they could.
+  description: Why the lines of the configuration could not be followed, which is a warning too; V(null) when they could.
   returned: success
   type: str
 """
@@ -169,6 +169,8 @@ def main() -> None:
         clients = proxy.look_up(given["clients"], host, port)
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
+    if proxy.rules_problem:
+        module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
     module.exit_json(changed=False, clients=clients, rules_problem=proxy.rules_problem)
 
 
