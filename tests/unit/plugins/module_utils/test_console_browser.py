@@ -254,7 +254,9 @@ def test_a_chromium_that_does_not_start_leaves_nothing_running(monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("no_console")
-@pytest.mark.parametrize("installed", [None, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"])
+@pytest.mark.parametrize(
+    "installed", [None, "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
+)
 def test_the_systems_chromium_is_preferred(monkeypatch: pytest.MonkeyPatch, installed: str | None) -> None:
     playwright = FakePlaywright(None)
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)

@@ -128,7 +128,9 @@ def test_a_configuration_made_by_hand(run: Run, tmp_path: Path) -> None:
     result = run()
     says = "line 2 includes another file, which the role squid of this collection never does"
     assert result["rules_problem"] == f"{tmp_path}/squid.conf: {says}"
-    assert result["warnings"] == [f"{tmp_path}/squid.conf: {says}; so nobody can tell whether a refusal in the log is right."]
+    assert result["warnings"] == [
+        f"{tmp_path}/squid.conf: {says}; so nobody can tell whether a refusal in the log is right."
+    ]
     (client,) = result["clients"]
     assert (client["rule"], client["count"], client["last_ok"]["status"]) == (None, 1, 200)
 
