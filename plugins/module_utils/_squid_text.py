@@ -38,9 +38,14 @@ _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
     re.compile(r"(\bcache_peer\s.*\blogin=[^:\s]*:)\S+"),
     re.compile(r"(\bcachemgr_passwd\s+)\S+"),
-    # The helpers of a configuration made by hand take passwords as -w VALUE.
+    # Squid quotes the line that it complains of; the helpers of a configuration made by hand take passwords as -w VALUE.
     re.compile(r"(\bauth_param\s.*\s-w\s+)\S+"),
 )
+_WITHOUT_SECRETS = re.compile(
+    r"(?:http_access|https?_port|cache_peer|never_direct|always_direct|visible_hostname)\s"
+    r"|acl\s+\S+\s+(?:src|dst|srcdomain|dstdomain|port|method)\s"
+)
+"""Lines of a configuration made by hand whose words are no passwords, once those of cache_peer are blanked out."""
 
 
 def fill(content: str, values: Mapping[str, str]) -> str:
@@ -98,12 +103,21 @@ def without_secrets(text: str) -> str:
 
 
 def showable(content: str) -> str:
-    """Return a configuration without its secrets, and without the pages of comments of the distribution's own."""
-    content = without_secrets(content)
+    """Return a configuration without its secrets.
+
+    Of one made by hand only the directive is shown where any word may be a password, and no comment.
+    """
     if content.startswith(OWNED_MARK):
-        return content
-    lines = [line for line in content.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return "".join(f"{line}\n" for line in lines)
+        return without_secrets(content)
+    lines = (line.strip() for line in content.replace("\\\n", " ").splitlines())
+    return "".join(f"{_shown(line)}\n" for line in lines if line and not line.startswith("#"))
+
+
+def _shown(line: str) -> str:
+    if _WITHOUT_SECRETS.match(line):
+        return without_secrets(line)
+    directive, *values = line.split(maxsplit=1)
+    return f"{directive} {HIDDEN}" if values else directive
 
 
 def restart_reasons(old: str, new: str) -> list[str]:

@@ -57,6 +57,12 @@ class KilledError(BaseException):
     """Power failure, SIGKILL: nothing of the run happens after this, no handler either."""
 
 
+class _File(str):
+    """A file of its own, even where another one has the same content."""
+
+    __slots__ = ()
+
+
 class FakeHost(Host):
     """Files in a dict; a Squid that has loaded one of them or does not run; systemctl as systemd does it."""
 
@@ -117,8 +123,7 @@ class FakeHost(Host):
         self._number += 1
         pure = PurePosixPath(path)
         staged = str(pure.with_name(f".{pure.name}.{self._number}.staged"))
-        # A file of its own, even where another one has the same content.
-        self.files[staged] = content[:1] + content[1:]
+        self.files[staged] = _File(content)
         return staged
 
     def sweep(self, path: str) -> None:

@@ -939,7 +939,7 @@ class TestWhateverFails:
             except (ChangeError, type(error)):
                 assert fault or step not in host.errors
                 assert host.files == previous
-                if (fault, step) == ("brittle", "restart"):
+                if step == "restart" and host.loaded is None:
                     # The last remedy fails too; with the files back, whoever starts Squid next has the previous one.
                     host.systemctl("start")
                 assert_is_back(host, previous[CONFIG])

@@ -129,11 +129,27 @@ def test_no_secret_is_shown(mark: str, line: str) -> None:
     assert HIDDEN in shown
 
 
-def test_the_bind_password_of_a_foreign_file_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -D cn=x -w hunter2 -h ldap",
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -D cn=x -whunter2",
+        "external_acl_type ldap ttl=60 %LOGIN /usr/lib/squid/ext_ldap_group_acl -w hunter2 -h ldap",
+        "external_acl_type ldap ttl=60 %LOGIN \\\n  /usr/lib/squid/ext_ldap_group_acl -w \\\n  hunter2",
+        "request_header_add X-Auth hunter2 all",
+        "acl monitoring snmp_community hunter2",
+        "acl ours req_header X-Auth ^hunter2$",
+        "# the LDAP password is hunter2",
+    ],
+)
+def test_no_secret_of_a_foreign_file_is_shown(line: str) -> None:
     # The first run shows as "before" whatever the plant wrote by hand until then.
-    assert "hunter2" not in showable(
-        "auth_param basic program /usr/lib/squid/basic_ldap_auth -D cn=x -w hunter2 -h ldap\n"
-    )
+    assert "hunter2" not in showable(f"{line}\n")
+
+
+def test_a_foreign_files_lines_about_who_may_do_what_are_shown() -> None:
+    text = "acl plant src 10.0.0.0/24 10.0.1.1\nacl CONNECT method CONNECT\nhttp_access allow plant\nhttp_port 3128\n"
+    assert showable(text + "cache_mem 64 MB\n") == f"{text}cache_mem {HIDDEN}\n"
 
 
 def test_the_rest_of_an_owned_file_is_shown_as_it_is() -> None:
