@@ -38,7 +38,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The sensors, each with C(name), C(addresses) and, where it signs in, C(username).
+    - The sensors, each with C(name), C(addresses) and, where it signs in, C(username), and C(previous_username) during a rotation.
   type: list
   elements: dict
 """

@@ -22,7 +22,12 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client
     open_connections,
     plain,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, Request, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
+    ALLOW,
+    Decision,
+    Request,
+    Rules,
+)
 
 KERNEL_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
@@ -48,7 +53,7 @@ class Proxy:
         """Return what is known of each client.
 
         Args:
-            clients: each with ``name``, ``addresses`` and perhaps ``username``.
+            clients: each with ``name``, ``addresses`` and perhaps ``username`` and ``previous_username``.
             host: an endpoint, for the line that decides.
             port: its TCP port.
 
@@ -102,7 +107,7 @@ def _one(
         refused = _refused(log, rules, asked.user, changed)
     return {
         "name": client["name"],
-        "rule": _rule(rules, addresses, asked) if rules is not None and addresses else None,
+        "rule": _rule(rules, addresses, asked, client.get("previous_username")) if rules and addresses else None,
         "last": log[-1].as_result() if log else None,
         "last_ok": passed[-1].as_result() if passed else None,
         "refused_since_change": refused.as_result() if refused else None,
@@ -112,11 +117,19 @@ def _one(
     }
 
 
-def _rule(rules: Rules, addresses: Sequence[str], asked: Request) -> dict[str, Any]:
+def _rule(rules: Rules, addresses: Sequence[str], asked: Request, previous_user: str | None) -> dict[str, Any]:
     """The line that decides; with several addresses, the first that is not allowed counts."""
-    decisions = [rules.decide(Request(address, asked.host, asked.port, asked.user)) for address in addresses]
+    # Before a rotation the proxy knows only the previous user, whom the sensor still has then.
+    users = [asked.user, *filter(None, [previous_user])]
+    decisions = [
+        _best([rules.decide(Request(address, asked.host, asked.port, user)) for user in users]) for address in addresses
+    ]
     worst = next((decision for decision in decisions if decision.action != ALLOW), decisions[0])
     return worst._asdict()
+
+
+def _best(decisions: Sequence[Decision]) -> Decision:
+    return next((decision for decision in decisions if decision.action == ALLOW), decisions[0])
 
 
 def _refused(log: Sequence[Entry], rules: Rules, user: str | None, changed: datetime) -> Entry | None:

@@ -37,6 +37,9 @@ options:
       username:
         description: The user that it signs in as, where it does.
         type: str
+      previous_username:
+        description: The user that it signs in as until it is given O(clients[].username), during a rotation.
+        type: str
   endpoint:
     description: The endpoint, as C(host) or C(host:port), for which the deciding line is looked up.
     type: str
@@ -136,6 +139,7 @@ CLIENT = {
     "name": {"type": "str", "required": True},
     "addresses": {"type": "list", "elements": "str", "required": True},
     "username": {"type": "str"},
+    "previous_username": {"type": "str"},
 }
 
 

@@ -39,9 +39,9 @@ def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
 
 
 def sensors_of(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
-    """Return ``name``, ``addresses`` and ``username`` of each sensor whose first hop is this proxy."""
+    """Return name, addresses and users of each sensor whose first hop is this proxy, as proxy_client_info takes them."""
     return [
-        {key: client[key] for key in ("name", "addresses", "username") if client[key] is not None}
+        {key: client[key] for key in ("name", "addresses", "username", "previous_username") if client[key] is not None}
         for client in graph["proxies"][proxy]["clients"]
         if client["kind"] == "sensor"
     ]

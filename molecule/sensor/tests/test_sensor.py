@@ -303,6 +303,8 @@ def as_deployed() -> Iterator[None]:
 @pytest.mark.usefixtures("as_pushed", "as_deployed")
 def test_rotation(tmp_path: Path) -> None:
     """The sensors have the new user, the proxies have forgotten the old one where nobody needs it any more."""
+    before = play.playbook("verify", change=rotating(tmp_path))
+    assert before.code == 0, before.output
     done = play.playbook("rotate_proxy_password", change=rotating(tmp_path))
     assert done.code == 0, done.output
     assert_no_secret(done.output, "the output")

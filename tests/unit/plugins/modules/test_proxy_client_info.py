@@ -150,6 +150,15 @@ def test_a_user_signs_in(run: Run, tmp_path: Path) -> None:
     assert [client["rule"]["action"] for client in found] == ["allow", "deny", "challenge"]
 
 
+@pytest.mark.parametrize(("known", "action"), [("u1", "allow"), ("u2", "allow"), ("u3", "deny")])
+def test_around_a_rotation_the_proxy_may_know_either_user(run: Run, tmp_path: Path, known: str, action: str) -> None:
+    login = {"sensor_proxy_username": known, "sensor_proxy_password": "x"}
+    sensors = {"sensor1": {"sensor_proxy_src": SENSOR} | login}
+    (tmp_path / "squid.conf").write_text(squid_conf(sensors, squid_auth_enabled=True))
+    client = {"name": "sensor1", "addresses": [SENSOR], "username": "u2", "previous_username": "u1"}
+    assert run(clients=[client])["clients"][0]["rule"]["action"] == action
+
+
 @pytest.mark.parametrize(
     ("family", "address"),
     [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")],

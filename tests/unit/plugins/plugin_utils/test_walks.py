@@ -181,7 +181,7 @@ def test_sensors_are_as_the_module_takes_them(graph_of: GraphOf) -> None:
     sensors = apply("chain_sensors", graph, "site")
     assert sensors == [
         {"name": "s1", "addresses": ["10.0.0.1", "10.0.0.2"]},
-        {"name": "s2", "addresses": ["10.0.0.3"], "username": "u2"},
+        {"name": "s2", "addresses": ["10.0.0.3"], "username": "u2", "previous_username": "u1"},
     ]
     assert all(set(sensor) <= set(proxy_client_info.CLIENT) for sensor in sensors)
     # The child proxy is a client as well, and no sensor.
