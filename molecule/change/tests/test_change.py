@@ -252,17 +252,21 @@ def test_restart_is_announced_and_only_for_what_needs_it() -> None:
 def test_rollback_brings_back_what_was_live_before() -> None:
     """Under open tunnels, without looking at the inventory's mistakes, and twice is once."""
     deploy()
-    assert deploy(with_newcomer()).code == 0
+    deployed = playbook("proxies", change=with_newcomer(), environment={"ANSIBLE_SHOW_CUSTOM_STATS": "1"})
+    assert deployed.code == 0
     assert status(NEWCOMER, PROXIES[0]) == 200
     broken = {"all": {"children": {"sensors": {"hosts": {NEWCOMER: {"sensor_proxy_via": "nobody"}}}}}}
-    only = ("--limit", PROXIES[0])
+    # As a workflow hands it on.
+    told = re.search(r'"squid_changed_proxies": (\[.*?\])', deployed.text)
+    assert told, deployed.output
+    only = ("-e", f'{{"squid_changed_proxies": {told[1]}}}')
     foreseen = playbook("rollback", "--check", *only, change=broken)
     assert (foreseen.code, foreseen.changed(PROXIES[0])) == (0, 1), foreseen.output
     assert f"-acl {NEWCOMER} src 10.103.0.5" in foreseen.output
     assert status(NEWCOMER, PROXIES[0]) == 200
     with watching() as watch:
         run = playbook("rollback", *only, change=broken)
-    assert (run.code, run.changed(PROXIES[0])) == (0, 1), run.output
+    assert (run.code, run.changed(PROXIES[0]), run.changed(PROXIES[1])) == (0, 1, 0), run.output
     assert status(NEWCOMER, PROXIES[0]) == 403
     assert status("ot-change-sensor1", PROXIES[0]) == 200
     watch.tunnels_survived()

@@ -363,9 +363,11 @@ def test_a_removed_sensor_loses_its_proxy_its_rule_and_nobody_elses_user() -> No
 
 
 def test_nobody_to_remove_is_a_mistake() -> None:
-    failed = play.playbook("remove_sensor")
+    """A person types the names into a survey."""
+    failed = play.playbook("remove_sensor", "-e", "topology_removed_sensors=,")
     assert failed.code != 0
     assert "Name the sensors that go" in failed.text
-    unknown = play.playbook("remove_sensor", "-e", "topology_removed_sensors=nobody")
+    unknown = play.playbook("remove_sensor", "-e", json.dumps({"topology_removed_sensors": "nobody,\nno-one"}))
     assert unknown.code != 0
-    assert "nobody: it is to be removed, and the inventory has no such sensor" in unknown.text
+    for name in ("nobody", "no-one"):
+        assert f"{name}: it is to be removed, and the inventory has no such sensor" in unknown.text

@@ -43,9 +43,11 @@ def first(service: Started) -> Run:
 
 @pytest.fixture(scope="module")
 def second(service: Started, first: Run) -> Run:
-    """Run it again, with other secrets in the environment."""
+    """Run it again, with other secrets in the environment, after somebody typed another user into AWX."""
     assert first.code == 0, first.output
     awx, environment = service
+    console = awx.objects.named("credentials")[f"{PREFIX}sensor console"]["id"]
+    awx.objects.kept["credentials"][console]["inputs"] = {"username": "somebody", "password": "$encrypted$"}
     return configure(awx, environment | OTHER)
 
 

@@ -169,6 +169,19 @@ def test_explain_answers_as_its_page_says(shell: Shell) -> None:
     _has_lines(shell.type(command.replace("hub.azure-devices.net", "www.example.com")), refused)
 
 
+def test_a_copy_of_a_configuration_is_imported(shell: Shell) -> None:
+    """On a controller alone, with the page's own example."""
+    page = "docs/migration.md"
+    _as_checkout(shell, "")
+    (shell.folder / "squid.conf").write_text((ROOT / "tests/unit/data/squid_conf/vendor.conf").read_text())
+    (command,) = _commands("test_a_copy_of_a_configuration_is_imported", page)
+    shell.type(command)
+    written = (shell.folder / "imported.yml").read_text().replace("# ", "")
+    example = [lines for lines in _outputs(page) if lines[0] == "---" or lines[0].startswith("plant-a-proxy: ")]
+    assert len(example) == 2
+    _has_lines(written, [line.strip() for lines in example for line in lines])
+
+
 def test_the_connections_page_shows_what_one_sees(shell: Shell) -> None:
     page = "docs/connectivity.md"
     _as_checkout(shell, next(block.text for block in pages.blocks(ROOT / page) if block.language == "yaml"))
