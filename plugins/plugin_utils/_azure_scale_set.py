@@ -33,8 +33,8 @@ def body(settings: Mapping[str, Any], ids: Mapping[str, str], location: str) -> 
             # Azure spreads the instances as far as it can.
             "platformFaultDomainCount": 1,
             "upgradePolicy": {"mode": "Automatic", "automaticOSUpgradePolicy": automatic},
+            # Without a securityProfile it is a standard one. Azure takes that word only where a feature is registered.
             "virtualMachineProfile": {
-                "securityProfile": {"securityType": "Standard"},
                 "diagnosticsProfile": {"bootDiagnostics": {"enabled": False}},
                 "osProfile": _system(settings),
                 "storageProfile": {

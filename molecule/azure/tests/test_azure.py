@@ -178,13 +178,8 @@ TABLE: list[tuple[str, str, str, str, Any]] = [
         "properties.upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade",
         True,
     ),
-    (
-        "5",
-        "virtualMachineScaleSets",
-        PROXY,
-        "properties.virtualMachineProfile.securityProfile.securityType",
-        "Standard",
-    ),
+    # None is sent: that is standard security.
+    ("5", "virtualMachineScaleSets", PROXY, "properties.virtualMachineProfile.securityProfile", None),
     (
         "5",
         "virtualMachineScaleSets",

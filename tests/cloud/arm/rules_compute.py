@@ -18,6 +18,7 @@ _FIXED = ("adminUsername", "computerNamePrefix")
 def _check_scale_set(document: Json, store: Store, before: Json | None) -> None:
     profile = document["properties"]["virtualMachineProfile"]
     _check_size(document)
+    _check_security(profile)
     _check_account(profile["osProfile"], before)
     _check_image(profile)
     _check_probe(document, profile, store)
@@ -33,6 +34,13 @@ def _check_size(document: Json) -> None:
             f"{','.join(catalogue.SIZES)}.",
             "vmSize",
         )
+
+
+def _check_security(profile: Json) -> None:
+    """The word for what a scale set is anyway; taken where Microsoft.Compute/UseStandardSecurityType is registered."""
+    if (profile.get("securityProfile") or {}).get("securityType") == "Standard":
+        text = "The value of parameter securityProfile.securityType is invalid."
+        raise refuse("InvalidParameter", text, "securityProfile.securityType")
 
 
 def _check_account(account: Json, before: Json | None) -> None:

@@ -234,11 +234,13 @@ def test_refuses_automatic_upgrade(site: Azure, change: Callable[[Json], None]) 
 
 
 def test_refuses_a_scale_set(site: Azure) -> None:
-    """Sizes and images that do not exist, a probe that no rule uses, another user."""
+    """Sizes and images that do not exist, a probe that no rule uses, the word Standard, another user."""
     properties = scale_set()
     assert site.refused(SCALE_SET, properties, sku={"name": "Huge"}) == (400, "InvalidParameter")
     unknown = scale_set(lambda profile: profile["storageProfile"]["imageReference"].update(sku="none"))
     assert site.refused(SCALE_SET, unknown, sku=SIZE) == (404, "PlatformImageNotFound")
+    standard = scale_set(lambda profile: profile.update(securityProfile={"securityType": "Standard"}))
+    assert site.refused(SCALE_SET, standard, sku=SIZE) == (400, "InvalidParameter")
     site.put(SCALE_SET, properties, sku=SIZE)
     other = scale_set(adminUsername="other")
     assert site.refused(SCALE_SET, other, sku=SIZE) == (409, "PropertyChangeNotAllowed")
