@@ -92,7 +92,7 @@ _value:
 
 def azure_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
-    return _azure_plan.plan(host, settings, graph["proxies"][host])
+    return _azure_plan.plan(host, settings, graph)
 
 
 class FilterModule:

@@ -35,23 +35,30 @@ _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
 _SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
 
 
-def plan(host: str, settings: Mapping[str, Any], proxy: Mapping[str, Any]) -> Json:
+def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Json:
     """Return names, ids, prefixes, rules and resources, and ``mistakes``, of which there must be none.
 
     Args:
         host: name of the proxy in the inventory.
         settings: the role's variables without their prefix.
-        proxy: the proxy's entry in the topology.
+        graph: the topology.
     """
-    return _Planner(host, settings, proxy).build()
+    return _Planner(host, settings, graph).build()
 
 
 class _Planner:
-    def __init__(self, host: str, settings: Mapping[str, Any], proxy: Mapping[str, Any]) -> None:
+    def __init__(self, host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
         self._host = host
         # Until ansible-core 2.19 a number that went through a template is text.
         self._settings = {**settings, "capacity": int(settings["capacity"])}
-        self._proxy = proxy
+        self._proxy = graph["proxies"][host]
+        # What comes through the tunnel of a site in another cloud comes past the site's own device.
+        self._tunnelled = [
+            IPv4Network(prefix)
+            for tunnel in graph["tunnels"].values()
+            if tunnel["proxy"] == host
+            for prefix in tunnel["prefixes"]
+        ]
         self._mistakes: list[str] = []
 
     def build(self) -> Json:
@@ -217,7 +224,7 @@ class _Planner:
         except ValueError:
             self._mistake("site_address", settings["site_address"], "is not the IPv4 address of the site's VPN device")
         for source in sources:
-            if sites and not any(IPv4Address(source) in site for site in sites):
+            if sites and not any(IPv4Address(source) in network for network in (*sites, *self._tunnelled)):
                 self._mistake(
                     "site_prefixes", ", ".join(map(str, sites)), f"has no network with {source}, a client of this proxy"
                 )

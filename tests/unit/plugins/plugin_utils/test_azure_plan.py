@@ -69,12 +69,16 @@ SENSORS: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1"}, "sensor2": 
 
 
 def plan(
-    settings: dict[str, Any] | None = None, proxy: dict[str, Any] | None = None, sensors: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None,
+    proxy: dict[str, Any] | None = None,
+    sensors: dict[str, Any] | None = None,
+    cloud_sites: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Plan the proxy of a small inventory."""
     hosts = {HOST: PROXY | (proxy or {})}
     found = SENSORS if sensors is None else sensors
-    graph = _topology.derive({**hosts, **found}, list(hosts), list(found))
+    sites = cloud_sites or {}
+    graph = _topology.derive({**hosts, **found, **sites}, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
     return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST)
 
@@ -216,6 +220,13 @@ def test_each_mistake_has_its_sentence(name: str) -> None:
 )
 def test_a_client_that_cannot_be_answered(address: str, sentence: str) -> None:
     assert any(sentence in mistake for mistake in plan(sensors={"sensor1": {"ansible_host": address}})["mistakes"])
+
+
+def test_a_client_behind_the_tunnel_of_another_site_is_not_behind_this_sites_device() -> None:
+    sensors = SENSORS | {"sensor3": {"ansible_host": "10.20.0.1"}}
+    site = {"multicloud_cloud": "aws", "multicloud_proxy": HOST, "multicloud_prefixes": ["10.20.0.0/16"]}
+    assert plan(SITE, sensors=sensors, cloud_sites={"aws-plant": site})["mistakes"] == []
+    assert "10.20.0.1, a client" in plan(SITE, sensors=sensors)["mistakes"][0]
 
 
 def test_all_mistakes_are_told_together() -> None:
