@@ -412,8 +412,8 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
     group = THEIRS.format(azure.subscription)
     workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
     azure.put(
-        {"id": group, "location": "westeurope", "tags": {"owner": "them"}},
-        {"id": workspace, "location": "westeurope", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
+        {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
+        {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
     )
     run = azure.run(change=other(azure, azure_proxy_flow_log="nsg"))
     assert run.code != 0
@@ -445,6 +445,10 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     (workspace,) = azure.find("workspaces")
     assert workspace["name"] == "their-logs"
     assert all(one["properties"]["workspaceId"] == workspace["id"] for one in azure.find("diagnosticSettings"))
+    (flows,) = azure.find("flowLogs")
+    analytics = flows["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    # Group and workspace are in another region than what is built.
+    assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
     again = azure.run(change=other(azure))
     assert (again.code, changed(again)) == (0, 0), again.output
     assert azure.written() == []
@@ -454,6 +458,6 @@ def test_what_is_theirs_stays(azure: Azure) -> None:
     run = azure.run("-e", "azure_proxy_state=absent", change=other(azure))
     assert run.code == 0, run.output
     (group,) = azure.find("resourceGroups", name="theirs")
-    assert group["tags"] == {"owner": "them"}
+    assert (group["tags"], group["location"]) == ({"owner": "them"}, "northeurope")
     left = [one["name"] for one in azure.resources() if "/resourceGroups/theirs/" in one["id"]]
     assert left == ["their-logs"]
