@@ -368,9 +368,21 @@ def test_a_new_key_and_new_instances(azure: Azure) -> None:
 # Gone ---------------------------------------------------------------------------------------------------------------
 
 
+def test_absent_leaves_what_is_not_its_own(azure: Azure) -> None:
+    """As long as something is in the resource group, that stays too."""
+    (workspace,) = azure.find("workspaces")
+    run = azure.run("-e", "azure_proxy_state=absent", "-e", f"azure_proxy_workspace_id={workspace['id']}")
+    assert run.code == 0, run.output
+    assert "The resource group ot-proxy stays, since this is in it too: azure-proxy-logs." in run.text
+    assert [one["name"] for one in azure.resources() if "/resourceGroups/ot-proxy/" in one["id"]] == [workspace["name"]]
+
+
 def test_absent_leaves_nothing_and_again_changes_nothing(azure: Azure) -> None:
     run = azure.run("-e", "azure_proxy_state=absent")
-    assert run.code == 0, run.output
+    assert (run.code, changed(run)) == (0, 2), run.output
+    assert azure.written() == ["azure-proxy-logs", "ot-proxy"]
+    # Otherwise Azure keeps it for two weeks, and gives it back with its data to whoever asks for one of that name.
+    assert azure.sent("DELETE")[0]["query"] == {"force": "true"}
     left = [
         one["id"]
         for kind in ("virtualNetworks", "virtualMachineScaleSets", "storageAccounts", "flowLogs", "connections")

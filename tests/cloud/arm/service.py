@@ -73,6 +73,7 @@ class Service:
             host=request.host,
             path=request.path,
             api_version=version(request),
+            query={name: value for name, value in request.query.items() if name.lower() != "api-version"},
             body=body,
             status=answer.status,
             error=(answer.body or {}).get("error") if isinstance(answer.body, dict) and answer.status >= 400 else None,
@@ -80,7 +81,9 @@ class Service:
         return answer
 
     def _refused(self, target: str) -> None:
-        self._log.note(method="CONNECT", host=target, path=None, api_version=None, body=None, status=403, error=None)
+        self._log.note(
+            method="CONNECT", host=target, path=None, api_version=None, query=None, body=None, status=403, error=None
+        )
 
     def _control(self, request: Request) -> Answer:
         """Look at it and order faults; for tests only, without any sign-in."""
