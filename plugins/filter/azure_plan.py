@@ -46,7 +46,7 @@ _value:
   type: dict
   contains:
     mistakes:
-      description: One sentence for each mistake. With any of them the rest is not to be used.
+      description: One sentence for each mistake that matters for C(state). With any of them the rest is not to be used.
       type: list
       elements: str
     names:

@@ -27,7 +27,6 @@ Json = dict[str, Any]
 
 GATEWAYS = ("none", "vpn", "local_network", "expressroute")
 
-_REQUIRED = ("subscription_id", "resource_group", "location", "address_prefix")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
 _STORAGE = re.compile(r"[a-z0-9]{3,24}")
@@ -62,11 +61,11 @@ class _Planner:
         self._mistakes: list[str] = []
 
     def build(self) -> Json:
-        for variable in _REQUIRED:
-            if not self._settings[variable]:
-                self._say(f"azure_proxy_{variable} is not set")
+        self._check_place()
         found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
+        # What is wrong with what is built does not keep it from being removed.
+        of_place = list(self._mistakes)
         self._check_scale_set()
         self._check_what_azure_cannot_do()
         found["sources"] = list(self._sources())
@@ -79,7 +78,7 @@ class _Planner:
         ]
         found["resources"] = _azure_summary.resources(self._settings, found)
         found["summary"] = _azure_summary.lines(self._host, found["resources"])
-        return {**found, "mistakes": self._mistakes}
+        return {**found, "mistakes": of_place if self._settings["state"] == "absent" else self._mistakes}
 
     def _say(self, problem: str) -> None:
         self._mistakes.append(f"{self._host}: {problem}.")
@@ -119,12 +118,18 @@ class _Planner:
                 self._mistake("names", value, f"is not a name that Azure takes for {key}: {rule}")
         return names
 
-    def _check_scale_set(self) -> None:
+    def _check_place(self) -> None:
         settings = self._settings
+        for variable in ("subscription_id", "resource_group", "location"):
+            if not settings[variable]:
+                self._say(f"azure_proxy_{variable} is not set")
         if settings["subscription_id"] and not _GUID.fullmatch(settings["subscription_id"]):
             self._mistake("subscription_id", settings["subscription_id"], "is not the number of a subscription")
         if settings["resource_group"] and not _GROUP.fullmatch(settings["resource_group"]):
             self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
+
+    def _check_scale_set(self) -> None:
+        settings = self._settings
         if not settings["ssh_public_keys"]:
             self._say("azure_proxy_ssh_public_keys is empty; Azure wants one key at least, even if nobody uses it")
         for key in settings["ssh_public_keys"]:
@@ -174,7 +179,9 @@ class _Planner:
         frontend = next(iter(self._proxy["addresses"]), "") if static else ""
         found: Json = {"prefixes": {}, "frontend": frontend}
         vnet = None
-        if settings["address_prefix"]:
+        if not settings["address_prefix"]:
+            self._say("azure_proxy_address_prefix is not set")
+        else:
             vnet = _azure_addresses.network_of("address_prefix", settings["address_prefix"], self._mistake)
         if vnet is None:
             return found

@@ -62,6 +62,15 @@ def test_every_mistake_is_told_before_the_first_call(azure: Azure) -> None:
     assert azure.sent() == []
 
 
+def test_what_is_nowhere_is_not_taken_for_removed(azure: Azure) -> None:
+    nowhere: Json = {"azure_proxy_resource_group": ""}
+    change: Json = {"all": {"children": {"proxies": {"hosts": {PROXY: nowhere}}}}}
+    run = azure.run("--tags", "plan", "-e", "azure_proxy_state=absent", change=change)
+    assert run.code != 0
+    assert "nothing was removed." in run.text
+    assert "azure_proxy_resource_group is not set" in run.text, run.output
+
+
 def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
     run = azure.run("--check")
     assert run.code == 0, run.output

@@ -21,6 +21,7 @@ SUBSCRIPTION = "00000000-0000-0000-0000-00000000000a"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ops"
 
 SETTINGS: dict[str, Any] = {
+    "state": "present",
     "subscription_id": SUBSCRIPTION,
     "resource_group": "ot-proxy",
     "resource_group_exists": False,
@@ -227,6 +228,19 @@ def test_a_client_behind_the_tunnel_of_another_site_is_not_behind_this_sites_dev
     site = {"multicloud_cloud": "aws", "multicloud_proxy": HOST, "multicloud_prefixes": ["10.20.0.0/16"]}
     assert plan(SITE, sensors=sensors, cloud_sites={"aws-plant": site})["mistakes"] == []
     assert "10.20.0.1, a client" in plan(SITE, sensors=sensors)["mistakes"][0]
+
+
+@pytest.mark.parametrize("name", ["no subscription", "no group", "no region", "subscription", "group", "unknown name"])
+def test_what_says_where_it_is_must_be_right_to_remove_it(name: str) -> None:
+    """An id of nothing is not there, which would look like success."""
+    settings, _proxy, sentence = MISTAKES[name]
+    mistakes = plan({"state": "absent", **settings})["mistakes"]
+    assert [mistake for mistake in mistakes if sentence in mistake], mistakes
+
+
+def test_what_is_built_only_does_not_keep_it_from_being_removed() -> None:
+    wrong = {"ssh_public_keys": [], "address_prefix": "", "capacity": 0, "gateway": "local_network", "firewall": "ufw"}
+    assert plan({"state": "absent", **wrong})["mistakes"] == []
 
 
 def test_all_mistakes_are_told_together() -> None:
