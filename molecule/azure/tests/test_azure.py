@@ -368,9 +368,10 @@ def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) 
 
 
 def test_a_new_key_and_new_instances(azure: Azure) -> None:
-    run = azure.run("-e", "azure_proxy_reimage=true", key=NEXT_KEY, change=SECOND)
+    run = azure.run("-e", "azure_proxy_reimage=true", "-e", "azure_proxy_flow_log=none", key=NEXT_KEY, change=SECOND)
     assert run.code == 0, run.output
-    assert set(azure.written()) == {"sharedkey", "reimage"}
+    assert set(azure.written()) == {"sharedkey", "reimage", "azure-proxy-flow"}
+    assert azure.find("flowLogs") == []
     assert NEXT_KEY not in run.output
 
 
@@ -445,6 +446,12 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
 
 
 def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> None:
+    (account,), (group,), (watcher,) = (
+        azure.find(kind) for kind in ("storageAccounts", "networkSecurityGroups", "networkWatchers")
+    )
+    # As if it had been there since before June 2025.
+    flows = {"targetResourceId": group["id"], "storageId": account["id"], "enabled": True}
+    azure.put({"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows})
     run = azure.run(change=other(azure))
     assert run.code == 0, run.output
     (balancer,) = azure.find("loadBalancers")
@@ -468,6 +475,7 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     assert all(one["properties"]["workspaceId"] == workspace["id"] for one in azure.find("diagnosticSettings"))
     (flows,) = azure.find("flowLogs")
     analytics = flows["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert flows["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
     # Group and workspace are in another region than what is built.
     assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
     again = azure.run(change=other(azure))
@@ -482,3 +490,4 @@ def test_what_is_theirs_stays(azure: Azure) -> None:
     assert (group["tags"], group["location"]) == ({"owner": "them"}, "northeurope")
     left = [one["name"] for one in azure.resources() if "/resourceGroups/theirs/" in one["id"]]
     assert left == ["their-logs"]
+    assert azure.find("flowLogs") == []
