@@ -437,7 +437,7 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
         {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
     )
-    run = azure.run(change=other(azure, azure_proxy_flow_log="nsg"))
+    run = azure.run(change=other(azure, azure_proxy_flow_log="nsg", azure_proxy_tags={"plant": "before"}))
     assert run.code != 0
     assert "'Record the flows' failed" in run.text
     assert "NSG) flow logs will be retired" in run.text
@@ -469,6 +469,8 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     (scale_set,) = azure.find("virtualMachineScaleSets")
     assert (scale_set["sku"]["name"], scale_set["sku"]["capacity"]) == ("Standard_D4s_v5", 2)
     assert scale_set["properties"]["overprovision"] is False
+    # Nothing else of it differs from the run before.
+    assert scale_set["tags"]["plant"] == "lab"
     assert at(scale_set, "properties.virtualMachineProfile.storageProfile.imageReference.offer") == "ubuntu-24_04-lts"
     (workspace,) = azure.find("workspaces")
     assert workspace["name"] == "their-logs"
