@@ -21,7 +21,8 @@ description:
 positional: _input, graph, host
 options:
   _input:
-    description: The role's variables without their prefix, and C(auth_enabled) and C(firewall) of the role squid.
+    description: The role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses) and
+      C(remote_syslog_host) of the role squid.
     type: dict
     required: true
   graph:

@@ -145,7 +145,7 @@ class _Planner:
             )
 
     def _check_what_azure_cannot_do(self) -> None:
-        """Custom data is no place for secrets, and the role brings nothing else to an instance."""
+        """Custom data is no place for secrets, and the role brings nothing else to an instance than it."""
         if self._proxy["tls_port"]:
             self._mistake("squid_tls_port", self._proxy["tls_port"], "cannot be had in Azure; leave it at 0")
         if self._settings["auth_enabled"]:
@@ -156,6 +156,15 @@ class _Planner:
             if parent["username"]:
                 problem = "wants a sign-in, which cannot be had in Azure, whose custom data is no place for passwords"
                 self._mistake("squid_parents", parent["name"], problem)
+            if parent["tls_ca"]:
+                problem = "has a tls_ca, which cannot be had in Azure, where nobody brings the file to an instance"
+                self._mistake("squid_parents", parent["name"], problem)
+        if self._settings["remote_syslog_host"]:
+            problem = "cannot be had in Azure, whose instances get no rsyslog configuration; leave it empty"
+            self._mistake("squid_remote_syslog_host", self._settings["remote_syslog_host"], problem)
+        if self._settings["listen_addresses"]:
+            problem = "cannot be had in Azure, where an instance has any address of the subnet; leave it empty"
+            self._mistake("squid_listen_addresses", ", ".join(self._settings["listen_addresses"]), problem)
         if self._settings["firewall"] != "none":
             self._mistake(
                 "squid_firewall", self._settings["firewall"], "is done by the security group in Azure; use 'none'"

@@ -58,6 +58,8 @@ SETTINGS: dict[str, Any] = {
     "flow_log": "vnet",
     "auth_enabled": False,
     "firewall": "none",
+    "remote_syslog_host": "",
+    "listen_addresses": [],
 }
 SITE = {
     "gateway": "local_network",
@@ -190,6 +192,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         {"squid_parents": [{"host": "proxy.corp.example", "port": 8080, "username": "u", "password": "p"}]},
         "squid_parents 'proxy.corp.example' wants a sign-in, which cannot be had in Azure",
+    ),
+    "parent's CA": (
+        {},
+        {"squid_parents": [{"host": "proxy.corp.example", "port": 8443, "tls": True, "tls_ca": "/etc/ssl/corp.pem"}]},
+        "squid_parents 'proxy.corp.example' has a tls_ca, which cannot be had in Azure",
+    ),
+    "syslog": (
+        {"remote_syslog_host": "10.10.0.9"},
+        {},
+        "squid_remote_syslog_host '10.10.0.9' cannot be had in Azure",
+    ),
+    "listening": (
+        {"listen_addresses": ["10.60.0.40"]},
+        {},
+        "squid_listen_addresses '10.60.0.40' cannot be had in Azure",
     ),
     "firewall": ({"firewall": "ufw"}, {}, "squid_firewall 'ufw' is done by the security group in Azure"),
     "no VPN key": (SITE | {"shared_key": False}, {}, "azure_proxy_shared_key is not set"),
