@@ -29,8 +29,15 @@ GATEWAYS = ("none", "vpn", "local_network", "expressroute")
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
-_STORAGE = re.compile(r"[a-z0-9]{3,24}")
-_NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII), "1 to 80 letters, digits, '.', '_' and '-'"
+_NAMES = {
+    "workspace": (re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]"), "4 to 63 letters, digits and '-'"),
+    "storage_account": (re.compile(r"[a-z0-9]{3,24}"), "3 to 24 lower case letters and digits"),
+    "vnet": (re.compile(r"[A-Za-z0-9][\w.-]{0,62}\w", re.ASCII), "2 to 64 letters, digits, '.', '_' and '-'"),
+    "scale_set": (re.compile(r"[A-Za-z0-9]([\w.-]{0,62}\w)?", re.ASCII), "1 to 64 letters, digits, '.', '_' and '-'"),
+}
+"""What Azure takes as the name of a resource, where that is not what it takes for most of them."""
+
 _SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
 
 
@@ -110,12 +117,13 @@ class _Planner:
                 self._mistake("names", key, f"is not the name of a resource; known are {', '.join(names)}")
             names[key] = str(value)
         for key, value in names.items():
-            pattern = _STORAGE if key == "storage_account" else _NAME
-            if not pattern.fullmatch(value):
-                rule = (
-                    "3 to 24 lower case letters and digits" if pattern is _STORAGE else "letters, digits, '.', '_', '-'"
+            pattern, rule = _NAMES.get(key, _NAME)
+            # A workspace that is given needs no name.
+            if not pattern.fullmatch(value) and not (key == "workspace" and self._settings["workspace_id"]):
+                problem = (
+                    f"is not a name that Azure takes for {key}, which has {rule}; give it another by the key {key}"
                 )
-                self._mistake("names", value, f"is not a name that Azure takes for {key}: {rule}")
+                self._mistake("names", value, problem)
         return names
 
     def _check_place(self) -> None:

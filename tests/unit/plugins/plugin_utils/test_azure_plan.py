@@ -147,6 +147,17 @@ def test_the_storage_accounts_name_is_unique_and_stays() -> None:
     )
 
 
+def test_each_kind_takes_its_longest_name() -> None:
+    assert plan({"name": "p" * 58})["mistakes"] == []
+    name = {"name": "plant_1." + "p" * 56}
+    assert plan({**name, "names": {"workspace": "plant-1-logs"}})["mistakes"] == []
+    # A workspace that is given is not made, so that it needs no name.
+    workspace = (
+        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/logs"
+    )
+    assert plan({**name, "workspace_id": workspace})["mistakes"] == []
+
+
 def test_the_summary_says_what_is_billed() -> None:
     found = plan(SITE)
     kinds = [row["kind"] for row in found["resources"]]
@@ -185,6 +196,17 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "'1.0' is a fixed version, and automatic_os_upgrade needs 'latest'",
     ),
     "unknown name": ({"names": {"vpn": "x"}}, {}, "azure_proxy_names 'vpn' is not the name of a resource; known are"),
+    "host for a workspace": (
+        {"name": "plant_1.proxy"},
+        {},
+        "'plant_1.proxy-logs' is not a name that Azure takes for workspace, which has 4 to 63 letters, digits and '-'; "
+        "give it another by the key workspace",
+    ),
+    "long workspace": ({"name": "p" * 59}, {}, "for workspace, which has 4 to 63 letters"),
+    "long scale set": ({"name": "p" * 65}, {}, "for scale_set, which has 1 to 64 letters, digits, '.', '_' and '-'"),
+    "short network": ({"names": {"vnet": "v"}}, {}, "for vnet, which has 2 to 64 letters"),
+    "long load balancer": ({"names": {"load_balancer": "b" * 81}}, {}, "for load_balancer, which has 1 to 80 letters"),
+    "blank in a name": ({"names": {"site": "my site"}}, {}, "'my site' is not a name that Azure takes for site"),
     "storage name": ({"names": {"storage_account": "Ot-Logs"}}, {}, "3 to 24 lower case letters and digits"),
     "TLS": ({}, {"squid_tls_port": 3129}, "squid_tls_port '3129' cannot be had in Azure"),
     "sign-in": ({"auth_enabled": True}, {}, "squid_auth_enabled 'True' cannot be had in Azure"),
