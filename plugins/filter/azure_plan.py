@@ -84,6 +84,13 @@ _value:
       description: The same as lines of text.
       type: list
       elements: str
+    site_prefixes:
+      description: The networks behind the site's VPN device, as Azure writes them.
+      type: list
+      elements: str
+    gateway_generation:
+      description: The gateway's generation, as M(azure.azcollection.azure_rm_virtualnetworkgateway) takes it.
+      type: str
     storage_rules:
       description: Who may reach the storage account, as M(azure.azcollection.azure_rm_storageaccount) takes them.
       type: list

@@ -20,6 +20,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
     _azure_names,
     _azure_scale_set,
     _azure_summary,
+    _azure_values,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
 
@@ -27,7 +28,6 @@ Json = dict[str, Any]
 
 GATEWAYS = ("none", "vpn", "local_network", "expressroute")
 
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII), "1 to 80 letters, digits, '.', '_' and '-'"
 _NAMES = {
@@ -73,16 +73,18 @@ class _Planner:
         found["ids"] = _ids(self._settings, found["names"], found["location"])
         # What is wrong with what is built does not keep it from being removed.
         of_place = list(self._mistakes)
+        self._read_lists()
+        _azure_values.check(self._settings, self._mistake)
         self._check_scale_set()
         self._check_what_azure_cannot_do()
         found["sources"] = list(self._sources())
         found |= self._addresses()
-        self._check_far_side(found)
+        found["site_prefixes"] = self._check_far_side(found)
         found["rules"] = _rules(found, self._proxy["port"], self._settings)
         found["scale_set"] = _azure_scale_set.body(self._settings, found["ids"], found["location"])
-        found["storage_rules"] = [
-            {"value": each, "action": "Allow"} for each in self._settings["storage_allowed_networks"]
-        ]
+        found["gateway_generation"] = _azure_values.gateway_generation(self._settings["gateway_sku"])
+        allowed = _azure_values.storage_sources(self._settings["storage_allowed_networks"], self._mistake)
+        found["storage_rules"] = [{"value": each, "action": "Allow"} for each in allowed]
         found["resources"] = _azure_summary.resources(self._settings, found)
         found["summary"] = _azure_summary.lines(self._host, found["resources"])
         return {**found, "mistakes": of_place if self._settings["state"] == "absent" else self._mistakes}
@@ -131,10 +133,18 @@ class _Planner:
         for variable in ("subscription_id", "resource_group", "location"):
             if not settings[variable]:
                 self._say(f"azure_proxy_{variable} is not set")
-        if settings["subscription_id"] and not _GUID.fullmatch(settings["subscription_id"]):
+        if settings["subscription_id"] and not _azure_values.GUID.fullmatch(settings["subscription_id"]):
             self._mistake("subscription_id", settings["subscription_id"], "is not the number of a subscription")
         if settings["resource_group"] and not _GROUP.fullmatch(settings["resource_group"]):
             self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
+
+    def _read_lists(self) -> None:
+        """Text is a list of its characters for whoever goes through it."""
+        for variable in _azure_values.LISTS:
+            value = self._settings[variable]
+            if isinstance(value, str):
+                self._mistake(variable, value, "is text; write a list, with '- ' before each of its elements")
+                self._settings[variable] = []
 
     def _check_scale_set(self) -> None:
         settings = self._settings
@@ -170,9 +180,11 @@ class _Planner:
         if self._settings["remote_syslog_host"]:
             problem = "cannot be had in Azure, whose instances get no rsyslog configuration; leave it empty"
             self._mistake("squid_remote_syslog_host", self._settings["remote_syslog_host"], problem)
-        if self._settings["listen_addresses"]:
+        listening = self._settings["listen_addresses"]
+        if listening:
             problem = "cannot be had in Azure, where an instance has any address of the subnet; leave it empty"
-            self._mistake("squid_listen_addresses", ", ".join(self._settings["listen_addresses"]), problem)
+            shown = listening if isinstance(listening, str) else ", ".join(map(str, listening))
+            self._mistake("squid_listen_addresses", shown, problem)
         if self._settings["firewall"] != "none":
             self._mistake(
                 "squid_firewall", self._settings["firewall"], "is done by the security group in Azure; use 'none'"
@@ -219,7 +231,8 @@ class _Planner:
             )
         return found
 
-    def _check_far_side(self, found: Json) -> None:
+    def _check_far_side(self, found: Json) -> list[str]:
+        """Return the networks of the site as Azure shows them."""
         settings = self._settings
         sites = [
             network
@@ -236,6 +249,7 @@ class _Planner:
                     self._say(
                         f"the address {source} of a client lies in the VNET {vnet}, so that answers would not leave it"
                     )
+        return [str(site) for site in sites]
 
     def _check_site(self, sites: list[IPv4Network], sources: list[str]) -> None:
         settings = self._settings

@@ -24,7 +24,7 @@ def body(settings: Mapping[str, Any], ids: Mapping[str, str], location: str) -> 
     automatic = {"enableAutomaticOSUpgrade": bool(settings["automatic_os_upgrade"]), "disableAutomaticRollback": False}
     return {
         "location": location,
-        "zones": list(settings["zones"]),
+        "zones": [str(zone) for zone in settings["zones"]],
         "sku": {"name": settings["vm_size"], "tier": "Standard", "capacity": int(settings["capacity"])},
         "properties": {
             "orchestrationMode": "Uniform",

@@ -235,6 +235,9 @@ def _check_gateway(document: Json, store: Store, _before: Json | None) -> None:
             "NonAzSkusNotAllowedForVPNGateway",
             "VpnGw1-5 non-AZ SKUs are no longer supported for creating VPN gateways. Only VpnGw1-5AZ SKUs can be created.",
         )
+    if sku in ("VpnGw4AZ", "VpnGw5AZ") and properties["vpnGatewayGeneration"] != "Generation2":
+        # That they exist in the second generation only is documented, the code is not.
+        raise refuse("BadRequest", f"Sku {sku} does not exist in {properties['vpnGatewayGeneration']}.")
     if vpn != sku.startswith(("VpnGw", "Basic")):
         # The real code is not published.
         raise refuse("BadRequest", f"Sku {sku} does not fit a gateway of type {properties['gatewayType']}.")

@@ -139,6 +139,9 @@ def test_refuses_a_gateway(site: Azure) -> None:
     right = {"subnet": ref(GATEWAY_SUBNET), "publicIPAddress": ref(free)}
     retired = _gateway(right, sku={"name": "VpnGw1"})
     assert site.refused(GATEWAY, retired) == (400, "NonAzSkusNotAllowedForVPNGateway")
+    large = _gateway(right, sku={"name": "VpnGw4AZ"})
+    assert site.refused(GATEWAY, large) == (400, "BadRequest")
+    site.put(GATEWAY, large | {"vpnGatewayGeneration": "Generation2"})
     site.put(GATEWAY, _gateway(right))
 
 

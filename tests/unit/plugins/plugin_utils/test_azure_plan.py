@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 HOST = "azure-proxy"
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000000a"
+WORKSPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/logs"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ops"
 
 SETTINGS: dict[str, Any] = {
@@ -53,7 +54,9 @@ SETTINGS: dict[str, Any] = {
     },
     "admin_username": "azureuser",
     "ssh_public_keys": [KEY],
+    "idle_timeout": "30",
     "workspace_id": "",
+    "workspace_retention_days": 30,
     "storage_allowed_networks": [],
     "flow_log": "vnet",
     "auth_enabled": False,
@@ -152,10 +155,7 @@ def test_each_kind_takes_its_longest_name() -> None:
     name = {"name": "plant_1." + "p" * 56}
     assert plan({**name, "names": {"workspace": "plant-1-logs"}})["mistakes"] == []
     # A workspace that is given is not made, so that it needs no name.
-    workspace = (
-        f"/subscriptions/{SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/logs"
-    )
-    assert plan({**name, "workspace_id": workspace})["mistakes"] == []
+    assert plan({**name, "workspace_id": WORKSPACE})["mistakes"] == []
 
 
 def test_the_summary_says_what_is_billed() -> None:
@@ -231,6 +231,45 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "squid_listen_addresses '10.60.0.40' cannot be had in Azure",
     ),
     "firewall": ({"firewall": "ufw"}, {}, "squid_firewall 'ufw' is done by the security group in Azure"),
+    "gateway of the other kind": (
+        {"gateway": "expressroute"},
+        {},
+        "azure_proxy_gateway_sku 'VpnGw1AZ' is no size of azure_proxy_gateway 'expressroute', which has ErGw1AZ, ErGw2AZ,",
+    ),
+    "gateway of no size": (
+        {"gateway_sku": "VpnGw9"},
+        {},
+        "'VpnGw9' is no size of azure_proxy_gateway 'vpn', which has",
+    ),
+    "storage for a host": (
+        {"storage_allowed_networks": ["198.51.100.7/32"]},
+        {},
+        "'198.51.100.7/32' is too small for a network that Azure takes; give single addresses without a suffix",
+    ),
+    "storage for two": ({"storage_allowed_networks": ["198.51.100.6/31"]}, {}, "'198.51.100.6/31' is too small for a"),
+    "storage for the site": (
+        {"storage_allowed_networks": ["10.0.0.0/8"]},
+        {},
+        "'10.0.0.0/8' is private, and Azure lets",
+    ),
+    "storage for nobody": ({"storage_allowed_networks": ["us"]}, {}, "'us' is not a public IPv4 address or network"),
+    "storage as text": (
+        {"storage_allowed_networks": "198.51.100.7, 198.51.100.8"},
+        {},
+        "azure_proxy_storage_allowed_networks '198.51.100.7, 198.51.100.8' is text; write a list",
+    ),
+    "workspace's name": ({"workspace_id": "logs"}, {}, "azure_proxy_workspace_id 'logs' is not the id of a workspace"),
+    "short timeout": ({"idle_timeout": 3}, {}, "azure_proxy_idle_timeout '3' is not a number from 4 to 100"),
+    "long timeout": ({"idle_timeout": "101"}, {}, "azure_proxy_idle_timeout '101' is not a number from 4 to 100"),
+    "short retention": (
+        {"workspace_retention_days": 7},
+        {},
+        "azure_proxy_workspace_retention_days '7' is not a number from 30 to 730",
+    ),
+    "unknown zone": ({"zones": ["1", "4"]}, {}, "azure_proxy_zones '4' is none of Azure's zones 1, 2 and 3"),
+    "zone twice": ({"zones": ["1", 1]}, {}, "azure_proxy_zones '1' is named twice"),
+    "reserved user": ({"admin_username": "Admin"}, {}, "azure_proxy_admin_username 'Admin' is not a user that Azure"),
+    "user with a blank": ({"admin_username": "plant a"}, {}, "'plant a' is not a user that Azure makes"),
     "no VPN key": (SITE | {"shared_key": False}, {}, "azure_proxy_shared_key is not set"),
     "no site": (SITE | {"site_prefixes": []}, {}, "azure_proxy_site_prefixes is empty"),
     "no device": (
@@ -249,6 +288,51 @@ def test_each_mistake_has_its_sentence(name: str) -> None:
     mistakes = plan(settings, proxy)["mistakes"]
     assert any(sentence in mistake for mistake in mistakes), mistakes
     assert all(mistake.startswith(f"{HOST}: ") and mistake.endswith(".") for mistake in mistakes)
+
+
+def test_values_at_the_edge_are_taken() -> None:
+    edge = {
+        "idle_timeout": 100,
+        "workspace_retention_days": "730",
+        "zones": [],
+        "storage_allowed_networks": ["198.51.100.7", "198.51.100.0/30"],
+        "workspace_id": WORKSPACE.replace("resourceGroups", "resourcegroups"),
+    }
+    assert plan(edge)["mistakes"] == []
+    assert plan({"workspace_id": WORKSPACE, "workspace_retention_days": 7})["mistakes"] == []
+    assert plan({"gateway": "none", "gateway_sku": ""})["mistakes"] == []
+    assert plan({"zones": [1, 2]})["scale_set"]["zones"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("variable", ["site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones"])
+def test_text_instead_of_a_list_is_one_sentence(variable: str) -> None:
+    mistakes = plan(SITE | {"site_prefixes": [], variable: "what, else"})["mistakes"]
+    assert len([mistake for mistake in mistakes if f"azure_proxy_{variable} 'what, else' is text" in mistake]) == 1
+    assert len(mistakes) <= 3, mistakes
+
+
+def test_networks_are_sent_as_azure_shows_them() -> None:
+    """Otherwise each run would find a difference."""
+    found = plan(SITE | {"site_prefixes": ["10.10.0.1", "10.10.0.0/255.255.0.0"]})
+    assert found["site_prefixes"] == ["10.10.0.1/32", "10.10.0.0/16"]
+    storage = plan({"storage_allowed_networks": ["198.51.100.7", "198.51.100.0/255.255.255.0"]})["storage_rules"]
+    assert [rule["value"] for rule in storage] == ["198.51.100.7", "198.51.100.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "size", "generation"),
+    [
+        ("vpn", "VpnGw1AZ", "Generation1"),
+        ("vpn", "VpnGw3AZ", "Generation1"),
+        ("vpn", "VpnGw4AZ", "Generation2"),
+        ("local_network", "VpnGw5AZ", "Generation2"),
+        ("expressroute", "ErGw1AZ", "None"),
+    ],
+)
+def test_a_large_vpn_gateway_is_of_the_second_generation(gateway: str, size: str, generation: str) -> None:
+    found = plan({**SITE, "gateway": gateway, "gateway_sku": size})
+    assert found["mistakes"] == []
+    assert found["gateway_generation"] == generation
 
 
 @pytest.mark.parametrize(
