@@ -452,8 +452,18 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     # As if it had been there since before June 2025.
     flows = {"targetResourceId": group["id"], "storageId": account["id"], "enabled": True}
     azure.put({"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows})
-    run = azure.run(change=other(azure))
+    # The first instance needs a while until its Squid answers.
+    azure.faults({"kind": "unhealthy", "path": "virtualMachines/0/instanceView", "times": 1})
+    run = azure.run("-e", "azure_proxy_reimage=true", change=other(azure))
     assert run.code == 0, run.output
+    instances = [one["path"].partition("/virtualMachines/")[2] for one in azure.sent()]
+    assert [path for path in instances if path] == [
+        "0/reimage",
+        "0/instanceView",
+        "0/instanceView",
+        "1/reimage",
+        "1/instanceView",
+    ]
     (balancer,) = azure.find("loadBalancers")
     (frontend,) = balancer["properties"]["frontendIPConfigurations"]
     assert frontend["properties"]["privateIPAllocationMethod"] == "Dynamic"

@@ -10,6 +10,8 @@ from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
 from tests.cloud.arm.rules import not_found
 from tests.cloud.arm.store import Store
 
+INSTANCE_VIEW = "microsoft.compute/virtualmachinescalesets/virtualmachines/instanceview"
+
 _KEY = base64.b64encode(b"stand-in" * 8).decode()
 _ALLOWED = ("manualupgrade", "reimage", "osrollingupgrade", "restart", "deallocate", "start")
 """Actions on a scale set that are accepted, and change nothing that this stand-in shows."""
@@ -103,6 +105,20 @@ _ACTIONS: dict[tuple[str, str], object] = {
     ("microsoft.network/connections", "sharedkey"): None,
     ("microsoft.compute/virtualmachinescalesets", "virtualmachines"): None,
 }
+
+
+def instance_view(target: ids.Id, store: Store, healthy: bool) -> Answer:
+    """Answer whoever asks how an instance is; its health is what the load balancer's probe says.
+
+    Raises:
+        ArmError: there is no such instance.
+    """
+    instance = target.path.rsplit("/", 1)[0]
+    scale_set = store.find(instance.rsplit("/", 2)[0])
+    if scale_set is None or ids.parse(instance).name not in (one["instanceId"] for one in _instances(scale_set)):
+        raise not_found(ids.parse(instance))
+    code = "HealthState/healthy" if healthy else "HealthState/unhealthy"
+    return Answer(200, {"vmHealth": {"status": {"code": code, "level": "Info"}}, "statuses": []})
 
 
 def _instances(scale_set: Json) -> list[Json]:

@@ -4,6 +4,7 @@ A list of objects by PUT /faults on the proxy's own port:
     {"kind": "wrong_secret"}                                      the token endpoint refuses
     {"kind": "forbidden", "path": REGEX, "method": "PUT"}         403; without a method every request
     {"kind": "throttled", "path": REGEX, "times": N, "seconds": S}   429 with Retry-After
+    {"kind": "unhealthy", "path": REGEX, "times": N}              what an instance answers when it is asked for its health
     {"kind": "failed_operation", "path": REGEX, "message": TEXT, "code": CODE, "times": N}
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass, fields
 from tests.cloud.arm import ids
 from tests.cloud.arm.exchange import ArmError, Json
 
-KINDS = ("wrong_secret", "forbidden", "throttled", "failed_operation")
+KINDS = ("wrong_secret", "forbidden", "throttled", "unhealthy", "failed_operation")
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 
 
@@ -70,6 +71,10 @@ class Faults:
     def wrong_secret(self) -> bool:
         """Say whether the right secret counts as a wrong one."""
         return self._first("wrong_secret", "POST", "") is not None
+
+    def unhealthy(self, path: str) -> bool:
+        """Say whether an instance is not healthy yet."""
+        return self._first("unhealthy", "GET", path) is not None
 
     def check(self, method: str, path: str, client: str) -> None:
         """Refuse a request as ordered.

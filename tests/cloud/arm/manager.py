@@ -73,6 +73,8 @@ class Manager:
             self.faults.order([])
 
     def _route(self, request: Request, target: ids.Id) -> Answer:
+        if target.kind == extras.INSTANCE_VIEW:
+            return extras.instance_view(target, self.store, healthy=not self.faults.unhealthy(target.path))
         extra = extras.answer(request, target, self.store)
         if extra is not None:
             return extra

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from .client import GROUP, NET, WORLD, Azure, Json, network, of
+from .client import GROUP, NET, SCALE_SET, WORLD, Azure, Json, network, of, scale_set
 
 TOKEN = "https://login.microsoftonline.com/22222222-2222-4222-8222-222222222222/oauth2/v2.0/token"
 
@@ -56,6 +56,16 @@ def test_throttles(azure: Azure) -> None:
     found = [azure.ask("GET", GROUP) for _attempt in range(3)]
     assert [answer.status_code for answer in found] == [429, 429, 200]
     assert found[0].headers["Retry-After"] == "3"
+
+
+def test_an_instance_is_not_healthy_yet(site: Azure) -> None:
+    """As often as ordered; there are as many instances as the scale set's capacity."""
+    site.put(SCALE_SET, scale_set(), sku={"name": "Standard_DS1_v2", "capacity": 1})
+    view = f"{SCALE_SET}/virtualMachines/0/instanceView"
+    site.control("PUT", "/faults", [{"kind": "unhealthy", "path": "virtualMachines/0/", "times": 1}])
+    codes = [site.get(view)["vmHealth"]["status"]["code"] for _attempt in range(2)]
+    assert codes == ["HealthState/unhealthy", "HealthState/healthy"]
+    assert site.ask("GET", view.replace("/0/", "/1/")).status_code == 404
 
 
 def test_an_operation_fails(azure: Azure) -> None:
