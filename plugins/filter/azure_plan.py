@@ -18,7 +18,7 @@ author:
 description:
   - Derives names, address plan and security rules of the role P(ot_security.proxy_chaining.azure_proxy#role) from its variables and
     the topology, and collects every mistake in them. It talks to nobody.
-positional: _input, graph, host
+positional: _input, graph, host, hostvars
 options:
   _input:
     description: The role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses) and
@@ -33,12 +33,16 @@ options:
     description: Name of the proxy in the inventory.
     type: str
     required: true
+  hostvars:
+    description: Ansible's hostvars, where those proxies in Azure are looked up that would share a VNET with this one.
+    type: dict
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Show what would be created
   ansible.builtin.debug:
-    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_graph, inventory_hostname)).resources }}"
+    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_graph, inventory_hostname, hostvars)).resources }}"
 """
 
 RETURN = r"""
@@ -98,9 +102,11 @@ _value:
 """
 
 
-def azure_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
+def azure_plan(
+    settings: Mapping[str, Any], graph: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]
+) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
-    return _azure_plan.plan(host, settings, graph)
+    return _azure_plan.plan(host, settings, graph, hostvars)
 
 
 class FilterModule:

@@ -21,6 +21,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
     _azure_scale_set,
     _azure_summary,
     _azure_values,
+    _hostvars,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
 
@@ -28,6 +29,8 @@ Json = dict[str, Any]
 
 GATEWAYS = ("none", "vpn", "local_network", "expressroute")
 
+_OF_OTHERS = ("azure_proxy_subscription_id", "azure_proxy_resource_group", "azure_proxy_names")
+_VNET = "MD4IoT-VNET"
 _GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII), "1 to 80 letters, digits, '.', '_' and '-'"
 _NAMES = {
@@ -41,23 +44,32 @@ _NAMES = {
 _SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
 
 
-def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Json:
+def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Json:
     """Return names, ids, prefixes, rules and resources, and ``mistakes``, of which there must be none.
 
     Args:
         host: name of the proxy in the inventory.
         settings: the role's variables without their prefix.
         graph: the topology.
+        hostvars: variables of the other proxies in Azure.
     """
-    return _Planner(host, settings, graph).build()
+    others = {
+        name: _hostvars.read(hostvars, name, _OF_OTHERS)
+        for name, proxy in graph["proxies"].items()
+        if proxy["kind"] == "azure" and name != host
+    }
+    return _Planner(host, settings, graph, others).build()
 
 
 class _Planner:
-    def __init__(self, host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
+    def __init__(
+        self, host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], others: Mapping[str, Json]
+    ) -> None:
         self._host = host
         # Until ansible-core 2.19 a number that went through a template is text.
         self._settings = {**settings, "capacity": int(settings["capacity"])}
         self._proxy = graph["proxies"][host]
+        self._others = others
         # What comes through the tunnel of a site in another cloud comes past the site's own device.
         self._tunnelled = [
             IPv4Network(prefix)
@@ -73,6 +85,7 @@ class _Planner:
         found["ids"] = _ids(self._settings, found["names"], found["location"])
         # What is wrong with what is built does not keep it from being removed.
         of_place = list(self._mistakes)
+        self._check_others(found["names"]["vnet"])
         self._read_lists()
         _azure_values.check(self._settings, self._mistake)
         self._check_scale_set()
@@ -104,7 +117,7 @@ class _Planner:
         names = {
             "workspace": f"{name}-logs",
             "storage_account": f"otproxy{unique}",
-            "vnet": "MD4IoT-VNET",
+            "vnet": _VNET,
             "security_group": f"{name}-nsg",
             "nat_gateway": f"{name}-nat",
             "nat_address": f"{name}-nat-ip",
@@ -137,6 +150,23 @@ class _Planner:
             self._mistake("subscription_id", settings["subscription_id"], "is not the number of a subscription")
         if settings["resource_group"] and not _GROUP.fullmatch(settings["resource_group"]):
             self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
+
+    def _check_others(self, vnet: str) -> None:
+        """A VNET has the prefix of one proxy; each run would take the other's away."""
+        group, subscription = self._settings["resource_group"], self._settings["subscription_id"]
+        mine = (group, subscription, vnet)
+        for other, values in self._others.items():
+            theirs = (
+                values.get("azure_proxy_resource_group", ""),
+                values.get("azure_proxy_subscription_id", subscription),
+                (values.get("azure_proxy_names") or {}).get("vnet", _VNET),
+            )
+            if group and [str(each).lower() for each in mine] == [str(each).lower() for each in theirs]:
+                problem = (
+                    f"is the VNET of {other} too, in the same resource group '{group}'; give one of them another by the key "
+                    "vnet, or a resource group of its own"
+                )
+                self._mistake("names", vnet, problem)
 
     def _read_lists(self) -> None:
         """Text is a list of its characters for whoever goes through it."""

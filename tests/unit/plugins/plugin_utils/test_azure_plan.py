@@ -79,14 +79,16 @@ def plan(
     proxy: dict[str, Any] | None = None,
     sensors: dict[str, Any] | None = None,
     cloud_sites: dict[str, Any] | None = None,
+    others: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Plan the proxy of a small inventory."""
-    hosts = {HOST: PROXY | (proxy or {})}
+    hosts = {HOST: PROXY | (proxy or {}), **(others or {})}
     found = SENSORS if sensors is None else sensors
     sites = cloud_sites or {}
-    graph = _topology.derive({**hosts, **found, **sites}, list(hosts), list(found), cloud_sites=list(sites))
+    hostvars = {**hosts, **found, **sites}
+    graph = _topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
-    return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST)
+    return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST, hostvars)
 
 
 def test_the_address_plan_is_derived() -> None:
@@ -364,6 +366,39 @@ def test_what_says_where_it_is_must_be_right_to_remove_it(name: str) -> None:
 def test_what_is_built_only_does_not_keep_it_from_being_removed() -> None:
     wrong = {"ssh_public_keys": [], "address_prefix": "", "capacity": 0, "gateway": "local_network", "firewall": "ufw"}
     assert plan({"state": "absent", **wrong})["mistakes"] == []
+
+
+SENSORS_OF_ONE: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1", "sensor_proxy_via": HOST}}
+SECOND: dict[str, Any] = {
+    "squid_kind": "azure",
+    "squid_addresses": ["10.61.0.40"],
+    "azure_proxy_subscription_id": SUBSCRIPTION.upper(),
+    "azure_proxy_resource_group": "OT-proxy",
+}
+
+
+def test_two_proxies_do_not_share_a_network() -> None:
+    """Each run would take the other's prefix away."""
+    mistakes = plan(sensors=SENSORS_OF_ONE, others={"second": SECOND})["mistakes"]
+    assert mistakes == [
+        "azure-proxy: azure_proxy_names 'MD4IoT-VNET' is the VNET of second too, in the same resource group 'ot-proxy'; "
+        "give one of them another by the key vnet, or a resource group of its own."
+    ]
+    alike: dict[str, Any] = {key: value for key, value in SECOND.items() if key != "azure_proxy_subscription_id"}
+    assert len(plan(sensors=SENSORS_OF_ONE, others={"second": alike})["mistakes"]) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"azure_proxy_resource_group": "other"},
+        {"azure_proxy_names": {"vnet": "second-vnet"}},
+        {"azure_proxy_subscription_id": SUBSCRIPTION[:-1] + "b"},
+        {"squid_kind": "host"},
+    ],
+)
+def test_another_proxy_elsewhere_is_no_mistake(change: dict[str, Any]) -> None:
+    assert plan(sensors=SENSORS_OF_ONE, others={"second": SECOND | change})["mistakes"] == []
 
 
 def test_all_mistakes_are_told_together() -> None:
