@@ -10,6 +10,7 @@ a sheet with what it needs, and its routers do the rest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network
@@ -46,6 +47,9 @@ def problems(settings: Mapping[str, Any], method: str) -> Iterator[tuple[str, ob
         if circuit.get(key) in (None, ""):
             yield f"expressroute.{key}", circuit.get(key), "is not set"
             return
+    for key in ("provider", "peering_location"):
+        if not isinstance(circuit[key], str):
+            yield f"expressroute.{key}", circuit[key], "is not a text; put a number in quotes"
     yield from _number_problems(circuit)
     yield from _network_problems(circuit, settings)
 
@@ -69,7 +73,7 @@ def _network_problems(circuit: Mapping[str, Any], settings: Mapping[str, Any]) -
     found: dict[str, IPv4Network] = {}
     for key in ("primary_prefix", "secondary_prefix"):
         try:
-            found[key] = IPv4Network(circuit[key])
+            found[key] = IPv4Network(str(circuit[key]))
         except ValueError as error:
             yield f"expressroute.{key}", circuit[key], f"is not an IPv4 network: {error}"
             continue
@@ -137,4 +141,4 @@ def _handover(circuit: Mapping[str, Any]) -> Json:
 
 def _number(value: object) -> int:
     text = str(value)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) else 0

@@ -10,6 +10,7 @@ Azure's connection is given the policy; the other end proposes all that it knows
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -80,12 +81,12 @@ def problems(cloud: str, given: Mapping[str, Any]) -> Iterator[tuple[object, str
             yield key, f"is no part of an IPsec policy; known are {', '.join(DEFAULTS)}"
     chosen = {**DEFAULTS, **given}
     for key, taken in TAKEN[cloud].items():
-        if chosen[key] not in taken:
+        if str(chosen[key]) not in taken:
             yield chosen[key], f"is no {key} that Azure and {cloud} both take; use one of {', '.join(sorted(taken))}"
     for key, (low, high) in _RANGES.items():
-        if not str(chosen[key]).isdecimal() or not low <= int(chosen[key]) <= high:
+        if not re.fullmatch("[0-9]{1,10}", str(chosen[key])) or not low <= int(chosen[key]) <= high:
             yield chosen[key], f"is no {key} that Azure takes; use a number from {low} to {high}"
-    pair = {chosen["ipsec_encryption"], chosen["ipsec_integrity"]}
+    pair = {str(chosen["ipsec_encryption"]), str(chosen["ipsec_integrity"])}
     if pair & _GCM and len(pair) > 1:
         problem = f"does not go with the ipsec_integrity {chosen['ipsec_integrity']!r}; with GCM both are the same"
         yield chosen["ipsec_encryption"], problem

@@ -41,6 +41,9 @@ _FAR_SIDE = {
     "aws": ("aws_region", "aws_vpc", "aws_route_tables"),
     "google": ("google_project", "google_region", "google_network"),
 }
+_TEXTS = ("cloud", "proxy", *_FAR_SIDE["aws"][:2], *_FAR_SIDE["google"])
+_TEXTS_OF_PROXY = ("subscription_id", "resource_group", "location", "name", "address_prefix")
+_TEXT = "is not a text; put a number in quotes"
 # Google is the strictest of the three about names.
 # The longest that is made of it is a route of Google, which has 63 characters at most: plant-1-255-255-255-255-32.
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
@@ -63,7 +66,8 @@ class _Planner:
         self._host = host
         self._settings = settings
         self._azure = settings["azure"]
-        self._graph = graph
+        # Those that are no networks, the topology has named already.
+        self._prefixes = graph["tunnels"].get(host, {"prefixes": []})["prefixes"]
         self._mistakes: list[str] = []
 
     def build(self) -> Json:
@@ -76,11 +80,15 @@ class _Planner:
         found["summary"] = [f"{self._host}: {METHODS[choice.method]}", *choice.reasons, *choice.contradictions]
         if choice.method == "public":
             return found
+        self._check_types()
+        # What is of another type can be asked nothing else.
+        if self._mistakes:
+            return found
         self._check_common()
         if choice.method == "vpn":
             self._check_vpn()
             if not self._mistakes:
-                found |= _vpn(settings)
+                found |= _vpn(settings, self._prefixes)
         else:
             for variable, value, problem in _multicloud_expressroute.problems(settings, choice.method):
                 self._mistake(variable, value, problem)
@@ -94,20 +102,47 @@ class _Planner:
     def _mistake(self, variable: str, value: object, problem: str) -> None:
         self._mistakes.append(sentence(self._host, f"multicloud_{variable}", value, problem))
 
+    def _check_types(self) -> None:
+        """A role's argument specification takes text for a list or a mapping too, and anything for text."""
+        settings = self._settings
+        for variable in _TEXTS:
+            if not _is_text(settings[variable]):
+                self._mistake(variable, settings[variable], _TEXT)
+        for variable in ("prefixes", "aws_route_tables"):
+            if not _is_list_of_texts(settings[variable]):
+                self._mistake(variable, settings[variable], "is not a list of texts")
+        for variable in ("ipsec", "expressroute"):
+            if not isinstance(settings[variable], Mapping):
+                self._mistake(variable, settings[variable], "is not a mapping")
+        if not _is_mapping_of_texts(settings["tags"]):
+            self._mistake("tags", settings["tags"], "is not a mapping of texts")
+        for variable in _TEXTS_OF_PROXY:
+            if not _is_text(self._azure[variable]):
+                self._mistake_of_proxy(variable, _TEXT)
+        if not _is_mapping_of_texts(self._azure["names"]):
+            self._mistake_of_proxy("names", "is not a mapping of texts")
+
+    def _mistake_of_proxy(self, variable: str, problem: str) -> None:
+        whose = f"azure_proxy_{variable} of {self._settings['proxy']}"
+        self._mistakes.append(sentence(self._host, whose, self._azure[variable], problem))
+
     def _check_common(self) -> None:
         settings = self._settings
-        if not _NAME.fullmatch(settings["name"]):
+        if not _NAME.fullmatch(str(settings["name"])):
             problem = "is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first"
             self._mistake("name", settings["name"], problem)
         if not settings["proxy"]:
             self._say("multicloud_proxy is not set; name the proxy in Azure that its sensors use")
             return
         # Whether it is a proxy in Azure, the topology has said already.
-        for variable in ("subscription_id", "resource_group", "location", "address_prefix"):
+        for variable in _TEXTS_OF_PROXY:
             if not self._azure[variable]:
                 self._say(f"azure_proxy_{variable} of {settings['proxy']} is not set")
         vnet = _network(self._azure["address_prefix"])
-        for prefix in self._graph["tunnels"].get(self._host, {"prefixes": []})["prefixes"]:
+        if vnet is None and self._azure["address_prefix"]:
+            problem = "is not an IPv4 network such as 10.60.0.0/26, whose host bits are zero"
+            self._mistake_of_proxy("address_prefix", problem)
+        for prefix in self._prefixes:
             if vnet and vnet.overlaps(IPv4Network(prefix)):
                 self._mistake("prefixes", prefix, f"overlaps the VNET {vnet} of {settings['proxy']}")
 
@@ -145,12 +180,23 @@ def _network(text: str) -> IPv4Network | None:
         return None
 
 
-def _vpn(settings: Mapping[str, Any]) -> Json:
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _is_mapping_of_texts(value: object) -> bool:
+    return isinstance(value, Mapping) and _is_list_of_texts([*value.keys(), *value.values()])
+
+
+def _vpn(settings: Mapping[str, Any], prefixes: Iterable[str]) -> Json:
     """Both ends. What one of them sends into the tunnels is what the other one has."""
     name, azure = settings["name"], settings["azure"]
     ids = azure_ids(azure)
-    there = _prefixes(settings["prefixes"])
-    here = _prefixes([azure["address_prefix"]])
+    here = [str(IPv4Network(azure["address_prefix"]))]
     tunnels = [f"{name}-{number}" for number in TUNNELS]
     near = {
         "location": _azure_names.region(azure["location"]),
@@ -158,16 +204,12 @@ def _vpn(settings: Mapping[str, Any]) -> Json:
         "gateway_address": ids["gateway_address"],
         "local_gateways": f"{ids['network']}/localNetworkGateways",
         "connections": f"{ids['network']}/connections",
-        "remote": there,
+        "remote": sorted(set(prefixes)),
         "policy": _multicloud_ipsec.policy(settings["ipsec"]),
         "tags": settings["tags"],
         "tunnels": tunnels,
     }
     return {"azure": near, "far": _FAR[settings["cloud"]](settings, here, tunnels)}
-
-
-def _prefixes(given: Iterable[str]) -> list[str]:
-    return sorted({str(IPv4Network(each)) for each in given})
 
 
 def _aws(settings: Mapping[str, Any], routes: list[str], _tunnels: list[str]) -> Json:

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.topology import topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
     _connectivity,
     _multicloud_ipsec,
@@ -164,6 +167,21 @@ MISTAKES: dict[str, Json] = {
     "multicloud_ipsec 'GCMAES256' does not go with the ipsec_integrity 'SHA256'; with GCM both are the same": {
         "ipsec": {"ipsec_encryption": "GCMAES256"}
     },
+    "multicloud_ipsec 'list' is no ike_encryption that Azure and aws both take; use one of AES128, AES256": {
+        "ipsec": {"ike_encryption": ["AES256"]}
+    },
+    "multicloud_prefixes '10.20.0.0/16' is not a list of texts": {"prefixes": "10.20.0.0/16"},
+    "multicloud_tags 'plant=lab' is not a mapping of texts": {"tags": "plant=lab"},
+    "multicloud_expressroute None is not a mapping": {"expressroute": None},
+    "multicloud_aws_region 5 is not a text; put a number in quotes": {"aws_region": 5},
+    "multicloud_name None is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first": {
+        "name": None
+    },
+    "azure_proxy_address_prefix of azure-proxy '10.60.0.5/26' is not an IPv4 network such as 10.60.0.0/26, whose host bits are "
+    "zero": {"azure": {**AZURE, "address_prefix": "10.60.0.5/26"}},
+    "azure_proxy_resource_group of azure-proxy 2024 is not a text; put a number in quotes": {
+        "azure": {**AZURE, "resource_group": 2024}
+    },
     "multicloud_ipsec 'colour' is no part of an IPsec policy; known are " + ", ".join(_multicloud_ipsec.DEFAULTS): {
         "ipsec": {"colour": "red"}
     },
@@ -180,6 +198,49 @@ def test_each_mistake_is_one_sentence(sentence: str) -> None:
 def test_all_mistakes_are_told_at_once() -> None:
     plan = planned(name="Plant", aws_vpc="", ipsec={"pfs_group": "None"})
     assert len(plan["mistakes"]) == 3
+
+
+WORDS = (
+    *CIRCUIT,
+    *_multicloud_ipsec.DEFAULTS,
+    *_connectivity.METHODS,
+    *AZURE,
+    "aws",
+    "10.60.0.5/26",
+    "192.168.15.16/30",
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def anything_for(variables: Iterable[str]) -> st.SearchStrategy[Json]:
+    """A few at a time, since what is found first hides the rest."""
+    return st.dictionaries(st.sampled_from(list(variables)), ANYTHING, max_size=2)
+
+
+@given(
+    method=st.sampled_from(_connectivity.METHODS),
+    cloud=st.sampled_from(_multicloud_plan.CLOUDS),
+    site=anything_for(key for key in SETTINGS if key != "azure"),
+    azure=anything_for(AZURE),
+    circuit=anything_for([*CIRCUIT, "tier", "family"]),
+    ipsec=anything_for(_multicloud_ipsec.DEFAULTS),
+)
+def test_any_value_of_any_variable_is_used_or_a_mistake(
+    method: str, cloud: str, site: Json, azure: Json, circuit: Json, ipsec: Json
+) -> None:
+    inner = {"azure": {**AZURE, **azure}, "expressroute": {**CIRCUIT, **circuit}, "ipsec": ipsec}
+    settings = {**SETTINGS, "cloud": cloud, "method": method, **inner, **site}
+    hosts = {
+        "azure-proxy": {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]},
+        "plant": {f"multicloud_{key}": settings[key] for key in ("name", "cloud", "proxy", "prefixes")},
+    }
+    plan = multicloud_plan(settings, topology(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]}), "plant")
+    json.dumps(plan)
+    assert all(isinstance(mistake, str) for mistake in plan["mistakes"])
 
 
 # ExpressRoute ---------------------------------------------------------------------------------------------------------
@@ -213,6 +274,13 @@ CIRCUITS: dict[str, Json] = {
     },
     "multicloud_expressroute.peer_asn 65515 is not a number of an autonomous system that Azure leaves free": {
         "peer_asn": 65515
+    },
+    "multicloud_expressroute.provider 5 is not a text; put a number in quotes": {"provider": 5},
+    "multicloud_expressroute.peer_asn '"
+    + "9" * 5000
+    + "' is not a number of an autonomous system that Azure leaves free": {"peer_asn": "9" * 5000},
+    "multicloud_expressroute.primary_prefix 3232239376 is not an IPv4 network: Expected 4 octets in '3232239376'": {
+        "primary_prefix": 3232239376
     },
     "multicloud_expressroute.primary_prefix '192.168.15.16/29' is not a /30": {
         "primary_prefix": "192.168.15.16/29",
