@@ -161,8 +161,8 @@ class _Planner:
                 self._say(f"multicloud_{variable} is not set")
         for value, problem in _multicloud_ipsec.problems(cloud, settings["ipsec"]):
             self._mistake("ipsec", value, problem)
-        # AWS makes its own keys.
-        if cloud == "google" and not settings["shared_key"]:
+        # AWS makes its own keys, and nobody needs one to remove a tunnel.
+        if cloud == "google" and settings["state"] == "present" and not settings["shared_key"]:
             self._say("multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters without blanks")
 
 

@@ -43,6 +43,7 @@ AZURE: Json = {
     "gateway": "vpn",
 }
 SETTINGS: Json = {
+    "state": "present",
     "name": "plant",
     "cloud": "aws",
     "prefixes": ["10.20.0.0/16"],
@@ -193,6 +194,12 @@ def test_each_mistake_is_one_sentence(sentence: str) -> None:
     plan = planned(**MISTAKES[sentence])
     assert plan["mistakes"] == [f"plant: {sentence}."]
     assert plan["far"] == {}
+
+
+def test_a_tunnel_is_removed_without_its_key() -> None:
+    plan = planned(**GOOGLE, state="absent", shared_key=False)
+    assert plan["mistakes"] == []
+    assert [tunnel["name"] for tunnel in plan["far"]["tunnels"]] == ["plant-1", "plant-2"]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
