@@ -84,11 +84,24 @@ class Clouds:
             for tunnel in one.iterfind("./options/tunnelOptionSet/item")
         ]
 
-    def provision(self, name: str) -> None:
+    def provision(self, name: str, *peerings: Json) -> None:
         """Do what the provider of a circuit does."""
         (circuit,) = self.azure.find("expressRouteCircuits", name)
-        circuit["properties"]["serviceProviderProvisioningState"] = "Provisioned"
+        circuit["properties"] |= {"serviceProviderProvisioningState": "Provisioned", "peerings": list(peerings)}
         self.azure.put(circuit)
+
+    def put_circuit(self, name: str, bandwidth: int) -> None:
+        """Put a circuit in place that somebody else has ordered."""
+        group = f"/subscriptions/{self.azure.subscription}/resourceGroups/ot-express"
+        provider = {"serviceProviderName": "Example Exchange", "peeringLocation": "Amsterdam"}
+        self.azure.put(
+            {
+                "id": f"{group}/providers/Microsoft.Network/expressRouteCircuits/{name}",
+                "location": "westeurope",
+                "sku": {"name": "Standard_MeteredData", "tier": "Standard", "family": "MeteredData"},
+                "properties": {"serviceProviderProperties": {**provider, "bandwidthInMbps": bandwidth}},
+            }
+        )
 
     def _put_gateways(self) -> None:
         for group, proxy, kind, address in (

@@ -105,18 +105,27 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
         "primaryPeerAddressPrefix": circuit["primary_prefix"],
         "secondaryPeerAddressPrefix": circuit["secondary_prefix"],
     }
+    provider = {
+        "service_provider_name": circuit["provider"],
+        "peering_location": circuit["peering_location"],
+        "bandwidth_in_mbps": str(_number(circuit["bandwidth"])),
+    }
+    sku = {"tier": circuit.get("tier", "standard"), "family": circuit.get("family", "metereddata")}
     near = {
         "location": _azure_names.region(settings["azure"]["location"]),
         "gateway": ids["gateway"],
         "circuit": f"{ids['network']}/expressRouteCircuits/{name}",
         "circuit_name": name,
         "connection": f"{ids['network']}/connections/{name}",
-        "provider": {
-            "service_provider_name": circuit["provider"],
-            "peering_location": circuit["peering_location"],
-            "bandwidth_in_mbps": str(circuit["bandwidth"]),
+        "provider": provider,
+        "sku": sku,
+        # What cannot be changed once the circuit is there, in lower case, as it is compared.
+        "declared": {
+            "provider": provider["service_provider_name"].lower(),
+            "peering_location": provider["peering_location"].lower(),
+            "bandwidth": provider["bandwidth_in_mbps"],
+            **sku,
         },
-        "sku": {"tier": circuit.get("tier", "standard"), "family": circuit.get("family", "metereddata")},
         "peering": peering,
         "tags": settings["tags"],
     }

@@ -5,6 +5,7 @@ The modules are the real ones, the clouds are not. What is compared is what both
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from collections.abc import Iterator
@@ -43,6 +44,12 @@ def changed(run: play.Run) -> dict[str, int]:
 
 def keys_of(clouds: Clouds) -> dict[str, str]:
     return {name: one["sharedKey"] for name, one in clouds.connections().items() if "sharedKey" in one}
+
+
+def more_sites(name: str, site: dict[str, Any], proxies: dict[str, Any] | None = None) -> dict[str, Any]:
+    """One site more that uses ExpressRoute. It comes last."""
+    site = {"multicloud_cloud": "other", "multicloud_prefixes": ["10.42.0.0/16"], **site}
+    return {"all": {"children": {"circuit_sites": {"hosts": {name: site}}, "proxies": {"hosts": proxies or {}}}}}
 
 
 def assert_both_ends_match(clouds: Clouds) -> None:
@@ -208,20 +215,34 @@ def test_a_circuit_is_ordered_and_the_provider_gets_a_sheet(clouds: Clouds, tmp_
 
 
 def test_a_provisioned_circuit_is_connected(clouds: Clouds, tmp_path: Path) -> None:
-    for name in ("exchange-plant", "routers-plant"):
-        clouds.provision(name)
-    options = ("-e", f"multicloud_handover_dir={tmp_path}/sheets")
+    # An exchange provider makes the peering too. With new tags it stays.
+    clouds.provision("exchange-plant", {"name": "AzurePrivatePeering", "properties": {"vlanId": 200}})
+    clouds.provision("routers-plant")
+    tags = {"plant": "lab", "line": "2"}
+    options = (
+        "-e",
+        f"multicloud_handover_dir={tmp_path}/sheets",
+        "-e",
+        json.dumps({"multicloud_tags": tags}),
+    )
     run = clouds.run(*options, limit="circuit_sites")
     assert run.code == 0, run.output
     for name in ("exchange-plant", "routers-plant"):
         assert clouds.connections()[name]["peer"]["id"].endswith(f"/expressRouteCircuits/{name}")
-    peerings = {
-        one["name"]: [each["properties"]["vlanId"] for each in one["properties"].get("peerings", [])]
-        for one in clouds.azure.find("expressRouteCircuits")
-    }
-    assert peerings == {"exchange-plant": [], "routers-plant": [101]}
-    again = clouds.run(*options, limit="circuit_sites")
-    assert (again.code, changed(again)) == (0, {"exchange-plant": 0, "routers-plant": 0}), again.output
+    circuits = {one["name"]: one for one in clouds.azure.find("expressRouteCircuits")}
+    assert {
+        name: [each["properties"]["vlanId"] for each in one["properties"]["peerings"]] for name, one in circuits.items()
+    } == {"exchange-plant": [200], "routers-plant": [101]}
+    assert [one["tags"] for one in circuits.values()] == [tags, tags]
+    # Once more, with a third site, whose circuit is there already and another one.
+    clouds.put_circuit("other-plant", bandwidth=100)
+    again = clouds.run(*options, limit="circuit_sites", change=more_sites("other-plant", {}))
+    assert changed(again) == {"exchange-plant": 0, "other-plant": 0, "routers-plant": 0}, again.output
+    assert again.code != 0
+    assert (
+        "other-plant: the circuit other-plant in Azure has bandwidth 100, and multicloud_expressroute wants bandwidth 50; no module "
+        "changes a circuit that is there, so correct one of the two." in again.text
+    ), again.output
     assert clouds.written() == []
 
 
@@ -234,8 +255,8 @@ def test_absent_leaves_what_was_there_before_and_again_changes_nothing(clouds: C
     run = clouds.run(*options, limit="cloud_sites", key="")
     assert run.code == 0, run.output
     assert clouds.connections() == {}
-    for kind in ("localNetworkGateways", "expressRouteCircuits"):
-        assert clouds.azure.find(kind) == []
+    assert clouds.azure.find("localNetworkGateways") == []
+    assert [one["name"] for one in clouds.azure.find("expressRouteCircuits")] == ["other-plant"]
     assert {one["name"] for one in clouds.azure.find("virtualNetworkGateways")} == {
         "azure-proxy-gateway",
         "azure-express-gateway",

@@ -273,6 +273,17 @@ def test_a_provider_gets_a_sheet_and_own_routers_do_not() -> None:
     }
 
 
+def test_a_circuit_is_compared_with_what_is_there_in_lower_case() -> None:
+    plan = planned(**EXPRESS, method="expressroute_customer", expressroute={**CIRCUIT, "bandwidth": "0050"})
+    assert plan["azure"]["declared"] == {
+        "provider": "example exchange",
+        "peering_location": "amsterdam",
+        "bandwidth": "50",
+        "tier": "standard",
+        "family": "metereddata",
+    }
+
+
 CIRCUITS: dict[str, Json] = {
     "multicloud_expressroute.vlan None is not set": {"vlan": None},
     "multicloud_expressroute.vlan 5000 is not a VLAN from 1 to 4094": {"vlan": 5000},
