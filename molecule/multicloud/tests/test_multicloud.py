@@ -29,6 +29,15 @@ POLICY = {
     "pfsGroup": "PFS2048",
 }
 
+LOST_PROXY = {
+    "squid_kind": "azure",
+    "squid_addresses": ["10.62.0.40"],
+    "azure_proxy_resource_group": "ot-express",
+    "azure_proxy_location": "West Europe",
+    "azure_proxy_address_prefix": "10.62.0.0/26",
+    "azure_proxy_gateway": "expressroute",
+}
+
 
 @pytest.fixture(scope="module")
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
@@ -190,8 +199,13 @@ def test_new_keys(clouds: Clouds) -> None:
 
 
 def test_a_circuit_is_ordered_and_the_provider_gets_a_sheet(clouds: Clouds, tmp_path: Path) -> None:
-    run = clouds.run("-e", f"multicloud_handover_dir={tmp_path}/sheets", limit="circuit_sites")
-    assert run.code == 0, run.output
+    # A third site, which comes last, leads to a proxy whose gateway nobody has built.
+    change = more_sites("lost-plant", {"multicloud_proxy": "lost-proxy"}, {"lost-proxy": LOST_PROXY})
+    run = clouds.run("-e", f"multicloud_handover_dir={tmp_path}/sheets", limit="circuit_sites", change=change)
+    assert run.code != 0
+    assert re.search(
+        r"lost-plant: Azure has no ExpressRoute gateway at \S+/lost-proxy-gateway; build the proxy lost-proxy", run.text
+    )
     circuits = {one["name"]: one for one in clouds.azure.find("expressRouteCircuits")}
     assert set(circuits) == {"exchange-plant", "routers-plant"}
     provider = circuits["exchange-plant"]["properties"]["serviceProviderProperties"]
