@@ -41,7 +41,7 @@ _SENSOR_VARIABLES = (
     "sensor_proxy_username",
     "sensor_proxy_previous_username",
 )
-_SITE_VARIABLES = ("multicloud_cloud", "multicloud_proxy", "multicloud_prefixes")
+_SITE_VARIABLES = ("multicloud_name", "multicloud_cloud", "multicloud_proxy", "multicloud_prefixes")
 _SENSOR_SECRETS = ("sensor_proxy_password", "sensor_proxy_previous_password")
 KINDS = ("host", "azure")
 """Where a proxy runs: on a host that Ansible connects to, or as a scale set in Azure."""
@@ -106,6 +106,9 @@ class CloudSite:
     """A host of the group of sites in other clouds: networks behind a tunnel that ends at a proxy in Azure."""
 
     name: str
+    begins: str
+    """What the names of its resources begin with."""
+
     cloud: str
     proxy: str
     prefixes: list[IPv4Network]
@@ -244,7 +247,8 @@ class _Reader:
                 self._mistake("multicloud_prefixes", value, f"is not an IPv4 network: {error}")
         if not given:
             self._mistakes.append(f"{self._host}: multicloud_prefixes is empty; name the networks of its sensors.")
-        return [CloudSite(self._host, str(self._values.get("multicloud_cloud") or ""), str(proxy), prefixes)]
+        begins = str(self._values.get("multicloud_name", self._host))
+        return [CloudSite(self._host, begins, str(self._values.get("multicloud_cloud") or ""), str(proxy), prefixes)]
 
     def _previous_username(self) -> str | None:
         variable = "sensor_proxy_previous_username"

@@ -32,7 +32,12 @@ def lay_tunnels(
         mistakes: where a sentence is added for each mistake.
     """
     by_proxy: dict[str, list[CloudSite]] = defaultdict(list)
+    owners: dict[str, str] = {}
     for site in sites:
+        other = owners.setdefault(site.begins, site.name)
+        if other != site.name:
+            clash = f"is also that of {other}, and one would overwrite the tunnels of the other; give it another one"
+            mistakes.append(sentence(site.name, "multicloud_name", site.begins, clash))
         problem = _proxy_problem(proxies.get(site.proxy))
         if problem:
             mistakes.append(sentence(site.name, "multicloud_proxy", site.proxy, problem))

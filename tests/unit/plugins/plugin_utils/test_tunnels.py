@@ -93,6 +93,21 @@ def test_each_mistake_is_one_sentence(graph_of: GraphOf, sentence: str) -> None:
     assert graph_of(PROXIES, SENSORS, wrong)["mistakes"] == [sentence]
 
 
+@pytest.mark.parametrize("name", ["aws-plant", "one"])
+def test_no_two_sites_have_one_name(graph_of: GraphOf, name: str) -> None:
+    # A site that says nothing has its own.
+    named = {} if name == "aws-plant" else {"multicloud_name": name}
+    sites = {
+        "aws-plant": {**SITES["aws-plant"], **named},
+        "google-plant": {**SITES["google-plant"], "multicloud_name": name},
+        "public-plant": {"multicloud_name": name},
+    }
+    assert graph_of(PROXIES, SENSORS, sites)["mistakes"] == [
+        f"google-plant: multicloud_name '{name}' is also that of aws-plant, and one would overwrite the tunnels of the other; give it "
+        "another one."
+    ]
+
+
 def test_table_and_report_name_the_tunnel(graph: dict[str, Any]) -> None:
     results = Found(graph).judged()
     rows = {line.split()[0]: line for line in verdict_table(results) if " > " in line and "-sensor " in line}
