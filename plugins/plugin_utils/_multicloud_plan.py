@@ -145,6 +145,17 @@ class _Planner:
         for prefix in self._prefixes:
             if vnet and vnet.overlaps(IPv4Network(prefix)):
                 self._mistake("prefixes", prefix, f"overlaps the VNET {vnet} of {settings['proxy']}")
+            for network in self._behind_the_device():
+                if network.overlaps(IPv4Network(prefix)):
+                    whose = f"{network} of azure_proxy_site_prefixes of {settings['proxy']}"
+                    self._mistake("prefixes", prefix, f"overlaps {whose}, where the site's VPN device leads")
+
+    def _behind_the_device(self) -> list[IPv4Network]:
+        """Networks into which Azure's gateway has a tunnel already; what is wrong with them, the proxy's own plan says."""
+        given = self._azure["site_prefixes"]
+        if self._azure["gateway"] != "local_network" or not isinstance(given, list):
+            return []
+        return [network for value in given if (network := _network(str(value)))]
 
     def _check_vpn(self) -> None:
         settings = self._settings

@@ -123,12 +123,15 @@ def test_a_plan_says_which_way_each_site_takes_and_asks_nobody(clouds: Clouds) -
 def test_every_mistake_is_told_before_the_first_call(clouds: Clouds) -> None:
     wrong: dict[str, Any] = {
         "aws-plant": {"multicloud_prefixes": ["10.60.0.0/16"], "multicloud_aws_vpc": ""},
-        "google-plant": {"multicloud_ipsec": {"dh_group": "DHGroup1"}},
+        "google-plant": {"multicloud_ipsec": {"dh_group": "DHGroup1"}, "multicloud_prefixes": ["10.10.0.0/16"]},
     }
-    run = clouds.run(key="short", change={"all": {"children": {"cloud_sites": {"hosts": wrong}}}})
+    device = {"azure_proxy_gateway": "local_network", "azure_proxy_site_prefixes": ["10.10.1.0/24"]}
+    groups = {"cloud_sites": {"hosts": wrong}, "proxies": {"hosts": {"azure-proxy": device}}}
+    run = clouds.run(key="short", change={"all": {"children": groups}})
     assert run.code != 0
     for sentence in (
         "multicloud_prefixes '10.60.0.0/16' overlaps the VNET 10.60.0.0/26 of azure-proxy",
+        "multicloud_prefixes '10.10.0.0/16' overlaps 10.10.1.0/24 of azure_proxy_site_prefixes of azure-proxy",
         "multicloud_aws_vpc is not set",
         "multicloud_ipsec 'DHGroup1' is no dh_group that Azure and google both take",
         "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters",

@@ -41,6 +41,7 @@ AZURE: Json = {
     "names": {},
     "address_prefix": "10.60.0.0/26",
     "gateway": "vpn",
+    "site_prefixes": [],
 }
 SETTINGS: Json = {
     "state": "present",
@@ -142,6 +143,10 @@ MISTAKES: dict[str, Json] = {
     "multicloud_proxy is not set; name the proxy in Azure that its sensors use": {"proxy": ""},
     "azure_proxy_resource_group of azure-proxy is not set": {"azure": {**AZURE, "resource_group": ""}},
     "multicloud_prefixes '10.60.0.0/16' overlaps the VNET 10.60.0.0/26 of azure-proxy": {"prefixes": ["10.60.0.0/16"]},
+    "multicloud_prefixes '10.20.0.0/16' overlaps 10.20.4.0/24 of azure_proxy_site_prefixes of azure-proxy, where the site's VPN device "
+    "leads": {
+        "azure": {**AZURE, "gateway": "local_network", "site_prefixes": ["10.10.0.0/16", "10.20.4.0/24", "wrong"]}
+    },
     "multicloud_proxy 'azure-proxy' has azure_proxy_gateway 'expressroute', and a VPN needs 'vpn'": {
         "azure": {**AZURE, "gateway": "expressroute"}
     },
@@ -248,6 +253,14 @@ def test_any_value_of_any_variable_is_used_or_a_mistake(
     plan = multicloud_plan(settings, topology(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]}), "plant")
     json.dumps(plan)
     assert all(isinstance(mistake, str) for mistake in plan["mistakes"])
+
+
+@pytest.mark.parametrize("gateway", ["vpn", "local_network"])
+def test_networks_behind_the_sites_own_device_may_lie_beside_those_of_the_cloud(gateway: str) -> None:
+    # Without that device, nobody looks at the list.
+    behind = ["10.20.0.0/16"] if gateway == "vpn" else ["10.10.0.0/16"]
+    plan = planned(azure={**AZURE, "gateway": gateway, "site_prefixes": behind})
+    assert plan["mistakes"] == []
 
 
 # ExpressRoute ---------------------------------------------------------------------------------------------------------
