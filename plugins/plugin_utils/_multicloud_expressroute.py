@@ -24,6 +24,8 @@ Json = dict[str, Any]
 PROVIDER = "expressroute_provider"
 
 _REQUIRED = ("provider", "peering_location", "bandwidth", "vlan", "peer_asn", "primary_prefix", "secondary_prefix")
+# As azure_rm_expressroute has them, which does not know the tier Local. The first one is what is taken if nothing is said.
+_SKU = {"tier": ("standard", "premium"), "family": ("metereddata", "unlimiteddata")}
 _BANDWIDTHS = (50, 100, 200, 500, 1000, 2000, 5000, 10000)
 _ASN = (1, 4294967295)
 _AZURES_OWN = range(65515, 65521)
@@ -41,7 +43,7 @@ def problems(settings: Mapping[str, Any], method: str) -> Iterator[tuple[str, ob
         yield "proxy", settings["proxy"], problem
     circuit = settings["expressroute"]
     for key in circuit:
-        if key not in (*_REQUIRED, "tier", "family"):
+        if key not in (*_REQUIRED, *_SKU):
             yield "expressroute", key, f"is no key of a circuit; known are {', '.join(_REQUIRED)}, tier and family"
     for key in _REQUIRED:
         if circuit.get(key) in (None, ""):
@@ -50,6 +52,9 @@ def problems(settings: Mapping[str, Any], method: str) -> Iterator[tuple[str, ob
     for key in ("provider", "peering_location"):
         if not isinstance(circuit[key], str):
             yield f"expressroute.{key}", circuit[key], "is not a text; put a number in quotes"
+    for key, known in _SKU.items():
+        if circuit.get(key, known[0]) not in known:
+            yield f"expressroute.{key}", circuit[key], f"is none of {', '.join(known)}"
     yield from _number_problems(circuit)
     yield from _network_problems(circuit, settings)
 
@@ -102,15 +107,15 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
         "peeringType": "AzurePrivatePeering",
         "peerASN": _number(circuit["peer_asn"]),
         "vlanId": _number(circuit["vlan"]),
-        "primaryPeerAddressPrefix": circuit["primary_prefix"],
-        "secondaryPeerAddressPrefix": circuit["secondary_prefix"],
+        "primaryPeerAddressPrefix": str(IPv4Network(circuit["primary_prefix"])),
+        "secondaryPeerAddressPrefix": str(IPv4Network(circuit["secondary_prefix"])),
     }
     provider = {
         "service_provider_name": circuit["provider"],
         "peering_location": circuit["peering_location"],
         "bandwidth_in_mbps": str(_number(circuit["bandwidth"])),
     }
-    sku = {"tier": circuit.get("tier", "standard"), "family": circuit.get("family", "metereddata")}
+    sku = {key: circuit.get(key, known[0]) for key, known in _SKU.items()}
     near = {
         "location": _azure_names.region(settings["azure"]["location"]),
         "gateway": ids["gateway"],
@@ -135,8 +140,9 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
 def _handover(circuit: Mapping[str, Any]) -> Json:
     links = {}
     for link in ("primary", "secondary"):
-        theirs, azures = IPv4Network(circuit[f"{link}_prefix"]).hosts()
-        links[link] = {"prefix": circuit[f"{link}_prefix"], "customer": str(theirs), "azure": str(azures)}
+        network = IPv4Network(circuit[f"{link}_prefix"])
+        theirs, azures = network.hosts()
+        links[link] = {"prefix": str(network), "customer": str(theirs), "azure": str(azures)}
     return {
         "provider": circuit["provider"],
         "peering_location": circuit["peering_location"],

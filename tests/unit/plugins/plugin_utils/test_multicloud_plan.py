@@ -298,6 +298,9 @@ def test_a_circuit_is_compared_with_what_is_there_in_lower_case() -> None:
 
 
 CIRCUITS: dict[str, Json] = {
+    "multicloud_expressroute.tier 'gold' is none of standard, premium": {"tier": "gold"},
+    "multicloud_expressroute.tier None is none of standard, premium": {"tier": None},
+    "multicloud_expressroute.family 'x' is none of metereddata, unlimiteddata": {"family": "x"},
     "multicloud_expressroute.vlan None is not set": {"vlan": None},
     "multicloud_expressroute.vlan 5000 is not a VLAN from 1 to 4094": {"vlan": 5000},
     "multicloud_expressroute.bandwidth 60 is none of 50, 100, 200, 500, 1000, 2000, 5000, 10000 Mbit/s": {
@@ -326,6 +329,12 @@ CIRCUITS: dict[str, Json] = {
     "multicloud_expressroute 'colour' is no key of a circuit; known are provider, peering_location, bandwidth, vlan, peer_asn, "
     "primary_prefix, secondary_prefix, tier and family": {"colour": "red"},
 }
+
+
+def test_a_prefix_is_sent_in_one_form() -> None:
+    written = {"primary_prefix": "192.168.15.16/255.255.255.252", "secondary_prefix": "192.168.15.20/0.0.0.3"}
+    plan = planned(**EXPRESS, method="expressroute_provider", expressroute={**CIRCUIT, **written})
+    assert plan == planned(**EXPRESS, method="expressroute_provider")
 
 
 @pytest.mark.parametrize("sentence", CIRCUITS)
