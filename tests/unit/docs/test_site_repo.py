@@ -67,6 +67,13 @@ def test_wrapper_is_one_line_that_names_its_playbook(wrapper: Path) -> None:
     assert (ROOT / "playbooks" / wrapper.name).is_file()
 
 
+@pytest.mark.parametrize("repository", [ROOT, SITE], ids=lambda path: path.name)
+def test_a_sheet_with_a_service_key_stays_where_it_is(repository: Path) -> None:
+    folder = yaml.safe_load((ROOT / "roles/multicloud/defaults/main.yml").read_text())["multicloud_handover_dir"]
+    assert f"/{Path(folder)}/" in (repository / ".gitignore").read_text().splitlines()
+    assert str(Path(folder)) in yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+
+
 @pytest.mark.parametrize("plant", PLANTS)
 def test_secrets_decrypt_with_the_documented_password(plant: str) -> None:
     secrets = _secrets(plant)
