@@ -374,6 +374,9 @@ def shown(value: object) -> object:
         return {key: shown(value[key]) for key in value if key in _PARENT_KEYS and key != "password"}
     if isinstance(value, str):
         return _USER_INFO.sub("********@", value)
+    if isinstance(value, list):
+        # Also where ansible-core has a class of its own for it.
+        return "list"
     return value if value is None or isinstance(value, int | float) else type(value).__name__
 
 

@@ -36,7 +36,7 @@ def lay_tunnels(
     for site in sites:
         other = owners.setdefault(site.begins, site.name)
         if other != site.name:
-            clash = f"is also that of {other}, and one would overwrite the tunnels of the other; give it another one"
+            clash = f"is also that of {other}, and one would overwrite the tunnels of the other; give one of them another one"
             mistakes.append(sentence(site.name, "multicloud_name", site.begins, clash))
         problem = _proxy_problem(proxies.get(site.proxy))
         if problem:

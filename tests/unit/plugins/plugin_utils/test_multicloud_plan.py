@@ -201,6 +201,15 @@ def test_each_mistake_is_one_sentence(sentence: str) -> None:
     assert plan["far"] == {}
 
 
+class _List(list[object]):
+    """As ansible-core has some."""
+
+
+def test_a_list_is_called_one_whoever_made_it() -> None:
+    (mistake,) = planned(aws_region=_List(["x"]))["mistakes"]
+    assert mistake == "plant: multicloud_aws_region 'list' is not a text; put a number in quotes."
+
+
 def test_a_tunnel_is_removed_without_its_key() -> None:
     plan = planned(**GOOGLE, state="absent", shared_key=False)
     assert plan["mistakes"] == []

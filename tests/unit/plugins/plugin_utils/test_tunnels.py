@@ -103,8 +103,8 @@ def test_no_two_sites_have_one_name(graph_of: GraphOf, name: str) -> None:
         "public-plant": {"multicloud_name": name},
     }
     assert graph_of(PROXIES, SENSORS, sites)["mistakes"] == [
-        f"google-plant: multicloud_name '{name}' is also that of aws-plant, and one would overwrite the tunnels of the other; give it "
-        "another one."
+        f"google-plant: multicloud_name '{name}' is also that of aws-plant, and one would overwrite the tunnels of the other; give "
+        "one of them another one."
     ]
 
 
