@@ -167,6 +167,10 @@ def test_changing_the_endpoints() -> None:
         (with_newcomer(sensor_proxy_src="10.103.0.1"), "is also that of ot-change-sensor1"),
         (with_newcomer(sensor_proxy_via="nobody"), "sensor_proxy_via 'nobody' is not in the group 'proxies'"),
         (on_proxies(squid_parents=["nobody"]), "squid_parents 'nobody' is not in the group 'proxies'"),
+        (
+            {"all": {"children": {"proxies": {"hosts": {PROXIES[0]: {"squid_max_filedescriptors": "soon"}}}}}},
+            "argument 'squid_max_filedescriptors' is of type str",
+        ),
     ],
 )
 def test_bad_entry_touches_nothing(change: dict[str, Any], sentence: str) -> None:
