@@ -384,7 +384,9 @@ def test_absent_leaves_what_is_not_its_own(azure: Azure) -> None:
     run = azure.run("-e", "azure_proxy_state=absent", "-e", f"azure_proxy_workspace_id={workspace['id']}")
     assert run.code == 0, run.output
     assert "The resource group ot-proxy stays, since this is in it too: azure-proxy-logs." in run.text
-    assert [one["name"] for one in azure.resources() if "/resourceGroups/ot-proxy/" in one["id"]] == [workspace["name"]]
+    assert azure.find("workspaces") == [workspace]
+    assert azure.find("virtualNetworks") == azure.find("virtualMachineScaleSets") == azure.find("storageAccounts") == []
+    assert len(azure.find("resourceGroups", name="ot-proxy")) == 1
 
 
 def test_absent_leaves_nothing_and_again_changes_nothing(azure: Azure) -> None:
