@@ -256,7 +256,8 @@ def test_restart_is_announced_and_only_for_what_needs_it() -> None:
 def test_rollback_brings_back_what_was_live_before() -> None:
     """Under open tunnels, without looking at the inventory's mistakes, and twice is once."""
     deploy()
-    deployed = playbook("proxies", change=with_newcomer(), environment={"ANSIBLE_SHOW_CUSTOM_STATS": "1"})
+    shown = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    deployed = playbook("proxies", change=with_newcomer(), environment=shown)
     assert deployed.code == 0
     assert status(NEWCOMER, PROXIES[0]) == 200
     broken = {"all": {"children": {"sensors": {"hosts": {NEWCOMER: {"sensor_proxy_via": "nobody"}}}}}}
