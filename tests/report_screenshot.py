@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, NAMES
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, installed
 from playwright.sync_api import sync_playwright
 
 from tests.generated_site import generated
@@ -28,8 +27,7 @@ def main(file: str) -> None:
         page = Path(folder) / "report.html"
         page.write_text(rendered(results, drawn(results)))
         flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        found = next(filter(None, map(shutil.which, NAMES)), None)
-        browser = playwright.chromium.launch(executable_path=found, args=flags, timeout=60_000)
+        browser = playwright.chromium.launch(executable_path=installed(), args=flags, timeout=60_000)
         tab = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
         tab.goto(page.as_uri())
         height = tab.evaluate(

@@ -105,9 +105,13 @@ def start(host: str, port: int, trust: Trust, timeout: float) -> Chromium:
     return Chromium(playwright, browser, ignore_certificates=not (trust.validate or trust.fingerprint))
 
 
+def installed() -> str | None:
+    """Return the path of the system's Chromium; without one, Playwright looks for its own."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 def _launch(playwright: Playwright, flags: list[str]) -> Browser:
-    # Without a system's Chromium, Playwright looks for its own.
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = installed()
     for seconds in STARTS[:-1]:
         with suppress(_timed_out()):
             return playwright.chromium.launch(executable_path=path, args=flags, timeout=seconds * 1000)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 import ssl
 import subprocess
 import threading
@@ -20,9 +19,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import NAMES
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import installed
 
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+CHROMIUM = installed()
 USERNAME = "admin"
 PASSWORD = "console-secret-7c1f"
 PROXY_PASSWORD = "proxy-secret-93ab"

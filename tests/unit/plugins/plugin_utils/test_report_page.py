@@ -11,14 +11,13 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, NAMES
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, installed
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_stages import MEANINGS
 
 from tests.generated_site import demo, generated
@@ -27,7 +26,7 @@ from tests.rendered_report import TEMPLATES, apply, drawn, rendered
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+CHROMIUM = installed()
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/programs installs one")
 
 HOSTILE = "x\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;"
