@@ -1,10 +1,12 @@
 """A sensor's traffic while the proxy changes: one tunnel held open, and a new CONNECT every 0.1 s.
 
-Usage: watch.py PROXY-ADDRESS ENDPOINT SECONDS   Prints one JSON object at the end, or when /tmp/watch.stop appears.
+Usage: watch.py PROXY-ADDRESS ENDPOINT SECONDS [INTERVAL [USER:PASSWORD]]
+Prints one JSON object at the end, or when /tmp/watch.stop appears.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -13,34 +15,37 @@ import threading
 import time
 from pathlib import Path
 
-INTERVAL = 0.1
 STOP = Path("/tmp/watch.stop")
 
 
-def connect(proxy: str, endpoint: str) -> socket.socket:
+def connect(proxy: str, endpoint: str, user: str = "") -> socket.socket:
     """Open a tunnel to the endpoint's port 443; OSError says that the proxy refused."""
     stream = socket.create_connection((proxy, 3128), timeout=5)
-    stream.sendall(f"CONNECT {endpoint}:443 HTTP/1.1\r\nHost: {endpoint}:443\r\n\r\n".encode())
-    head = b""
-    while b"\r\n\r\n" not in head:
+    head = f"CONNECT {endpoint}:443 HTTP/1.1\r\nHost: {endpoint}:443\r\n"
+    if user:
+        head += f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
+    stream.sendall(f"{head}\r\n".encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
         received = stream.recv(4096)
         if not received:
             raise ConnectionResetError("the proxy closed the connection")
-        head += received
-    if head.split()[1] != b"200":
+        answer += received
+    if answer.split()[1] != b"200":
         stream.close()
-        raise ConnectionRefusedError(f"the proxy answered {head.split()[1].decode()}")
+        raise ConnectionRefusedError(f"the proxy answered {answer.split()[1].decode()}")
     return stream
 
 
 class Tunnel(threading.Thread):
     """Speaks TLS with the endpoint through one tunnel for as long as it lives."""
 
-    def __init__(self, proxy: str, endpoint: str) -> None:
+    def __init__(self, proxy: str, endpoint: str, interval: float, user: str) -> None:
         super().__init__(daemon=True)
         self.endpoint = endpoint
+        self.interval = interval
         context = ssl.create_default_context(cafile="/srv/endpoint.pem")
-        self.stream = context.wrap_socket(connect(proxy, endpoint), server_hostname=endpoint)
+        self.stream = context.wrap_socket(connect(proxy, endpoint, user), server_hostname=endpoint)
         self.exchanges = 0
         self.died: str | None = None
 
@@ -57,15 +62,15 @@ class Tunnel(threading.Thread):
                         raise ConnectionResetError("closed")
                     answer += received
                 self.exchanges += 1
-                time.sleep(INTERVAL)
+                time.sleep(self.interval)
         except OSError as error:
             self.died = str(error)
 
 
-def main(proxy: str, endpoint: str, seconds: float) -> None:
+def main(proxy: str, endpoint: str, seconds: float, interval: float = 0.1, user: str = "") -> None:
     """Watch until the time is over or the stop file appears."""
     STOP.unlink(missing_ok=True)
-    tunnel = Tunnel(proxy, endpoint)
+    tunnel = Tunnel(proxy, endpoint, interval, user)
     tunnel.start()
     attempts = 0
     failures: list[tuple[float, str]] = []
@@ -75,14 +80,14 @@ def main(proxy: str, endpoint: str, seconds: float) -> None:
         begun = time.monotonic()
         attempts += 1
         try:
-            connect(proxy, endpoint).close()
+            connect(proxy, endpoint, user).close()
             if down_since:
                 longest = max(longest, begun - down_since)
             down_since = 0.0
         except OSError as error:
             failures.append((round(begun - start, 2), str(error)))
             down_since = down_since or begun
-        time.sleep(max(0.0, INTERVAL - (time.monotonic() - begun)))
+        time.sleep(max(0.0, interval - (time.monotonic() - begun)))
     if down_since:
         longest = max(longest, time.monotonic() - down_since)
     print(
@@ -99,4 +104,4 @@ def main(proxy: str, endpoint: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:5]), *sys.argv[5:])

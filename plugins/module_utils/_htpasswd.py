@@ -14,7 +14,7 @@ import ctypes
 import ctypes.util
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 _METHOD = "$6$"
 """SHA-512, 5,000 rounds: what every libcrypt of the supported systems knows."""
@@ -39,16 +39,26 @@ def libcrypt(password: str, setting: str) -> str:
     return str(hashed.decode())
 
 
-def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt) -> str:
-    """Return the file's new text: the given users only, keeping the hash of every password that still fits."""
-    hashes = dict(line.split(":", 1) for line in current.splitlines() if ":" in line)
-    lines = []
+def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt, *, kept: Collection[str] = ()) -> str:
+    """Return the file's new text: the given users only, and those kept as they are; the hash of a password that fits stays."""
+    hashes = _hashes(current)
+    lines = [f"{name}:{known}\n" for name, known in hashes.items() if name in kept and name not in users]
     for name, password in sorted(users.items()):
         known = hashes.get(name)
         if known is None or not _fits(password, known, crypt):
             known = crypt(password, _METHOD + "".join(secrets.choice(_SALT) for dummy in range(16)))
         lines.append(f"{name}:{known}\n")
-    return "".join(lines)
+    return "".join(sorted(lines))
+
+
+def replaces(current: str, new: str) -> bool:
+    """Whether a user of both texts has another password in the new one."""
+    before, after = _hashes(current), _hashes(new)
+    return any(after.get(name, known) != known for name, known in before.items())
+
+
+def _hashes(text: str) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def _fits(password: str, known: str, crypt: Crypt) -> bool:

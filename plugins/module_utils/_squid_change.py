@@ -10,7 +10,7 @@ Private to this collection.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +40,13 @@ class Wanted:
     restart_timeout: float
     previous: bool = False
     """Whether the host's previous configuration shall come back, with its users; content, secrets and users are then not read."""
+    kept_users: Collection[str] = ()
+    """Users that stay as they are, since a client that leaves still signs in as one of them."""
+    worked: Collection[str] = ()
+    """Endpoints that were reached when the run began; what other hosts of the run have done since is no excuse."""
+    phase: str = "whole"
+    """``begin`` where ``finish`` follows once all others have had their turn: until then clients may sign in as before,
+    and what was live before the beginning is what a later run goes back to."""
 
 
 @dataclass
@@ -53,6 +60,8 @@ class Outcome:
     after: str = ""
     endpoints: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    patient: bool = False
+    """Whether logins that were accepted are kept for longer, until the clients have their new password."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ class Change:
         if self._wanted.previous:
             self._want_previous()
         users = self._users(current.users)
+        self._be_patient(current.users, users)
         token = _squid_text.token_of(current.config or "")
         same = token is not None and current == _Texts(self._filled(token), users)
         if same and interrupted is None and all(self._host.is_private(path) for path in self._paths):
@@ -113,7 +123,13 @@ class Change:
             return self._host.read(_previous(self._wanted.users_path)) or current
         if not self._wanted.users and current is None:
             return None
-        return _htpasswd.merge(current or "", self._wanted.users)
+        return _htpasswd.merge(current or "", self._wanted.users, kept=self._wanted.kept_users)
+
+    def _be_patient(self, current: str | None, users: str | None) -> None:
+        """Keep the logins of clients that will get their new password only after this."""
+        if self._wanted.phase == "begin" and _htpasswd.replaces(current or "", users or ""):
+            self._wanted = replace(self._wanted, content=_squid_text.patient(self._wanted.content))
+            self._outcome.patient = True
 
     def _sweep(self, interrupted: str | None) -> None:
         """Remove what a killed run left behind, secrets and all, and nobody needs any more."""
@@ -218,14 +234,14 @@ class Change:
         except Exception as error:  # whatever it is, the plant must not be left with a file that was not proven
             problem = f"an unexpected error came up: {error}"
         if problem is not None:
-            raise ChangeError(f"{problem}. {self._take_back(good)}")
+            raise ChangeError(f"{problem}. {self._take_back(good, before)}")
         if good is not None and self._is_worth_keeping(good, current.users, new):
             self._file_away()
         self._release()
 
     def _upstream_before(self, *configs: str | None) -> dict[str, Answer]:
         """What works upstream now. After an interruption it is not known which of the configurations Squid runs."""
-        worked: dict[str, Answer] = {}
+        worked = {endpoint: Answer(200) for endpoint in self._wanted.worked}
         # Whoever goes back wants what worked then.
         for config in configs if not self._wanted.previous else ():
             if config is not None and _squid_text.token_of(config) and self._host.is_active():
@@ -245,14 +261,13 @@ class Change:
         problem = self._proof.wait(config, timeout)
         if problem is not None:
             return f"after the {verb} {problem}{_because(complaint)}"
-        lost = self._proof.lost(before, config, self._wanted.reload_timeout)
+        lost = self._lost(before, config)
         if lost:
-            named = ", ".join(f"{endpoint} ({answer})" for endpoint, answer in lost.items())
-            return f"what worked before no longer does after the {verb}: {named}"
+            return f"what worked before no longer does after the {verb}: {lost}"
         self._report(self._proof.upstream(config))
         return None if self._host.is_active() else f"after the {verb} Squid ended on the first CONNECT"
 
-    def _take_back(self, good: str | None) -> str:
+    def _take_back(self, good: str | None, before: Mapping[str, Answer]) -> str:
         """Bring the previous files back and say how that went."""
         if good is not None and self._is_refused(_kept(self._wanted.path)):
             self._release()
@@ -260,7 +275,7 @@ class Change:
         for path in reversed(self._paths):
             self._give_back(path)
         try:
-            return self._serve_again(good)
+            return self._serve_again(good, before)
         except Exception as error:  # the files are back, and that is what has to be said
             return f"The previous files are back, but an unexpected error came up: {error}."
 
@@ -271,7 +286,7 @@ class Change:
         except OSError:  # no command can be run at all
             return False
 
-    def _serve_again(self, good: str | None) -> str:
+    def _serve_again(self, good: str | None, before: Mapping[str, Answer]) -> str:
         if good is None:
             self._host.systemctl("stop")
             return "There was no configuration before, so Squid was stopped and the file removed."
@@ -280,7 +295,14 @@ class Change:
         problem = self._serve(good, "reload" if gentle else "restart")
         if problem is not None and gentle:
             problem = self._serve(good, "restart")
+        if problem is None and (lost := self._lost(before, good)):
+            problem = f"what worked before no longer does: {lost}"
         return f"The previous configuration is back{f', but {problem}' if problem else ' and works'}."
+
+    def _lost(self, before: Mapping[str, Answer], config: str) -> str:
+        """Name what worked before and does not with this configuration."""
+        lost = self._proof.lost(before, config, self._wanted.reload_timeout)
+        return ", ".join(f"{endpoint} ({answer})" for endpoint, answer in lost.items())
 
     def _serve(self, config: str, verb: str) -> str | None:
         complaint = self._host.systemctl(verb)
@@ -312,7 +334,7 @@ class Change:
     def _is_worth_keeping(self, good: str, users: str | None, new: _Texts) -> bool:
         """Whether this was proven by an earlier run, and is another one than what is live now; going back keeps nothing."""
         proven = _squid_text.untoken(good)
-        if proven is None or self._wanted.previous:
+        if proven is None or self._wanted.previous or self._wanted.phase == "finish":
             return False
         return proven != _squid_text.untoken(new.config or "") or users != new.users
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
@@ -33,6 +34,7 @@ _PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
 _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
 _SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
+_LOGIN_KEPT = re.compile(r"^(auth_param basic credentialsttl ).+$", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
@@ -88,11 +90,16 @@ def visible_hostname(content: str) -> str:
 
 def listeners(content: str) -> list[Listener]:
     """Return where the proxy of a configuration can be asked from its own host, the plain listeners first."""
-    found = [
-        Listener((address or "127.0.0.1").strip("[]"), int(port), tls=scheme == "https")
+    found = [replace(listener, address=listener.address or "127.0.0.1") for listener in bound(content)]
+    return sorted(found, key=lambda listener: listener.tls) or [Listener("127.0.0.1", 3128)]
+
+
+def bound(content: str) -> list[Listener]:
+    """Return the listeners of a configuration as it writes them; an empty address is every address."""
+    return [
+        Listener(address.strip("[]"), int(port), tls=scheme == "https")
         for scheme, address, port in _LISTENER.findall(content)
     ]
-    return sorted(found, key=lambda listener: listener.tls) or [Listener("127.0.0.1", 3128)]
 
 
 def without_secrets(text: str) -> str:
@@ -139,6 +146,11 @@ def shutdown_lifetime(content: str) -> str | None:
     """Return how long a stopping Squid waits for its clients, as a configuration writes it; None is Squid's own default."""
     match = _SHUTDOWN_LIFETIME.search(content)
     return match[1] if match else None
+
+
+def patient(content: str) -> str:
+    """Return a configuration that keeps accepted logins for as long as a run over many proxies may take."""
+    return _LOGIN_KEPT.sub(r"\g<1>10 minutes", content)
 
 
 def complaints(exit_code: int, output: str) -> list[str]:

@@ -59,6 +59,11 @@ options:
         description: Password of the user. It is kept as a salted hash, which changes only when the password does.
         type: str
         required: true
+  kept_users:
+    description: Users that stay in the file with the passwords that they have.
+    type: list
+    elements: str
+    default: []
   users_path:
     description: The password file. It is not created while there are no O(users).
     type: path
@@ -68,6 +73,22 @@ options:
     type: list
     elements: str
     required: true
+  worked:
+    description:
+      - Those of O(probe_endpoints) that were reached when the run began. They must be reached after the change, even if they
+        have stopped working by now.
+    type: list
+    elements: str
+    default: []
+  phase:
+    description:
+      - V(whole) is a change that is complete in itself.
+      - V(begin) is the first half of one that goes over several proxies. A user whose password changes may go on with the old one
+        for ten minutes, if it has signed in lately.
+      - V(finish) is the second half. What was live before the first one stays what O(state=previous) brings back.
+    type: str
+    choices: [whole, begin, finish]
+    default: whole
   probe_timeout:
     description: Seconds to wait for an upstream answer.
     type: float
@@ -137,6 +158,10 @@ restart_reasons:
   returned: always
   type: list
   elements: str
+patient:
+  description: Whether a user may go on with an old password until O(phase=finish).
+  returned: always
+  type: bool
 endpoints:
   description: The answer to a CONNECT to each of O(probe_endpoints) after the change, a status or an error.
   returned: always
@@ -175,8 +200,11 @@ ARGUMENTS: dict[str, Any] = {
             "password": {"type": "str", "required": True, "no_log": True},
         },
     },
+    "kept_users": {"type": "list", "elements": "str", "default": []},
     "users_path": {"type": "path", "default": "/etc/squid/users"},
     "probe_endpoints": {"type": "list", "elements": "str", "required": True},
+    "worked": {"type": "list", "elements": "str", "default": []},
+    "phase": {"type": "str", "choices": ["whole", "begin", "finish"], "default": "whole"},
     "probe_timeout": {"type": "float", "default": 5},
     "reload_timeout": {"type": "float", "default": 20},
     "restart_timeout": {"type": "float", "default": 45},
@@ -234,6 +262,9 @@ def _change(module: AnsibleModule) -> Change:
         reload_timeout=params["reload_timeout"],
         restart_timeout=params["restart_timeout"],
         previous=params["state"] == "previous",
+        kept_users=params["kept_users"],
+        worked=params["worked"],
+        phase=params["phase"],
     )
     return Change(host, proof, wanted)
 
@@ -243,6 +274,7 @@ def _result(outcome: Outcome, path: str) -> dict[str, Any]:
         "changed": outcome.changed,
         "action": outcome.action,
         "restart_reasons": outcome.restart_reasons,
+        "patient": outcome.patient,
         "endpoints": outcome.endpoints,
     }
     if outcome.before or outcome.after:

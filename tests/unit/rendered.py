@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from ansible.plugins.filter import core, mathstuff
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.endpoints import endpoints
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -41,10 +42,24 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     sensors = {name: {"sensor_proxy_via": PROXY, **given} for name, given in sensors.items()}
     graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
-    known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][PROXY]}
-    # Of the role's variables the template reads these two and the graph.
-    for name in ("__squid_allowed", "__squid_usernames"):
-        known[name] = _expressions().from_string(_role_file("vars")[name].strip()).render(known)
+    return of_graph(graph, PROXY, **variables)
+
+
+def of_graph(graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any) -> str:
+    """Return the configuration of a proxy of a topology.
+
+    Args:
+        graph: the topology.
+        proxy: its name.
+        running: what the host runs, where who leaves is to be kept.
+        variables: what the inventory says of the proxy, and what its role is given.
+    """
+    known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][proxy]}
+    known |= {"topology_graph": graph, "inventory_hostname": proxy, "__squid_host": running}
+    known["squid_phase"] = "whole" if running is None else "begin"
+    # Of the role's variables the template reads these and the graph.
+    for name in ("__squid_allowed", "__squid_admitted", "__squid_tls_options"):
+        known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
     rendered: str = _template().render(known)
     return rendered.replace("@@probe-token@@", PROBE_TOKEN)
 
@@ -78,4 +93,7 @@ def _template() -> Any:
 def _filters() -> dict[str, Any]:
     found = {**core.FilterModule().filters(), **mathstuff.FilterModule().filters()}
     found |= {f"ansible.builtin.{name}": used for name, used in found.items()}
-    return found | {"ot_security.proxy_chaining.endpoints": endpoints}
+    return found | {
+        "ot_security.proxy_chaining.admissions": admissions,
+        "ot_security.proxy_chaining.endpoints": endpoints,
+    }

@@ -1,0 +1,154 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _admissions
+
+DOCUMENTATION = r"""
+name: admissions
+short_description: Whom a proxy admits, and who of them is about to leave it
+version_added: 0.2.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Returns what the role P(ot_security.proxy_chaining.squid#role) writes into ACLs, rules and the firewall.
+  - With O(running), what the proxy admits now is kept for a client that the inventory has elsewhere, or with another address or user,
+    until it has O(arrived) there. Nothing is kept that is not both in the running configuration and of somebody in the inventory.
+positional: _input, proxy
+options:
+  _input:
+    description: The topology.
+    type: dict
+    required: true
+  proxy:
+    description: Name of the proxy.
+    type: str
+    required: true
+  auth:
+    description: Whether clients sign in.
+    type: bool
+    required: true
+  accept_previous:
+    description: Whether a sensor may sign in as the user in force before a rotation, too.
+    type: bool
+    required: true
+  layout:
+    description: The layout of the ACLs.
+    type: str
+    choices: [per_sensor, combined]
+    required: true
+  port:
+    description: TCP port for clients.
+    type: int
+    required: true
+  tls_port:
+    description: TCP port for clients that speak TLS, V(0) for none.
+    type: int
+    required: true
+  listen_addresses:
+    description: Addresses to listen on, all when empty.
+    type: list
+    elements: str
+    required: true
+  running:
+    description: What the module P(ot_security.proxy_chaining.squid_info#module) returned, if what leaves shall be kept.
+    type: dict
+  arrived:
+    description: Names of sensors and proxies that are known to be where the inventory has them.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Show who may connect
+  ansible.builtin.debug:
+    msg: "{{ (topology_graph | ot_security.proxy_chaining.admissions(
+             inventory_hostname, auth=false, accept_previous=true, layout='per_sensor', port=3128, tls_port=0,
+             listen_addresses=[])).acls }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Whom the proxy admits.
+  type: dict
+  contains:
+    acls:
+      description: Dictionaries of C(acl) and C(addresses).
+      type: list
+      elements: dict
+    rules:
+      description: Dictionaries of C(acl) and C(user), which is V(null) where none is needed.
+      type: list
+      elements: dict
+    users:
+      description: Names of all users.
+      type: list
+      elements: str
+    addresses:
+      description: All addresses.
+      type: list
+      elements: str
+    leaving:
+      description: Names of the sensors and proxies that are kept until they have arrived elsewhere.
+      type: list
+      elements: str
+    kept_users:
+      description: Users of those.
+      type: list
+      elements: str
+    listeners:
+      description: Listeners that are kept, each with C(address), C(port) and C(tls).
+      type: list
+      elements: dict
+"""
+
+
+def admissions(
+    graph: Mapping[str, Any],
+    proxy: str,
+    *,
+    auth: bool,
+    accept_previous: bool,
+    layout: str,
+    port: int,
+    tls_port: int,
+    listen_addresses: list[str],
+    running: Mapping[str, Any] | None = None,
+    arrived: list[str] | None = None,
+) -> dict[str, Any]:
+    """Say whom the proxy admits; see DOCUMENTATION."""
+    ports = [(port, False), *([(tls_port, True)] if tls_port else [])]
+    found = _admissions.admissions(
+        graph,
+        proxy,
+        auth=auth,
+        accept_previous=accept_previous,
+        combined=layout == "combined",
+        listeners=[(address, number, tls) for address in listen_addresses or [""] for number, tls in ports],
+        running=running,
+        arrived=set(arrived or ()),
+    )
+    acls = found.acls()
+    return {
+        "acls": [{"acl": acl, "addresses": addresses} for acl, addresses in acls.items()],
+        "rules": [{"acl": acl, "user": user} for acl, user in dict.fromkeys((each.acl, each.user) for each in found.clients)],
+        "users": found.users(),
+        "addresses": list(dict.fromkeys(address for addresses in acls.values() for address in addresses)),
+        "leaving": list(dict.fromkeys(client.name for client in found.leaving)),
+        "kept_users": [client.user for client in found.leaving if client.user],
+        "listeners": found.listeners,
+    }
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"admissions": admissions}

@@ -1,0 +1,150 @@
+#!/usr/bin/python
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: squid_info
+short_description: Say what a host has of Squid, and what its running proxy reaches
+version_added: 0.2.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Reads in one look what the role P(ot_security.proxy_chaining.squid#role) decides by, and asks the running proxy for the endpoints of
+    the probe, so that a later run can say what no longer works.
+options:
+  path:
+    description: The configuration file.
+    type: path
+    default: /etc/squid/squid.conf
+  files:
+    description: Further files to look at.
+    type: list
+    elements: path
+    default: []
+  probe_endpoints:
+    description: Endpoints to ask the running proxy for, on port 443, if its configuration is one of this collection.
+    type: list
+    elements: str
+    default: []
+  expected:
+    description:
+      - Those of O(probe_endpoints) that were reached before. They are asked for again and again for as long as Squid may take to find its
+        next hops after a change, 20 seconds.
+    type: list
+    elements: str
+    default: []
+  probe_timeout:
+    description: Seconds to wait for an answer.
+    type: float
+    default: 5
+attributes:
+  platform:
+    description: The systems that it runs on.
+    support: full
+    platforms: debian
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
+"""
+
+EXAMPLES = r"""
+- name: Look at the proxy
+  ot_security.proxy_chaining.squid_info:
+    probe_endpoints:
+      - download.microsoft.com
+  register: proxy
+"""
+
+RETURN = r"""
+release:
+  description: Distribution and release.
+  returned: always
+  type: str
+  sample: Debian 12
+packages:
+  description: Those installed of C(squid), C(squid-openssl) and C(python3-apt).
+  returned: always
+  type: list
+  elements: str
+diversions:
+  description: Files of Squid's that dpkg leaves alone.
+  returned: always
+  type: list
+  elements: str
+enabled:
+  description: Whether the service starts after a reboot.
+  returned: always
+  type: bool
+files:
+  description: Mode, owner, group and SHA-256 hash of those of O(files) that exist.
+  returned: always
+  type: dict
+configuration:
+  description: The text of the configuration, if it is one of this collection, without its secrets.
+  returned: always
+  type: str
+listeners:
+  description: Its listeners, each with C(address), C(port) and C(tls), whose addresses this host still has.
+  returned: always
+  type: list
+  elements: dict
+endpoints:
+  description: The answer to a CONNECT to each of O(probe_endpoints), a status or an error. Empty without such a configuration.
+  returned: always
+  type: dict
+  sample: {"download.microsoft.com": "200"}
+"""
+
+from functools import partial
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_look, _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+PATIENCE = 20.0
+"""Seconds within which what is expected must be reached; as long as squid_config gives a reload."""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/etc/squid/squid.conf"},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "probe_endpoints": {"type": "list", "elements": "str", "default": []},
+            "expected": {"type": "list", "elements": "str", "default": []},
+            "probe_timeout": {"type": "float", "default": 5},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    run = partial(module.run_command, handle_exceptions=False)
+    host = Host(run, "/usr/sbin/squid", "squid", "proxy")
+    try:
+        config = host.read(given["path"]) or ""
+        ours = config if config.startswith(_squid_text.OWNED_MARK) and _squid_text.token_of(config) else ""
+        proof = Proof(host, given["probe_endpoints"], given["probe_timeout"])
+        if ours:
+            proof.lost({endpoint: Answer(200) for endpoint in given["expected"]}, ours, PATIENCE)
+        module.exit_json(
+            changed=False,
+            release=_squid_look.release(Path("/etc/os-release").read_text(encoding="utf-8")),
+            packages=_squid_look.packages(run),
+            diversions=_squid_look.diversions(run),
+            enabled=_squid_look.is_enabled(run),
+            files=_squid_look.files(given["files"]),
+            configuration=_squid_text.showable(ours),
+            listeners=[vars(each) for each in _squid_text.bound(ours) if _squid_look.is_here(each)],
+            endpoints={endpoint: str(answer) for endpoint, answer in proof.upstream(ours).items()} if ours else {},
+        )
+    except OSError as error:
+        module.fail_json(msg=f"this host could not be looked at: {error}; see that it runs as root, on Debian or Ubuntu.")
+
+
+if __name__ == "__main__":
+    main()

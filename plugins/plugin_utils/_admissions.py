@@ -1,0 +1,160 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom a proxy admits: its clients in the topology and, while a change goes over many hosts, those that are about to leave it.
+
+Private to this collection. Whoever moves is admitted where it arrives before it is refused where it was: a proxy keeps what it
+admits until its client has been seen at the other place. Only what the running configuration admits already, and the inventory
+still declares somewhere, can be kept, so that nothing is ever open that was neither before nor is wanted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+_SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (\S+))?$", re.MULTILINE)
+_RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
+_COMBINED = "clients"
+"""ACL of all clients in the layout combined."""
+_ANY = "REQUIRED"
+"""In the place of a user: any of the proxy's. No user can have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One client, the addresses from which it comes, and the user as which it signs in; None where it need not."""
+
+    name: str
+    acl: str
+    addresses: tuple[str, ...]
+    user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admissions:
+    """What the role's templates write."""
+
+    clients: list[Admission]
+    leaving: list[Admission] = field(default_factory=list)
+    """Those of the clients that the inventory has elsewhere by now, or with another address or user."""
+
+    listeners: list[dict[str, Any]] = field(default_factory=list)
+    """Where clients connect that have not heard of another port or address yet: ``address``, ``port`` and ``tls``."""
+
+    def acls(self) -> dict[str, list[str]]:
+        """Return the addresses of each ACL; one that stood there twice would make Squid warn."""
+        found: dict[str, dict[str, None]] = {}
+        for client in self.clients:
+            found.setdefault(client.acl, {}).update(dict.fromkeys(client.addresses))
+        return {acl: list(addresses) for acl, addresses in found.items()}
+
+    def users(self) -> list[str]:
+        """Return the names of all users, each once."""
+        return list(dict.fromkeys(client.user for client in self.clients if client.user is not None))
+
+
+def admissions(
+    graph: Mapping[str, Any],
+    proxy: str,
+    *,
+    auth: bool,
+    accept_previous: bool,
+    combined: bool,
+    listeners: Collection[tuple[str, int, bool]] = (),
+    running: Mapping[str, Any] | None = None,
+    arrived: Collection[str] = (),
+) -> Admissions:
+    """Say whom a proxy admits.
+
+    Args:
+        graph: the topology.
+        proxy: name of the proxy in it.
+        auth: whether clients sign in.
+        accept_previous: whether a sensor may sign in as the user in force before a rotation, too.
+        combined: whether all clients share one ACL and one rule.
+        listeners: address (empty for every one), port and TLS of each listener that is wanted.
+        running: ``configuration`` and ``listeners`` of the proxy as it runs, as the module squid_info returns them, where what
+            leaves it shall be kept; None where it shall not.
+        arrived: names of sensors and proxies that are known to be where the inventory has them.
+    """
+    declared = graph["proxies"][proxy]["clients"]
+    clients = list(_declared(declared, auth, accept_previous))
+    if running is None:
+        return Admissions(clients)
+    leaving = [
+        replace(client, user=None) if client.user == _ANY else client
+        for client in _leaving(graph, clients, running["configuration"])
+        if client.name not in arrived and _can_stay(client.user, auth, combined)
+    ]
+    waiting = any(client["name"] not in arrived for client in declared)
+    kept = [each for each in running["listeners"] if waiting and _is_free(each, listeners)]
+    # Who leaves comes first: a rule that needs no user must be met before one that asks for it.
+    return Admissions([*leaving, *clients], leaving, kept)
+
+
+def _declared(clients: Collection[Mapping[str, Any]], auth: bool, accept_previous: bool) -> Iterator[Admission]:
+    for client in clients:
+        who = client["name"], client["acl"], tuple(client["addresses"])
+        if not auth:
+            yield Admission(*who)
+            continue
+        users = [client["username"], client["previous_username"] if accept_previous else None]
+        yield from (Admission(*who, user) for user in dict.fromkeys(users) if user)
+
+
+def _leaving(graph: Mapping[str, Any], clients: list[Admission], config: str) -> Iterator[Admission]:
+    """Yield what of the running admissions is wanted no more here, but is of somebody whom the inventory still has."""
+    sensors = {entry["acl"]: (name, set(entry["addresses"])) for name, entry in graph["sensors"].items()}
+    proxies = {entry["acl"]: name for name, entry in graph["proxies"].items()}
+    owners = {address: client.acl for client in clients for address in client.addresses}
+    wanted = {(client.acl, address, client.user) for client in clients for address in client.addresses}
+    here = {client.acl for client in clients}
+    for acl, addresses, user in _running(config):
+        # Nobody may pass as whoever has the address now.
+        usable = [address for address in addresses if owners.get(address, acl) == acl]
+        if acl in sensors:
+            # Where it stays, only its user can be another one, and a rotation moves that (sensor_proxy_previous_username).
+            name, known = sensors[acl]
+            usable = [address for address in usable if address in known and acl not in here]
+        elif acl in proxies:
+            name = proxies[acl]
+            same = (lambda address: address in owners) if user == _ANY else (lambda address: (acl, address, user) in wanted)
+            usable = [address for address in usable if not same(address)]
+        else:
+            continue
+        if usable:
+            yield Admission(name, acl, tuple(usable), user)
+
+
+def _running(config: str) -> Iterator[tuple[str, list[str], str | None]]:
+    """Yield ACL name, addresses and user of each client that a configuration of the role admits, in whichever layout."""
+    sources: dict[str, list[str]] = {}
+    for acl, addresses, name in _SOURCE.findall(config):
+        sources.setdefault(name or acl, []).extend(addresses.split())
+    for acl, user in _RULE.findall(config):
+        if acl == _COMBINED:
+            shared = _ANY if user else None
+            yield from ((name, found, shared) for name, found in sources.items() if name != "probe_source")
+        elif acl in sources:
+            yield acl, sources[acl], user.removeprefix("user:") or None
+
+
+def _can_stay(user: str | None, auth: bool, combined: bool) -> bool:
+    """Whether a rule for this user would open no more than it does as the proxy runs."""
+    if user is None:
+        return True
+    return auth and combined == (user == _ANY)
+
+
+def _is_free(listener: Mapping[str, Any], wanted: Collection[tuple[str, int, bool]]) -> bool:
+    """Whether a listener is wanted no more and can be there beside those that are."""
+    if listener["tls"] and not any(tls for _address, _port, tls in wanted):
+        return False
+    return all(
+        listener["port"] != port or (bool(address) and bool(listener["address"]) and listener["address"] != address)
+        for address, port, _tls in wanted
+    )

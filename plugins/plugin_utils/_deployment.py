@@ -1,0 +1,184 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a run over all proxies stands: who may be changed, who has changed, what no longer works, who has arrived.
+
+Private to this collection. It reads what the playbook proxies.yml registered on each host, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+LOOK = "__squid_host"
+"""The first look at a host, before any is touched (squid_info)."""
+
+CHANGED = "__squid_changed"
+"""That this run has changed it."""
+
+PROBLEM = "__squid_problem"
+"""Why its change failed."""
+
+DONE = "__squid_done"
+"""That its turn is over, and well."""
+
+AGAIN = "__squid_again"
+"""The look after all changes."""
+
+RETURNED = "__squid_returned"
+"""The look after they were taken back."""
+
+KEPT = "__squid_kept"
+"""What its change has kept for a while: ``names`` of clients, ``ports`` of listeners, and whether it is ``patient`` with users."""
+
+PUSHED = "sensor_proxy_result"
+"""What a sensor's console said (sensor_proxy)."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A run, as far as it has come."""
+
+    problems: dict[str, str]
+    """Why a proxy was not brought to its state, one sentence each."""
+
+    changed: list[str]
+    lost: dict[str, list[str]]
+    """The endpoints that a proxy reached when the run began and does not any more."""
+
+    arrived: list[str]
+    """Proxies, and sensors where they were asked for, that are known to be where the inventory has them."""
+
+    finish: list[str]
+    """Proxies that keep something for somebody who has arrived elsewhere."""
+
+    left_over: list[str]
+    """Who is kept by whom, one sentence each."""
+
+    verdicts: dict[str, str]
+    """What a proxy's host has to say of the run in the end, if it did not go well."""
+
+
+def deployment(
+    graph: Mapping[str, Any], hostvars: Mapping[str, Any], *, before_tier: int | None = None, sensors: bool = False
+) -> Deployment:
+    """Say how the run stands.
+
+    Args:
+        graph: the topology.
+        hostvars: Ansible's hostvars.
+        before_tier: the tier whose turn it is; None when all have had theirs.
+        sensors: whether the sensors have been pushed, and may have arrived.
+    """
+    found = {name: _registered(hostvars, name) for name, entry in graph["proxies"].items() if entry["kind"] == "host"}
+    problems = dict(_problems(graph, found, before_tier))
+    # One that had its turn signs in, comes from and listens where the inventory says.
+    arrived = {name for name, host in found.items() if host.get(DONE) and name not in problems}
+    if sensors:
+        arrived |= set(_pushed(graph, hostvars))
+    kept = {name: host[KEPT] for name, host in found.items() if KEPT in host}
+    changed = [name for name, host in found.items() if host.get(CHANGED)]
+    lost = {name: gone for name, host in found.items() if (gone := _lost(host, AGAIN))}
+    return Deployment(
+        problems=problems,
+        changed=changed,
+        lost=lost,
+        arrived=sorted(arrived),
+        finish=[name for name, what in kept.items() if _may_end(graph["proxies"][name]["clients"], what, arrived)],
+        left_over=[sentence for name, what in kept.items() for sentence in _left_over(name, what)],
+        verdicts={name: _lost_verdict(name, gone, found[name], changed) for name, gone in lost.items()} | problems,
+    )
+
+
+def _may_end(clients: Iterable[Mapping[str, Any]], kept: Mapping[str, Any], arrived: Set[str]) -> bool:
+    everybody = all(client["name"] in arrived for client in clients)
+    return bool(kept["patient"] or not arrived.isdisjoint(kept["names"]) or (kept["ports"] and everybody))
+
+
+def _left_over(proxy: str, kept: Mapping[str, Any]) -> Iterator[str]:
+    until = "Push the sensors (sensors.yml), or end it with -e squid_phase=whole."
+    if kept["names"]:
+        names = ", ".join(kept["names"])
+        yield f"{proxy} still admits {names} as before: not seen yet where the inventory has them. {until}"
+    if kept["ports"]:
+        ports = ", ".join(str(port) for port in kept["ports"])
+        yield f"{proxy} still listens at port {ports}: not all of its clients were seen at the new one yet. {until}"
+
+
+def _registered(hostvars: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """Return what was registered, as it is: results are no templates, and what a host said must never become one."""
+    raw = hostvars.raw_get(host) if hasattr(hostvars, "raw_get") else hostvars[host]
+    return {name: raw[name] for name in (LOOK, CHANGED, PROBLEM, DONE, AGAIN, RETURNED, KEPT) if name in raw}
+
+
+def _problems(
+    graph: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], before_tier: int | None
+) -> Iterator[tuple[str, str]]:
+    """Go through the tiers: what chains to a proxy that has a problem is not touched either."""
+    known: set[str] = set()
+    for tier in graph["tiers"]:
+        for name in tier:
+            # A limited run has not looked at all of them, and says nothing of the others.
+            if LOOK not in found.get(name, {}):
+                continue
+            entry = graph["proxies"][name]
+            had_its_turn = before_tier is None or entry["tier"] < before_tier
+            problem = _own_problem(name, found[name], had_its_turn)
+            behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
+            if problem is None and behind:
+                problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+            if problem:
+                known.add(name)
+                yield name, problem
+
+
+def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str | None:
+    look = host[LOOK]
+    if look.get("unreachable"):
+        return f"{name}: it could not be reached, and was not touched: {_first_line(look)}."
+    if "release" not in look:
+        return f"{name}: it could not be looked at, and was not touched: {_first_line(look)}."
+    if PROBLEM in host:
+        return f"{name}: {str(host[PROBLEM]).strip().rstrip('.')}."
+    if had_its_turn and not host.get(DONE):
+        return f"{name}: it was lost during its change; see what it runs, and run this again."
+    return None
+
+
+def _first_line(result: Mapping[str, Any]) -> str:
+    return next(iter(str(result.get("msg", "")).splitlines()), "no reason was given").strip().rstrip(".")
+
+
+def _lost_verdict(name: str, lost: Iterable[str], host: Mapping[str, Any], changed: Iterable[str]) -> str:
+    answers = host[AGAIN]["endpoints"]
+    what = ", ".join(f"{endpoint} ({answers.get(endpoint, 'not asked')})" for endpoint in lost)
+    still = _lost(host, RETURNED)
+    end = f"Still not reached: {', '.join(still)}." if still or RETURNED not in host else "All of it is reached again."
+    return (
+        f"{name}: it reached this when the run began, and not after it: {what}. What this run had changed was taken back "
+        f"({', '.join(changed)}). {end}"
+    )
+
+
+def _lost(host: Mapping[str, Any], look: str) -> list[str]:
+    now = host.get(look, {}).get("endpoints")
+    before = host.get(LOOK, {}).get("endpoints", {})
+    # One that cannot be asked any more is a problem of its own.
+    return [] if now is None else [name for name, answer in before.items() if answer == "200" and now.get(name) != "200"]
+
+
+def _pushed(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sensors whose console has the proxy that the inventory says, as this run has seen."""
+    for name, entry in graph["sensors"].items():
+        raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
+        pushed = raw.get(PUSHED, {})
+        after = {} if pushed.get("failed") else pushed.get("after") or {}
+        if after.get("enabled") and (after.get("host"), after.get("port")) == _where(entry):
+            yield name
+
+
+def _where(sensor: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    return sensor.get("proxy", {}).get("address"), sensor.get("proxy", {}).get("port")
