@@ -13,8 +13,7 @@ from typing import Any
 
 import yaml
 from ansible.plugins.filter import core, mathstuff
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.endpoints import endpoints
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 from jinja2.sandbox import SandboxedEnvironment
@@ -41,12 +40,20 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     sensors = {name: {"sensor_proxy_via": PROXY, **given} for name, given in sensors.items()}
     graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
-    known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][PROXY]}
-    # Of the role's variables the template reads these two and the graph.
-    for name in ("__squid_allowed", "__squid_usernames"):
-        known[name] = _expressions().from_string(_role_file("vars")[name].strip()).render(known)
+    known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][PROXY]}
+    # Of the role's variables the template reads these and one more.
+    name = "__squid_usernames"
+    known[name] = _expressions().from_string(_role_file("vars")[name].strip()).render(known)
     rendered: str = _template().render(known)
     return rendered.replace("@@probe-token@@", PROBE_TOKEN)
+
+
+def arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module role_arguments makes of the variables of the role squid."""
+    typed, mistakes = _role_check.check("squid", PROXY, {**_role_file("defaults"), **variables})
+    assert mistakes + _role_check.contradictions("squid", PROXY, typed) == []
+    named = {name.removeprefix("squid_"): value for name, value in typed.items()}
+    return named | {"allowed": _role_check.allowed_endpoints(typed)}
 
 
 @functools.cache
@@ -77,5 +84,4 @@ def _template() -> Any:
 
 def _filters() -> dict[str, Any]:
     found = {**core.FilterModule().filters(), **mathstuff.FilterModule().filters()}
-    found |= {f"ansible.builtin.{name}": used for name, used in found.items()}
-    return found | {"ot_security.proxy_chaining.endpoints": endpoints}
+    return found | {f"ansible.builtin.{name}": used for name, used in found.items()}
