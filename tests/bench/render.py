@@ -31,7 +31,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 from tests.bench import lab
 
 init_plugin_loader()
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
 
 ROLE = Path(_topology.__file__).parents[2] / "roles/squid"
 
@@ -49,7 +49,7 @@ def main(count: int, layout: str, path: Path) -> None:
     start = time.perf_counter()
     graph = _topology.derive(hostvars, [lab.PROXY], names)
     derived = time.perf_counter()
-    variables |= {"topology_graph": graph, "inventory_hostname": lab.PROXY, "squid_acl_layout": layout}
+    variables |= {"topology_graph": graph, "inventory_hostname": lab.PROXY, "__squid": arguments(layout)}
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
     content = Templar(loader=DataLoader(), variables=variables).template(template)
     rendered = time.perf_counter()
@@ -68,11 +68,18 @@ def main(count: int, layout: str, path: Path) -> None:
 
 def role_variables() -> dict[str, Any]:
     """Return what the role itself sees, on a host with Debian 13."""
-    variables: dict[str, Any] = {}
-    for folder in ("defaults", "vars"):
-        variables |= trusted(yaml.safe_load((ROLE / folder / "main.yml").read_text()))
+    variables: dict[str, Any] = trusted(yaml.safe_load((ROLE / "vars/main.yml").read_text()))
     facts = {"distribution": "Debian", "distribution_major_version": "13", "distribution_version": "13"}
     return variables | {"ansible_facts": facts, "ansible_search_path": [str(ROLE)], "role_path": str(ROLE)}
+
+
+def arguments(layout: str) -> dict[str, Any]:
+    """Return what the module role_arguments makes of the role's variables."""
+    given = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {"squid_acl_layout": layout}
+    typed, _mistakes = _role_check.check("squid", lab.PROXY, given)
+    return {name.removeprefix("squid_"): typed[name] for name in typed} | {
+        "allowed": _role_check.allowed_endpoints(typed)
+    }
 
 
 def trusted(value: Any) -> Any:

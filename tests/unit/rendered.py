@@ -14,8 +14,7 @@ from typing import Any
 import yaml
 from ansible.plugins.filter import core, mathstuff
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.endpoints import endpoints
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 from jinja2.sandbox import SandboxedEnvironment
@@ -54,14 +53,22 @@ def of_graph(graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any]
         running: what the host runs, where who leaves is to be kept.
         variables: what the inventory says of the proxy, and what its role is given.
     """
-    known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][proxy]}
-    known |= {"topology_graph": graph, "inventory_hostname": proxy, "__squid_host": running}
-    known["squid_phase"] = "whole" if running is None else "begin"
-    # Of the role's variables the template reads these and the graph.
-    for name in ("__squid_allowed", "__squid_admitted", "__squid_tls_options"):
+    known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][proxy], "__squid_host": running}
+    known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
+    known["squid_arrived"] = variables.get("squid_arrived", [])
+    # Of the role's variables the template reads these and two more.
+    for name in ("__squid_admitted", "__squid_tls_options"):
         known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
     rendered: str = _template().render(known)
     return rendered.replace("@@probe-token@@", PROBE_TOKEN)
+
+
+def arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the module role_arguments makes of the variables of the role squid."""
+    typed, mistakes = _role_check.check("squid", PROXY, {**_role_file("defaults"), **variables})
+    assert mistakes + _role_check.contradictions("squid", PROXY, typed) == []
+    named = {name.removeprefix("squid_"): value for name, value in typed.items()}
+    return named | {"allowed": _role_check.allowed_endpoints(typed)}
 
 
 @functools.cache
@@ -93,7 +100,4 @@ def _template() -> Any:
 def _filters() -> dict[str, Any]:
     found = {**core.FilterModule().filters(), **mathstuff.FilterModule().filters()}
     found |= {f"ansible.builtin.{name}": used for name, used in found.items()}
-    return found | {
-        "ot_security.proxy_chaining.admissions": admissions,
-        "ot_security.proxy_chaining.endpoints": endpoints,
-    }
+    return found | {"ot_security.proxy_chaining.admissions": admissions}

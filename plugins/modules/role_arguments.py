@@ -1,0 +1,59 @@
+#!/usr/bin/python
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: role_arguments
+short_description: Check the variables of one of this collection's roles, and give each its type
+version_added: 0.1.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Reads the variables that the role's argument specification declares, as they are for this host, and converts each to the
+    declared type. Text is taken for what it says, since INI inventories, surveys and C(-e name=value) have nothing else.
+  - Fails with every value that cannot be converted or contradicts another, all in one list.
+  - The roles run it first. It runs on the controller and connects to no host.
+options:
+  role:
+    description: Name of the role.
+    type: str
+    choices: [squid, sensor_proxy, chain_verify, topology, azure_proxy, multicloud]
+    required: true
+  variables:
+    description: Names of the variables to look at. Default is all of the role's.
+    type: list
+    elements: str
+    default: []
+  document:
+    description: What is in C(squid_endpoints_file), parsed. Only for O(role=squid).
+    type: raw
+attributes:
+  check_mode:
+    description: It only reads.
+    support: full
+  diff_mode:
+    description: It only reads.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check the variables, and give each its type
+  ot_security.proxy_chaining.role_arguments:
+    role: sensor_proxy
+  register: sensor_arguments
+
+- name: Show the port, which is a number now
+  ansible.builtin.debug:
+    msg: "{{ sensor_arguments.port }}"
+"""
+
+RETURN = r"""
+allowed:
+  description: Of the role squid, what clients may reach, as Squid's dstdomain wants it.
+  type: list
+  elements: str
+  returned: with O(role=squid)
+"""

@@ -1,0 +1,112 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of one role on one host: each as its type, and every mistake in them.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _endpoints
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
+
+Values = dict[str, Any]
+
+_FIRST_HOP = {"sensor_proxy_host", "sensor_proxy_port"}
+"""By default they come from the topology. A sensor whose proxy is switched off needs neither."""
+
+
+def check(role: str, host: str, given: Mapping[str, Any]) -> tuple[Values, list[str]]:
+    """Return the typed values by their variable's name, and what is wrong with each that is not among them."""
+    options = _arguments.options(role)
+    typed: Values = {}
+    mistakes = []
+    for variable, value in given.items():
+        try:
+            typed[variable] = _arguments.convert(variable, options[variable], value)
+        except ValueError as error:
+            shown = "********" if options[variable].get("no_log") else value
+            mistakes.append(sentence(host, variable, shown, str(error)))
+    return typed, mistakes
+
+
+def unset_problems(host: str, typed: Values, unset: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with variables that have a template of something that is not there."""
+    problems = {name: f"{name} cannot be rendered: {problem}" for name, problem in unset.items()}
+    for name in _FIRST_HOP & problems.keys():
+        problems[name] = (
+            "it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
+        )
+        if typed.get("sensor_proxy_state") == "absent":
+            del problems[name]
+    return [f"{host}: {problem}" for problem in dict.fromkeys(problems.values())]
+
+
+def contradictions(role: str, host: str, typed: Values, document: object = None) -> list[str]:
+    """Return what is wrong with values that are right by themselves.
+
+    Args:
+        role: name of the role.
+        host: name of the host, for the sentences.
+        typed: the values of all of the role's variables.
+        document: what is in the endpoint file of the role squid.
+    """
+    return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
+
+
+def allowed_endpoints(values: Values, document: object = None) -> list[str]:
+    """Return what the clients of a proxy may reach, as dstdomain wants it.
+
+    Raises:
+        ValueError: what is wrong with the endpoints.
+    """
+    if values["squid_endpoints_file"] and document is not None:
+        names = _endpoints.names_in(document)
+        if not names:
+            raise ValueError("the endpoint file holds no host name and no URL; download it again from the portal.")
+    else:
+        names = values["squid_endpoints"]
+    found = _endpoints.allow_list(names + values["squid_extra_endpoints"])
+    if not found:
+        raise ValueError("squid_endpoints is empty; name the endpoints that clients may reach.")
+    return found
+
+
+def _squid(values: Values, document: object) -> Iterator[str]:
+    paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
+    if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
+        yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
+    if re.search(r"[\n\r#]", values["squid_auth_realm"]):
+        yield "squid_auth_realm must be one line without a # in it."
+    try:
+        allowed_endpoints(values, document)
+    except ValueError as error:
+        yield str(error)
+    if not all(re.fullmatch(r"[0-9a-fA-F.:]+", address) for address in values["squid_listen_addresses"]):
+        yield "squid_listen_addresses has something other than IP addresses."
+    if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name) for name in values["squid_probe_endpoints"]):
+        yield "squid_probe_endpoints must be host names that squid_endpoints allows, without wildcards."
+
+
+def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:
+    if values["sensor_proxy_state"] == "handoff":
+        return
+    if not values["sensor_proxy_console_password"]:
+        yield (
+            "sensor_proxy_console_password is empty; put it into a vaulted variable or into the environment variable "
+            "SENSOR_CONSOLE_PASSWORD, or set sensor_proxy_state to handoff and let a person enter the proxy."
+        )
+    if values["sensor_proxy_transport"] == "http" and not values["sensor_proxy_profile"]:
+        yield (
+            "sensor_proxy_transport is http, but sensor_proxy_profile names no console profile; make one with the "
+            "playbook learn_console."
+        )
+
+
+_PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {"squid": _squid, "sensor_proxy": _sensor_proxy}
