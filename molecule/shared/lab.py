@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 
 def run(host: str, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -59,3 +63,34 @@ def address(host: str, network: str) -> str:
 def log_lines(proxy: str, text: str) -> list[str]:
     """Return the lines of a proxy's access log that hold a text, oldest first."""
     return [line for line in output(proxy, "cat", "/var/log/squid/access.log").splitlines() if text in line]
+
+
+@dataclass
+class Watch:
+    """What sensors saw of their proxies for a while, as watch.py reports it."""
+
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @contextmanager
+    def over(self, sensors: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
+        """Let each sensor hold a tunnel and CONNECT all the time, and keep the reports.
+
+        Args:
+            sensors: by the sensor's name the proxy's address, the endpoint and, if need be, the interval in seconds and the user.
+        """
+        script = ["python3", "/opt/shared/watch.py"]
+        started = {
+            sensor: subprocess.Popen(
+                ["docker", "exec", sensor, *script, proxy, endpoint, "240", *more], stdout=subprocess.PIPE, text=True
+            )
+            for sensor, (proxy, endpoint, *more) in sensors.items()
+        }
+        try:
+            subprocess.run(["sleep", "2"], check=True)
+            yield
+            subprocess.run(["sleep", "2"], check=True)
+        finally:
+            for sensor in started:
+                output(sensor, "touch", "/tmp/watch.stop")
+            for sensor, process in started.items():
+                self.reports[sensor] = json.loads(process.communicate(timeout=60)[0])

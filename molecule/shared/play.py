@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,12 @@ class Run:
         return int(match[1]) if match else 0
 
 
+def _hosts(group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from group.get("hosts", {}).items()
+    for child in group.get("children", {}).values():
+        yield from _hosts(child)
+
+
 def playbook(
     name: str,
     *options: str,
@@ -48,9 +54,12 @@ def playbook(
         environment: more variables of the environment.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # YAML is a superset of JSON.
+        # YAML is a superset of JSON. The scenario's own variables of a host lie in a file of its own, which outranks the inventory.
         inventory = Path(folder) / "change.yml"
         inventory.write_text(json.dumps(change or {"all": {}}))
+        (Path(folder) / "host_vars").mkdir()
+        for host, variables in _hosts((change or {}).get("all", {})):
+            (Path(folder) / "host_vars" / f"{host}.yml").write_text(json.dumps(variables))
         # The folder, as molecule itself takes it: hosts that are no containers are in a file of their own.
         scenario = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
         inventories = ["-i", str(scenario), "-i", str(inventory)]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import lab
@@ -44,11 +41,8 @@ def on_proxies(**variables: Any) -> dict[str, Any]:
     return {"all": {"children": {"proxies": {"hosts": dict.fromkeys(PROXIES, variables)}}}}
 
 
-@dataclass
-class Watch:
+class Watch(lab.Watch):
     """What the sensors saw during a change."""
-
-    reports: dict[str, dict[str, Any]]
 
     def tunnels_survived(self) -> None:
         for sensor, report in self.reports.items():
@@ -65,33 +59,9 @@ class Watch:
 @contextmanager
 def watching() -> Iterator[Watch]:
     """Let every sensor hold a tunnel and CONNECT all the time."""
-    watch = Watch({})
-    started = {
-        sensor: subprocess.Popen(
-            [
-                "docker",
-                "exec",
-                sensor,
-                "python3",
-                "/opt/shared/watch.py",
-                lab.address(proxy, "ot-change"),
-                ENDPOINT,
-                "240",
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for sensor, proxy in SENSORS.items()
-    }
-    try:
-        subprocess.run(["sleep", "2"], check=True)
+    watch = Watch()
+    with watch.over({sensor: (lab.address(proxy, "ot-change"), ENDPOINT) for sensor, proxy in SENSORS.items()}):
         yield watch
-        subprocess.run(["sleep", "2"], check=True)
-    finally:
-        for sensor in started:
-            lab.output(sensor, "touch", "/tmp/watch.stop")
-        for sensor, process in started.items():
-            watch.reports[sensor] = json.loads(process.communicate(timeout=60)[0])
 
 
 def status(sensor: str, proxy: str, endpoint: str = ENDPOINT) -> int:
