@@ -90,6 +90,9 @@ _value:
       description: Names of all users.
       type: list
       elements: str
+    signs_in:
+      description: Whether anybody signs in.
+      type: bool
     addresses:
       description: All addresses.
       type: list
@@ -99,7 +102,7 @@ _value:
       type: list
       elements: str
     kept_users:
-      description: Users of those.
+      description: Users of those, V(*) for all that there are.
       type: list
       elements: str
     listeners:
@@ -139,9 +142,10 @@ def admissions(
         "acls": [{"acl": acl, "addresses": addresses} for acl, addresses in acls.items()],
         "rules": [{"acl": acl, "user": user} for acl, user in dict.fromkeys((each.acl, each.user) for each in found.clients)],
         "users": found.users(),
+        "signs_in": found.signs_in(),
         "addresses": list(dict.fromkeys(address for addresses in acls.values() for address in addresses)),
         "leaving": list(dict.fromkeys(client.name for client in found.leaving)),
-        "kept_users": [client.user for client in found.leaving if client.user],
+        "kept_users": ["*" if client.user == _admissions.ANY else client.user for client in found.leaving if client.user],
         "listeners": found.listeners,
     }
 

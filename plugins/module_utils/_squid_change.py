@@ -22,6 +22,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 _SETTLE = 5.0
 """Seconds that a reload before a restart is given; what it does not show by then, the restart has to."""
 
+_STEADY = 1.0
+"""Seconds for which Squid must be the same processes; one whose helper cannot start ends after milliseconds (measured, 5.7)."""
+
 
 class ChangeError(Exception):
     """The change was refused or taken back; the sentence says why and in which state the proxy is."""
@@ -265,7 +268,17 @@ class Change:
         if lost:
             return f"what worked before no longer does after the {verb}: {lost}"
         self._report(self._proof.upstream(config))
-        return None if self._host.is_active() else f"after the {verb} Squid ended on the first CONNECT"
+        return self._restless(verb)
+
+    def _restless(self, verb: str) -> str | None:
+        """Say so if Squid only seems to run, since it is started again whenever it ends."""
+        workers = self._host.workers()
+        self._host.pause(_STEADY)
+        if not self._host.is_active():
+            return f"after the {verb} Squid ended on the first CONNECT"
+        if self._host.workers() != workers:
+            return f"after the {verb} Squid keeps ending and starting again; see /var/log/squid/cache.log"
+        return None
 
     def _take_back(self, good: str | None, before: Mapping[str, Answer]) -> str:
         """Bring the previous files back and say how that went."""

@@ -119,12 +119,22 @@ class Host:
 
     def runs_another_binary(self) -> bool:
         """Whether the running process was started from another program than the one installed now."""
-        _code, out, _err = self._run(["systemctl", "show", "--property=MainPID", "--value", self._service])
         try:
-            running = Path(f"/proc/{int(out.strip() or 0)}/exe").readlink()
-        except (OSError, ValueError):
+            running = Path(f"/proc/{self._main_pid()}/exe").readlink()
+        except OSError:
             return False
         return running != Path(self._binary).resolve()
+
+    def workers(self) -> str:
+        """Return the numbers of the processes that do Squid's work; the one that systemd knows starts them anew when they end."""
+        pid = self._main_pid()
+        try:
+            return f"{pid}: {Path(f'/proc/{pid}/task/{pid}/children').read_text(encoding='ascii')}"
+        except OSError:
+            return ""
+
+    def _main_pid(self) -> str:
+        return self._run(["systemctl", "show", "--property=MainPID", "--value", self._service])[1].strip() or "0"
 
     def systemctl(self, verb: str) -> str:
         """Start, reload or restart the service; return systemd's complaint, empty when there is none."""

@@ -60,7 +60,7 @@ options:
         type: str
         required: true
   kept_users:
-    description: Users that stay in the file with the passwords that they have.
+    description: Users that stay in the file with the passwords that they have, V(*) for all.
     type: list
     elements: str
     default: []

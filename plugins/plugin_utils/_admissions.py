@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 _SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (\S+))?$", re.MULTILINE)
 _RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
 _COMBINED = "clients"
 """ACL of all clients in the layout combined."""
-_ANY = "REQUIRED"
-"""In the place of a user: any of the proxy's. No user can have this name."""
+ANY = "REQUIRED"
+"""In the place of a user: any of the proxy's, as the layout combined has it. No user can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,11 @@ class Admissions:
 
     def users(self) -> list[str]:
         """Return the names of all users, each once."""
-        return list(dict.fromkeys(client.user for client in self.clients if client.user is not None))
+        return list(dict.fromkeys(client.user for client in self.clients if client.user not in (None, ANY)))
+
+    def signs_in(self) -> bool:
+        """Whether anybody signs in; without users, Squid's helper and Squid with it would end (measured)."""
+        return any(client.user is not None for client in self.clients)
 
 
 def admissions(
@@ -86,7 +90,7 @@ def admissions(
     if running is None:
         return Admissions(clients)
     leaving = [
-        replace(client, user=None) if client.user == _ANY else client
+        client
         for client in _leaving(graph, clients, running["configuration"])
         if client.name not in arrived and _can_stay(client.user, auth, combined)
     ]
@@ -122,7 +126,7 @@ def _leaving(graph: Mapping[str, Any], clients: list[Admission], config: str) ->
             usable = [address for address in usable if address in known and acl not in here]
         elif acl in proxies:
             name = proxies[acl]
-            same = (lambda address: address in owners) if user == _ANY else (lambda address: (acl, address, user) in wanted)
+            same = (lambda address: address in owners) if user == ANY else (lambda address: (acl, address, user) in wanted)
             usable = [address for address in usable if not same(address)]
         else:
             continue
@@ -137,7 +141,7 @@ def _running(config: str) -> Iterator[tuple[str, list[str], str | None]]:
         sources.setdefault(name or acl, []).extend(addresses.split())
     for acl, user in _RULE.findall(config):
         if acl == _COMBINED:
-            shared = _ANY if user else None
+            shared = ANY if user else None
             yield from ((name, found, shared) for name, found in sources.items() if name != "probe_source")
         elif acl in sources:
             yield acl, sources[acl], user.removeprefix("user:") or None
@@ -147,7 +151,7 @@ def _can_stay(user: str | None, auth: bool, combined: bool) -> bool:
     """Whether a rule for this user would open no more than it does as the proxy runs."""
     if user is None:
         return True
-    return auth and combined == (user == _ANY)
+    return auth and combined == (user == ANY)
 
 
 def _is_free(listener: Mapping[str, Any], wanted: Collection[tuple[str, int, bool]]) -> bool:

@@ -8,25 +8,14 @@ from contextlib import contextmanager
 
 import lab
 import pytest
+from chain_lab import ENDPOINT, PARENTS, SITES, visit
 
-ENDPOINT = "hub.azure-devices.net"
-SITES = {
-    "ot-chain-site-1": ("ot-chain-sensor1", "sensor1:pass: word #1"),
-    "ot-chain-site-2": ("ot-chain-sensor2", None),
-    "ot-chain-site-3": ("ot-chain-sensor3", None),
-}
-PARENTS = ("ot-chain-dmz-1", "ot-chain-dmz-2")
 FAILOVER_SECONDS = 4.0
 
 
 @pytest.fixture(params=sorted(SITES))
 def site(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-def visit(site: str, endpoint: str = ENDPOINT, user: str | None = None) -> lab.Visit:
-    sensor, credentials = SITES[site]
-    return lab.visit(sensor, f"http://{lab.address(site, 'ot-chain-ot')}:3128", endpoint, user=user or credentials)
 
 
 def connect_status(host: str, proxy: str) -> str:

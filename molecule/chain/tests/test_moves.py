@@ -7,11 +7,11 @@ from typing import Any
 
 import lab
 import pytest
+from chain_lab import ENDPOINT, PARENTS, SITES, visit
 from play import Run, playbook
-from test_chain import ENDPOINT, SITES, visit
 
 SITE_1, SITE_2, SITE_3 = sorted(SITES)
-DMZ_1, DMZ_2 = "ot-chain-dmz-1", "ot-chain-dmz-2"
+DMZ_1, DMZ_2 = PARENTS
 NEW_ADDRESS = "10.102.1.121"
 MOVED = "ot-chain-sensor3"
 
@@ -42,7 +42,7 @@ def admits(proxy: str, client: str) -> bool:
 def as_it_was() -> Iterator[None]:
     """The new address is there before the inventory says so, as whoever renumbers a proxy does it."""
     interface = lab.output(DMZ_1, "ip", "-o", "addr", "show", "to", "10.102.1.21/32").split()[1]
-    lab.output(DMZ_1, "ip", "address", "add", f"{NEW_ADDRESS}/24", "dev", interface)
+    lab.output(DMZ_1, "ip", "address", "replace", f"{NEW_ADDRESS}/24", "dev", interface)
     yield
     run = deploy()
     assert run.code == 0, run.output

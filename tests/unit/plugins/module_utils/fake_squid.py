@@ -39,6 +39,7 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     loses X: the next hop does not reach X
     crashes: Squid ends with the first CONNECT that it allows
     brittle: Squid ends with the next reload, whatever the file says
+    restless: Squid ends all the time and is started again
     """
     return (
         f"{_squid_text.OWNED_MARK}.\nvisible_hostname {name}\nhttp_port {port}\n"
@@ -170,6 +171,11 @@ class FakeHost(Host):
 
     def runs_another_binary(self) -> bool:
         return self.loaded is not None and self.another_binary
+
+    def workers(self) -> str:
+        if self.loaded is not None and _has(self.loaded, "restless"):
+            self._number += 1
+        return str(self._number)
 
     def systemctl(self, verb: str) -> str:
         self._step(verb)

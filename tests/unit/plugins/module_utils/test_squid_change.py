@@ -73,6 +73,13 @@ def assert_is_new(host: FakeHost, content: str = NEW) -> None:
     assert host.unparsed == []
 
 
+def test_a_squid_that_only_seems_to_run_is_no_proof() -> None:
+    host = FakeHost(OLD)
+    sentence = refused(host, new("restless"))
+    assert sentence.startswith("after the reload Squid keeps ending and starting again")
+    assert_is_back(host)
+
+
 class TestNothingToChange:
     def test_it_only_proves(self) -> None:
         host = FakeHost(OLD)
