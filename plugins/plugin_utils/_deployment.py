@@ -99,13 +99,13 @@ def _may_end(clients: Iterable[Mapping[str, Any]], kept: Mapping[str, Any], arri
 
 
 def _left_over(proxy: str, kept: Mapping[str, Any]) -> Iterator[str]:
-    until = "Push the sensors (sensors.yml), or end it with -e squid_phase=whole."
+    until = "This ends with a run in which they are (of sensors: sensors.yml), or with -e squid_phase=whole."
     if kept["names"]:
         names = ", ".join(kept["names"])
-        yield f"{proxy} still admits {names} as before: not seen yet where the inventory has them. {until}"
+        yield f"{proxy} still admits {names} as before: they were not seen yet where the inventory has them. {until}"
     if kept["ports"]:
         ports = ", ".join(str(port) for port in kept["ports"])
-        yield f"{proxy} still listens at port {ports}: not all of its clients were seen at the new one yet. {until}"
+        yield f"{proxy} still listens at port {ports}: not all of its clients were seen at the new one. {until}"
 
 
 def _registered(hostvars: Mapping[str, Any], host: str) -> dict[str, Any]:
@@ -126,16 +126,18 @@ def _problems(
                 continue
             entry = graph["proxies"][name]
             had_its_turn = before_tier is None or entry["tier"] < before_tier
-            problem = _own_problem(name, found[name], had_its_turn)
             behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
+            problem = _own_problem(name, found[name])
             if problem is None and behind:
                 problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+            if problem is None and had_its_turn and not found[name].get(DONE):
+                problem = f"{name}: it was lost during its change; see what it runs, and run this again."
             if problem:
                 known.add(name)
                 yield name, problem
 
 
-def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str | None:
+def _own_problem(name: str, host: Mapping[str, Any]) -> str | None:
     look = host[LOOK]
     if look.get("unreachable"):
         return f"{name}: it could not be reached, and was not touched: {_first_line(look)}."
@@ -143,8 +145,6 @@ def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str 
         return f"{name}: it could not be looked at, and was not touched: {_first_line(look)}."
     if PROBLEM in host:
         return f"{name}: {str(host[PROBLEM]).strip().rstrip('.')}."
-    if had_its_turn and not host.get(DONE):
-        return f"{name}: it was lost during its change; see what it runs, and run this again."
     return None
 
 
