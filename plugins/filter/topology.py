@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _topology
 
 DOCUMENTATION = r"""
 name: topology
@@ -43,7 +43,7 @@ options:
     type: str
     default: cloud_sites
   removed_sensors:
-    description: Names of sensors that are taken as gone, although the inventory still has them.
+    description: Names of sensors that are taken as gone, although the inventory still has them, or text with commas between them.
     type: list
     elements: str
     default: []
@@ -96,10 +96,12 @@ def topology(
     proxies_group: str = "proxies",
     sensors_group: str = "sensors",
     cloud_sites_group: str = "cloud_sites",
-    removed_sensors: Sequence[str] = (),
+    removed_sensors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
     sensors = groups.get(sensors_group, [])
+    option = _arguments.options("topology")["topology_removed_sensors"]
+    removed_sensors = _arguments.convert("topology_removed_sensors", option, removed_sensors)
     graph = _topology.derive(
         hostvars,
         groups.get(proxies_group, []),
