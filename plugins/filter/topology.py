@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
 
 DOCUMENTATION = r"""
 name: topology
@@ -43,7 +44,9 @@ options:
     type: str
     default: cloud_sites
   removed_sensors:
-    description: Names of sensors that are taken as gone, although the inventory still has them, or text with commas between them.
+    description:
+      - Names of sensors that are taken as gone, although the inventory still has them, as a list, or as text with commas or white space
+        between them.
     type: list
     elements: str
     default: []
@@ -100,8 +103,9 @@ def topology(
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
     sensors = groups.get(sensors_group, [])
-    option = _arguments.options("topology")["topology_removed_sensors"]
-    removed_sensors = _arguments.convert("topology_removed_sensors", option, removed_sensors)
+    if isinstance(removed_sensors, str):
+        # A survey answers with text.
+        removed_sensors = re.findall(r"[^,\s]+", removed_sensors)
     graph = _topology.derive(
         hostvars,
         groups.get(proxies_group, []),
