@@ -8,6 +8,16 @@ from typing import Any
 
 from ansible.errors import AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text could be a template
+
+    def trust_as_template(value: str) -> str:
+        """Return it as it is."""
+        return value
+
+
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _role_check
 
 
@@ -25,15 +35,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         role = str(self._task.args["role"])
         document = self._task.args.get("document")
         options = _arguments.options(role)
-        chosen = [name for name in self._task.args.get("variables") or options if name in variables]
 
         given: dict[str, Any] = {}
         unset: dict[str, str] = {}
-        for name in chosen:
+        for name in self._task.args.get("variables") or options:
+            # Outside of the role its defaults are known from the specification only.
+            value = variables[name] if name in variables else _trusted(options[name]["default"])
             try:
-                given[name] = self._templar.template(variables[name])
+                given[name] = self._templar.template(value)
             except AnsibleUndefinedVariable as error:
-                unset[name] = str(error)
+                # Such a default may also need what the role alone knows.
+                if name in variables:
+                    unset[name] = str(error)
         typed, mistakes = _role_check.check(role, host, given)
         mistakes += _role_check.unset_problems(host, typed, unset)
         if not mistakes and not self._task.args.get("variables"):
@@ -45,3 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             result["allowed"] = _role_check.allowed_endpoints(typed, document)
         shown = {name: value for name, value in typed.items() if not _arguments.is_secret(options[name])}
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown}
+
+
+def _trusted(default: Any) -> Any:
+    return trust_as_template(default) if isinstance(default, str) else default

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,9 @@ options:
     type: str
     default: cloud_sites
   removed_sensors:
-    description: Names of sensors that are taken as gone, although the inventory still has them.
+    description:
+      - Names of sensors that are taken as gone, although the inventory still has them, as a list, or as text with commas or white space
+        between them.
     type: list
     elements: str
     default: []
@@ -96,10 +99,13 @@ def topology(
     proxies_group: str = "proxies",
     sensors_group: str = "sensors",
     cloud_sites_group: str = "cloud_sites",
-    removed_sensors: Sequence[str] = (),
+    removed_sensors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
     sensors = groups.get(sensors_group, [])
+    if isinstance(removed_sensors, str):
+        # A survey answers with text.
+        removed_sensors = re.findall(r"[^,\s]+", removed_sensors)
     graph = _topology.derive(
         hostvars,
         groups.get(proxies_group, []),

@@ -15,6 +15,7 @@ import math
 import re
 from ast import literal_eval
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,23 @@ def convert(variable: str, option: Option, value: object) -> Any:
     Raises:
         ValueError: what is wrong with it, such as "is not a whole number".
     """
+    if variable.endswith("_port"):
+        return _port(option, value)
     typed = _CONVERTERS[option["type"]](option, value)
-    if isinstance(typed, int | float) and not isinstance(typed, bool):
-        if variable.endswith("_port") and not (1 <= typed <= 65535 or typed == option["default"]):
-            raise ValueError("is not a port; give a number from 1 to 65535")
-        if typed < 0:
-            raise ValueError("is negative")
+    if isinstance(typed, int | float) and typed < 0:
+        raise ValueError("is negative")
     if "choices" in option and typed not in option["choices"]:
         raise ValueError(f"is none of {', '.join(map(str, option['choices']))}")
     return typed
+
+
+def _port(option: Option, value: object) -> int:
+    with suppress(ValueError):
+        port = _int(option, value)
+        # A listener that there may be none of has the port 0.
+        if 1 <= port <= 65535 or port == option["default"]:
+            return port
+    raise ValueError("is not a port; give a number from 1 to 65535")
 
 
 def _bool(_option: Option, value: object) -> bool:
@@ -73,7 +82,7 @@ def _int(_option: Option, value: object) -> int:
     # For Python, True is a number.
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    if _is_text(value) and re.fullmatch(r"\s*[+-]?[0-9]+\s*", str(value), re.ASCII):
+    if _is_text(value) and re.fullmatch("-?[0-9]+", str(value)):
         return int(str(value))
     raise ValueError("is not a whole number")
 
@@ -116,7 +125,7 @@ def _list(option: Option, value: object) -> list[Any]:
 def _entries(text: str) -> list[Any]:
     """Read what is a list in JSON or Python, or separated by commas."""
     if not text.lstrip().startswith("["):
-        return [entry for part in text.split(",") if (entry := part.strip())]
+        return [entry for part in text.split(",") if (entry := part.strip(" "))]
     for read in (json.loads, literal_eval):
         try:
             found = read(text.strip())

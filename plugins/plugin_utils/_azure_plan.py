@@ -41,6 +41,7 @@ _NAMES = {
 }
 """What Azure takes as the name of a resource, where that is not what it takes for most of them."""
 
+_IMAGE_KEYS = ("publisher", "offer", "sku", "version", "id", "sharedGalleryImageId", "communityGalleryImageId")
 _SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
 
 
@@ -187,6 +188,8 @@ class _Planner:
                 )
         if not 1 <= settings["capacity"] <= 100:
             self._mistake("capacity", settings["capacity"], "is not a number of instances from 1 to 100")
+        for key in settings["image"].keys() - _IMAGE_KEYS:
+            self._mistake("image", key, f"is no key of an image; known are {', '.join(_IMAGE_KEYS)}")
         if settings["automatic_os_upgrade"] and settings["image"].get("version") != "latest":
             self._mistake(
                 "image", settings["image"].get("version"), "is a fixed version, and automatic_os_upgrade needs 'latest'"

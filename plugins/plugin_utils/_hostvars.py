@@ -45,12 +45,32 @@ class Opener:
         return self._opened[id(secret.raw)][1]
 
 
-def read(
-    hostvars: Mapping[str, Any], host: str, names: tuple[str, ...], secrets: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """Return those of the named variables that the host has: ``names`` rendered, ``secrets`` each as a Secret."""
+def raw_variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    """Return all variables of the host as they are written, of which a template is not rendered."""
     raw_get = getattr(hostvars, "raw_get", None)
-    raw = raw_get(host) if raw_get else hostvars[host]
+    raw: Mapping[str, Any] = raw_get(host) if raw_get else hostvars[host]
+    return raw
+
+
+def read(
+    hostvars: Mapping[str, Any],
+    host: str,
+    names: tuple[str, ...],
+    secrets: tuple[str, ...] = (),
+    raw: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return those of the named variables that the host has: ``names`` rendered, ``secrets`` each as a Secret.
+
+    Args:
+        hostvars: Ansible's hostvars, or a mapping of host to variables.
+        host: name of the host.
+        names: names of variables.
+        secrets: names of variables that may be secret.
+        raw: the host's raw_variables, if they are at hand.
+    """
+    raw_get = getattr(hostvars, "raw_get", None)
+    if raw is None:
+        raw = raw_variables(hostvars, host)
     found: dict[str, Any] = {}
     for name in names:
         if name in raw:

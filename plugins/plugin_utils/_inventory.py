@@ -10,15 +10,19 @@ Private to this collection, and the only place that knows the names of the inven
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _hostvars, _names
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _hostvars, _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import Address, parse_address
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._hostvars import Secret
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._variables import (
+    Variables,
+    declared,
+    variables_of,
+)
 
 DEFAULT_PORT = 3128
 """TCP port of a proxy that says nothing; equal to the default of the role's squid_port."""
@@ -131,21 +135,33 @@ def read_inventory(
 ) -> Inventory:
     """Read the groups; what cannot be used is left out and named in ``mistakes``."""
     inventory = Inventory()
+    variables = Variables()
+    others = variables_of("squid", "azure_proxy", "chain_verify") - {*_PROXY_VARIABLES}
     for name in proxies:
-        reader = _Reader(name, _hostvars.read(hostvars, name, _PROXY_VARIABLES), inventory.mistakes)
-        inventory.proxies[name] = reader.proxy()
+        raw = _hostvars.raw_variables(hostvars, name)
+        variables.look(name, raw, others)
+        values = _hostvars.read(hostvars, name, _PROXY_VARIABLES, raw=raw)
+        inventory.proxies[name] = _Reader(name, values, inventory.mistakes).proxy()
+    others = variables_of("sensor_proxy") - {*_SENSOR_VARIABLES}
     for name in sensors:
         if name in inventory.proxies:
             inventory.mistakes.append(
                 f"{name}: the host is in the group of proxies and in that of sensors; keep it in one."
             )
             continue
-        values = _hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS)
+        raw = _hostvars.raw_variables(hostvars, name)
+        variables.look(name, raw, others)
+        values = _hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS, raw)
         inventory.sensors[name] = _Reader(name, values, inventory.mistakes).sensor()
     _check_names(inventory)
+    others = variables_of("multicloud") - {*_SITE_VARIABLES}
     for name in cloud_sites:
-        reader = _Reader(name, _hostvars.read(hostvars, name, _SITE_VARIABLES), inventory.mistakes)
-        inventory.cloud_sites += reader.cloud_sites()
+        raw = _hostvars.raw_variables(hostvars, name)
+        variables.look(name, raw, others)
+        values = _hostvars.read(hostvars, name, _SITE_VARIABLES, raw=raw)
+        inventory.cloud_sites += _Reader(name, values, inventory.mistakes).cloud_sites()
+    inventory.mistakes += [sentence(*mistake) for mistake in variables.mistakes()]
+    inventory.mistakes += variables.misspelt()
     return inventory
 
 
@@ -185,35 +201,37 @@ class _Reader:
         self._mistakes = mistakes
 
     def proxy(self) -> Proxy:
-        port = self._port("squid_port", self._values.get("squid_port"))
+        port = self._typed("squid_port", default=DEFAULT_PORT, wrong=WRONG_PORT)
         # The role's default of squid_tls_port is 0, which means none.
-        given_tls_port = self._values.get("squid_tls_port")
-        tls_port = None if given_tls_port in ("", 0, "0") else self._port("squid_tls_port", given_tls_port)
-        if port is None:
-            port = DEFAULT_PORT
+        given = self._typed("squid_tls_port", default=0, wrong=None)
+        tls_port = WRONG_PORT if given is None else given or None
         if port == tls_port != WRONG_PORT:
             self._mistake("squid_tls_port", port, "is also squid_port; give the TLS listener a port of its own")
         return Proxy(
             name=self._host,
-            kind=self._kind(),
+            kind=self._typed("squid_kind", default=KINDS[0], wrong=KINDS[0]),
             addresses=self._addresses("squid_addresses"),
             sources=self._addresses("squid_src", source=True) if self._is_set("squid_src") else None,
             port=port,
             tls_port=tls_port,
             parents=self.parents(),
-            auth=_is_true(self._values.get("squid_auth_enabled")),
-            accept_previous=_is_true(self._values.get("squid_auth_accept_previous", True)),
+            auth=self._typed("squid_auth_enabled", default=False, wrong=False),
+            accept_previous=self._typed("squid_auth_accept_previous", default=True, wrong=True),
         )
 
-    def _kind(self) -> str:
-        kind = self._values.get("squid_kind") or KINDS[0]
-        if kind not in KINDS:
-            self._mistake("squid_kind", kind, f"is none of {', '.join(KINDS)}")
-            return KINDS[0]
-        return str(kind)
+    def _typed(self, variable: str, default: Any, wrong: Any) -> Any:
+        """Return the value as the type that its role declares, or what stands for none and for one with a mistake."""
+        value = self._values.get(variable)
+        if value is None:
+            return default
+        try:
+            return _arguments.convert(variable, declared()[variable], value)
+        except ValueError as error:
+            self._mistake(variable, value, str(error))
+            return wrong
 
     def sensor(self) -> Sensor:
-        via = self._values.get("sensor_proxy_via")
+        via = self._typed("sensor_proxy_via", default="", wrong="")
         addresses = self._addresses("sensor_proxy_src", source=True)
         username = self._username("sensor_proxy_username", self._values.get("sensor_proxy_username"))
         previous = self._previous_username()
@@ -226,7 +244,7 @@ class _Reader:
         return Sensor(
             name=self._host,
             addresses=addresses,
-            via=str(via) if via else None,
+            via=via or None,
             username=username,
             password=self._values.get("sensor_proxy_password", Secret()),
             previous_username=previous,
@@ -238,14 +256,14 @@ class _Reader:
         proxy = self._values.get("multicloud_proxy")
         if not proxy:
             return []
-        given = self._values.get("multicloud_prefixes") or []
+        given = self._typed("multicloud_prefixes", default=[], wrong=None)
         prefixes = []
-        for value in given if isinstance(given, list) else [given]:
+        for value in given or []:
             try:
                 prefixes.append(IPv4Network(str(value)))
             except ValueError as error:
                 self._mistake("multicloud_prefixes", value, f"is not an IPv4 network: {error}")
-        if not given:
+        if given == []:
             self._mistakes.append(f"{self._host}: multicloud_prefixes is empty; name the networks of its sensors.")
         begins = str(self._values.get("multicloud_name", self._host))
         return [CloudSite(self._host, begins, str(self._values.get("multicloud_cloud") or ""), str(proxy), prefixes)]
@@ -264,10 +282,7 @@ class _Reader:
         return WRONG_USERNAME
 
     def parents(self) -> list[Parent]:
-        given = self._values.get("squid_parents") or []
-        if not isinstance(given, list):
-            self._mistake("squid_parents", given, "is not a list")
-            return []
+        given = self._typed("squid_parents", default=[], wrong=[])
         return [parent for entry in given if (parent := self._parent(entry)) is not None]
 
     def _mistake(self, variable: str, value: object, problem: str) -> None:
@@ -282,11 +297,12 @@ class _Reader:
         if not self._is_set(variable):
             hint = f"; set {variable} to the address that its traffic has"
             variable = "ansible_host"
-        given = self._values.get(variable)
-        if given is None:
-            given = self._host
+            value = self._values.get(variable)
+            given = [self._host if value is None else value]
+        else:
+            given = self._typed(variable, default=[], wrong=[])
         found = []
-        for value in given if isinstance(given, list) else [given]:
+        for value in given:
             try:
                 address = parse_address(value, variable)
             except ValueError:
@@ -334,7 +350,7 @@ class _Reader:
             port=self._port("squid_parents.port", entry.get("port")),
             username=self._parent_username(entry),
             password=Secret(entry.get("password")),
-            tls=_is_true(entry.get("tls")),
+            tls=self._parent_tls(entry.get("tls")),
             tls_ca=self._tls_ca(entry.get("tls_ca")),
             tls_name=self._tls_name(entry.get("tls_name")) or host,
         )
@@ -345,6 +361,15 @@ class _Reader:
             self._mistake("squid_parents", entry, "needs both username and password, or neither")
             return WRONG_USERNAME
         return username
+
+    def _parent_tls(self, value: object) -> bool:
+        if value is None:
+            return False
+        try:
+            return bool(_arguments.convert("tls", {"type": "bool"}, value))
+        except ValueError as error:
+            self._mistake("squid_parents.tls", value, str(error))
+            return False
 
     def _tls_ca(self, value: object) -> str | None:
         if not value:
@@ -400,7 +425,3 @@ def source_problem(address: Address) -> str | None:
 def _is_given(secret: Secret) -> bool:
     """Say whether there is a secret, without opening it: a template and what is vaulted are taken as given."""
     return secret.raw is not None and not (isinstance(secret.raw, str) and not secret.raw)
-
-
-def _is_true(value: object) -> bool:
-    return isinstance(value, Hashable) and bool(boolean(value, strict=False))

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_labels
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _endpoints
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
 
@@ -107,6 +109,10 @@ def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:
             "sensor_proxy_transport is http, but sensor_proxy_profile names no console profile; make one with the "
             "playbook learn_console."
         )
+    try:
+        _console_labels.DOCUMENTED.merge(values["sensor_proxy_labels"])
+    except UnexpectedError as error:
+        yield f"sensor_proxy_{error}."
 
 
 _PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {"squid": _squid, "sensor_proxy": _sensor_proxy}

@@ -116,7 +116,11 @@ MISTAKES = {
         "site", "squid_parents", "'dmz'", "is listed twice", _parents("dmz", {"host": "dmz"}) | {"dmz": DMZ}
     ),
     "parents that are no list": Mistake(
-        "site", "squid_parents", "'dmz'", "is not a list", {"site": SITE | {"squid_parents": "dmz"}, "dmz": DMZ}
+        "site",
+        "squid_parents",
+        "{'host': 'dmz'}",
+        "is not a list",
+        {"site": SITE | {"squid_parents": {"host": "dmz"}}, "dmz": DMZ},
     ),
     "parent that is neither name nor mapping": Mistake(
         "site", "squid_parents", "42", "is neither a host's name nor a mapping with 'host'", _parents(42)
@@ -587,7 +591,7 @@ def test_a_child_with_the_address_of_its_parent_is_a_mistake(graph_of: GraphOf) 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_boolean_is_no_address(graph_of: GraphOf, value: bool) -> None:
     (sentence,) = graph_of({"site": SITE}, {"s": SENSOR | {"sensor_proxy_src": value}})["mistakes"]
-    assert sentence.startswith(f"s: sensor_proxy_src {value} is not a valid address")
+    assert sentence.startswith(f"s: sensor_proxy_src {value} is not a list")
 
 
 def test_an_empty_ansible_host_is_the_hosts_name(graph_of: GraphOf) -> None:

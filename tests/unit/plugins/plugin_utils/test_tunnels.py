@@ -130,6 +130,7 @@ def test_a_removed_sensor_is_taken_as_gone() -> None:
     assert found["mistakes"] == []
     assert "aws-sensor" not in found["sensors"]
     assert "aws-sensor" not in [client["name"] for client in found["proxies"]["azure-proxy"]["clients"]]
+    assert topology(hostvars, groups, removed_sensors="aws-sensor,\n") == found
     wrong = topology(hostvars, groups, removed_sensors=["nobody"])
     assert wrong["mistakes"] == [
         "nobody: it is to be removed, and the inventory has no such sensor in the group 'sensors'."

@@ -1,0 +1,154 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Each variable of each role means the same as text, and no role reads one past its check."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _role_check
+
+from tests.unit import rendered
+
+ROLES = Path(_role_check.__file__).parents[2] / "roles"
+GraphOf = Callable[..., dict[str, Any]]
+
+
+def _native(name: str, option: _arguments.Option) -> Any:
+    """A value that is not the default, so that one that is ignored is seen."""
+    if "choices" in option:
+        return next(choice for choice in option["choices"] if choice != option["default"])
+    if name == "squid_addresses":
+        return ["192.0.2.250/24"]
+    values = {
+        "bool": not option["default"],
+        "int": 4711,
+        "float": 2.5,
+        "list": ["192.0.2.7", "2001:db8::7"] if re.search("address|src", name) else ["a.example.net", "b.example.net"],
+        "dict": {"some": "thing", "other": "text"},
+    }
+    return values[option["type"]]
+
+
+def _texts(native: Any) -> list[str]:
+    """What an INI inventory, a survey and -e have for it."""
+    if isinstance(native, bool):
+        return ["true", "True", "yes", "1"] if native else ["false", "False", "no", "0"]
+    if isinstance(native, list):
+        return [",".join(native), ", ".join(native), json.dumps(native), str(native)]
+    if isinstance(native, dict):
+        return [json.dumps(native), str(native), ",".join(f"{key}={native[key]}" for key in native)]
+    return [str(native)]
+
+
+CASES = [
+    pytest.param(role, name, _native(name, option), id=name)
+    for role in _arguments.ROLES
+    for name, option in _arguments.options(role).items()
+    if option["type"] not in ("str", "path")
+]
+
+
+@pytest.mark.parametrize(("role", "name", "native"), CASES)
+def test_text_means_the_same(role: str, name: str, native: Any) -> None:
+    as_it_is = _role_check.check(role, "host", {name: native})
+    assert as_it_is == ({name: native}, [])
+    for text in _texts(native):
+        assert repr(_role_check.check(role, "host", {name: text})) == repr(as_it_is)
+
+
+@pytest.mark.parametrize(("role", "name", "native"), CASES)
+def test_what_cannot_be_converted_is_refused_in_a_sentence(role: str, name: str, native: Any) -> None:
+    wrong: object = "[" if isinstance(native, list) else "zzz"
+    typed, (mistake,) = _role_check.check(role, "host", {name: wrong})
+    assert typed == {}
+    assert re.fullmatch(rf"host: {name} '{re.escape(str(wrong))}' is [a-zA-Z0-9 ;,]+\.", mistake)
+
+
+# A parent that is no host of the inventory needs a port, and so is no text.
+RENDERED = [case for case in CASES if case.values[0] == "squid" and case.id != "squid_parents"]
+
+
+@pytest.mark.parametrize(("_role", "name", "native"), RENDERED)
+def test_text_renders_the_same(_role: str, name: str, native: Any) -> None:
+    given: dict[str, Any] = {"squid_tls_certificate": "/etc/squid/a.pem", "squid_tls_private_key": "/etc/squid/a.key"}
+    signs_in = {"sensor_proxy_username": "bob", "sensor_proxy_password": "secret"}
+    sensors = {"sensor1": {"ansible_host": "192.0.2.1", **signs_in}}
+    expected = rendered.squid_conf(sensors, **given | {name: native})
+    for text in _texts(native):
+        assert rendered.squid_conf(sensors, **given | {name: text}) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "native"),
+    [
+        ("squid_tls_port", 0),
+        ("squid_tls_port", 8443),
+        ("squid_auth_enabled", False),
+        ("squid_auth_accept_previous", False),
+        ("squid_parents", ["dmz"]),
+        ("squid_src", ["192.0.2.251", "192.0.2.252"]),
+        ("squid_addresses", ["192.0.2.250/24", "198.51.100.250/24"]),
+    ],
+)
+def test_text_gives_the_same_topology(graph_of: GraphOf, name: str, native: Any) -> None:
+    def graph(value: Any) -> dict[str, Any]:
+        site = {"ansible_host": "192.0.2.250", name: value}
+        dmz = {"ansible_host": "192.0.2.2"}
+        return graph_of(
+            {"site": site, "dmz": dmz}, {"sensor1": {"ansible_host": "192.0.2.1", "sensor_proxy_via": "site"}}
+        )
+
+    for text in _texts(native):
+        assert graph(text) == graph(native)
+    assert graph(native)["mistakes"] == []
+
+
+def _expressions(path: Path) -> Iterator[str]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".j2":
+        yield from re.findall(r"{[{%].*?[}%]}", text)
+    elif path.suffix == ".yml":
+        yield from _of_yaml(yaml.safe_load(text))
+
+
+def _of_yaml(node: Any, key: str = "") -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _of_yaml(value, name)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _of_yaml(value, key)
+    elif isinstance(node, str):
+        bare = key in ("when", "that", "until", "failed_when", "changed_when")
+        yield from [node] if bare else re.findall(r"(?s){{.*?}}", node)
+
+
+@pytest.mark.parametrize("role", [role for role in _arguments.ROLES if role != "topology"])
+def test_a_role_reads_its_variables_from_the_check_only(role: str) -> None:
+    options = _arguments.options(role)
+    untyped = {name for name, option in options.items() if _arguments.is_secret(option)} | {"squid_endpoints_file"}
+    looked = 0
+    for path in sorted((ROLES / role).glob("[tv]*/*")):
+        for expression in _expressions(path):
+            looked += 1
+            names = set(re.findall(rf"(?<![\w.]){role}_\w+", re.sub(r"'[^']*'", "", expression)))
+            assert names & options.keys() <= untyped, f"{path}: {expression}"
+    assert looked > 10
+
+
+def test_what_keeps_a_variable_from_being_rendered() -> None:
+    unset = {"sensor_proxy_host": "'x' is undefined", "sensor_proxy_port": "'x' is undefined"}
+    first_hop = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
+    assert _role_check.unset_problems("s", {"sensor_proxy_state": "present"}, unset) == [first_hop]
+    assert _role_check.unset_problems("s", {"sensor_proxy_state": "absent"}, unset) == []
+    problem = _role_check.unset_problems("s", {}, {"sensor_proxy_username": "'bob' is undefined"})
+    assert problem == ["s: sensor_proxy_username cannot be rendered: 'bob' is undefined"]
