@@ -27,7 +27,7 @@ class Value(NamedTuple):
     span: Span
     directive: Directive
     sure: bool
-    """Squid leaves out what overlaps a value before it in the same ACL (measured, 5.7 and 6.13), and says so in a warning only."""
+    """What overlaps a value before it in the same ACL is left out by Squid 5.7 and 6.13 and taken by 7.7 (measured), with no more than a warning."""
 
     @property
     def built_in(self) -> bool:

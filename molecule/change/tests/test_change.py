@@ -184,7 +184,7 @@ def test_bad_entry_touches_nothing(change: dict[str, Any], sentence: str) -> Non
 
 
 def test_fault_that_squid_reports_with_exit_code_zero() -> None:
-    """A missing helper is an ERROR: or FATAL: line of squid -k parse, which exits with 0 (measured, 5.7 and 6.13)."""
+    """A missing helper is an ERROR: or FATAL: line of squid -k parse, which exits with 0 (measured, 5.7, 6.13 and 7.7)."""
     helper = "/usr/lib/squid/basic_ncsa_auth"
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-1"}
     change = on_proxies(squid_auth_enabled=True)
