@@ -27,7 +27,7 @@ class Value(NamedTuple):
     span: Span
     directive: Directive
     sure: bool
-    """What overlaps a value before it in the same ACL is left out by Squid 5.7 and 6.13 and taken by 7.7 (measured), with no more than a warning."""
+    """What overlaps a value before it in the same ACL, 5.7 and 6.13 leave out and 7.7 takes (measured), with a warning only."""
 
     @property
     def built_in(self) -> bool:

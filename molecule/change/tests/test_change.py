@@ -207,7 +207,9 @@ def test_fault_that_squid_reports_with_exit_code_zero() -> None:
     finally:
         for proxy in PROXIES:
             lab.output(proxy, "mv", f"{helper}.away", helper)
-    assert [done.returncode for done in exit_codes] == [0] * len(PROXIES), "the exit code must not be what shows the fault"
+    assert [done.returncode for done in exit_codes] == [0] * len(PROXIES), (
+        "the exit code must not be what shows the fault"
+    )
     assert run.code != 0
     assert re.search("Squid refuses the configuration: (ERROR|FATAL): ", run.text), run.output
     assert "planted-secret-1" not in run.output
