@@ -29,7 +29,14 @@ class Run:
 
     def changed(self, host: str) -> int:
         """How many tasks changed something on a host."""
-        match = re.search(rf"^{host}\s.*changed=(\d+)", self.output, re.MULTILINE)
+        return self._count(host, "changed")
+
+    def failed(self, host: str) -> int:
+        """How many tasks failed on a host and were not rescued."""
+        return self._count(host, "failed")
+
+    def _count(self, host: str, what: str) -> int:
+        match = re.search(rf"^{host}\s.*\b{what}=(\d+)", self.output, re.MULTILINE)
         return int(match[1]) if match else 0
 
 

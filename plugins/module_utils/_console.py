@@ -111,6 +111,10 @@ class UnreachableError(ConsoleError):
     """Nobody answers at the address, or not as a web server, or only with errors of its own (5xx), or too late."""
 
 
+class GoneError(UnreachableError):
+    """Nobody at all answers at the address, as where the sensor is scrapped."""
+
+
 class UntrustedError(ConsoleError):
     """The TLS certificate is not the expected one."""
 

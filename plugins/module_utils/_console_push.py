@@ -20,6 +20,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Console,
     ConsoleError,
     ExpiredError,
+    GoneError,
     ProxySettings,
     Push,
     Reading,
@@ -120,6 +121,8 @@ class Outcome:
     changed: list[str] = field(default_factory=list)
     cloud: Cloud | None = None
     rolled_back: bool = False
+    gone: bool = False
+    """Whether nobody at all answered, from the start."""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -200,8 +203,10 @@ class Sequence:
             PushError: it did not work; its outcome says what is in force now.
         """
         outcome = self._outcome
+        answered = False
         try:
             self._session.open()
+            answered = True
             before = outcome.before = self._session.do(lambda console: console.read())
             outcome.after = before.settings
             push, changed = self._wanted.push(before.settings)
@@ -216,6 +221,7 @@ class Sequence:
                 return outcome
         except ConsoleError as error:
             self._evidence()
+            outcome.gone = isinstance(error, GoneError) and not answered
             raise PushError(f"{error}.", outcome) from error
         self._change(before.settings, push, changed)
         return outcome

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import socket
 import ssl
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    GoneError,
     Trust,
     UnreachableError,
     UntrustedError,
@@ -66,6 +68,23 @@ def refusal(error: ssl.SSLError) -> UntrustedError | UnreachableError:
     return UnreachableError(f"it does not speak TLS ({error.reason or error}); see that the address is the console's")
 
 
+def connect(host: str, port: int, timeout: float) -> socket.socket:
+    """Connect to a console.
+
+    Raises:
+        GoneError: nobody answers at the address.
+        UnreachableError: no connection for a reason that says nothing of the console, such as a name that is not found.
+    """
+    try:
+        return socket.create_connection((host, port), timeout)
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        gone = isinstance(error, TimeoutError) or number in (errno.ECONNREFUSED, errno.EHOSTUNREACH)
+        raise (GoneError if gone else UnreachableError)(
+            f"nobody answers on port {port}: {error}; see that the console is up and may be reached"
+        ) from None
+
+
 def certificate(host: str, port: int, trust: Trust, timeout: float) -> bytes:
     """Connect once and return the console's certificate (DER), when it is trusted.
 
@@ -77,12 +96,12 @@ def certificate(host: str, port: int, trust: Trust, timeout: float) -> bytes:
 
     Raises:
         UntrustedError: it is not the expected certificate.
-        UnreachableError: nobody answers, or not with TLS.
+        UnreachableError: nobody answers (GoneError: nobody at all), or not with TLS.
     """
     context = context_for(trust)
     try:
         with (
-            socket.create_connection((host, port), timeout) as plain,
+            connect(host, port, timeout) as plain,
             context.wrap_socket(plain, server_hostname=host) as connection,
         ):
             check_fingerprint(connection, trust)
@@ -91,5 +110,5 @@ def certificate(host: str, port: int, trust: Trust, timeout: float) -> bytes:
         raise refusal(error) from None
     except OSError as error:
         raise UnreachableError(
-            f"nobody answers on port {port}: {error}; see that the console is up and may be reached"
+            f"it does not answer on port {port}: {error}; see that the console is up and not overloaded"
         ) from None

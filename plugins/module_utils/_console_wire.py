@@ -224,20 +224,17 @@ class Wire:
             self.close()
         if self._context is None:
             self._context = _console_tls.context_for(self._trust)
-        plain: socket.socket | None = None
+        plain = _console_tls.connect(self._host, self._port, self._timeout)
         try:
-            plain = socket.create_connection((self._host, self._port), self._timeout)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             secure = self._context.wrap_socket(plain, server_hostname=self._host)
         except ssl.SSLError as error:
-            if plain:
-                plain.close()
+            plain.close()
             raise _console_tls.refusal(error) from None
         except (OSError, ValueError) as error:
-            if plain:
-                plain.close()
+            plain.close()
             raise UnreachableError(
-                f"nobody answers on port {self._port}: {error}; see that the console is up and may be reached"
+                f"it does not answer on port {self._port}: {error}; see that the console is up and not overloaded"
             ) from None
         self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         self._connection.auto_open = 0

@@ -159,6 +159,11 @@ rolled_back:
   description: Whether the previous settings were put back.
   returned: when the console could be read
   type: bool
+gone:
+  description: Whether nobody at all answers at the console's address, as where the sensor is scrapped.
+  returned: failure, when the console could not be read
+  type: bool
+  sample: false
 evidence:
   description: The file with the screen or answer that was not as expected.
   returned: failure, when O(evidence_dir) is given
@@ -297,7 +302,7 @@ def _terms(params: dict[str, Any]) -> Terms:
 
 def _result(outcome: Outcome) -> dict[str, Any]:
     if outcome.before is None or outcome.after is None:
-        return {"changed": False}
+        return {"changed": False, "gone": outcome.gone}
     return {
         "changed": bool(outcome.changed),
         "before": _console_open.shown(outcome.before.settings),

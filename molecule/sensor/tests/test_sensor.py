@@ -346,20 +346,32 @@ def test_nothing_to_rotate_is_a_mistake() -> None:
 
 @pytest.mark.usefixtures("as_pushed", "as_deployed")
 def test_a_removed_sensor_loses_its_proxy_its_rule_and_nobody_elses_user() -> None:
-    """And a console that is gone for good does not keep its rule alive."""
-    SENSORS[OTHER].simulated.fault(down=True)
-    done = play.playbook("remove_sensor", "-e", f"topology_removed_sensors={ONE},{OTHER}")
-    assert done.code == 0, done.output
+    """A console does not keep its rule alive; one that is there and keeps its proxy makes the run fail in the end."""
+    locked, by_hand, stays = "ot-sensor-22", "ot-sensor-10", "ot-sensor-wizard"
+    SENSORS[locked].simulated.fault(locked=True)
+    # Nobody has this address.
+    hosts = {OTHER: {"sensor_proxy_console_url": "https://10.104.0.99"}, by_hand: {"sensor_proxy_state": "handoff"}}
+    done = play.playbook(
+        "remove_sensor",
+        "-e",
+        f"topology_removed_sensors={ONE},{OTHER},{locked},{by_hand}",
+        change={"all": {"children": {"sensors": {"hosts": hosts}}}},
+    )
+    assert done.code != 0, done.output
     assert_no_secret(done.output, "the output")
     assert proxy_of(ONE)["enabled"] is False
-    assert f"{OTHER}: its console still has the proxy, if there is one left" in done.text
-    for name in (ONE, OTHER):
-        place = SENSORS[name]
-        assert f"acl {name} " not in lab.output(place.proxy, "cat", "/etc/squid/squid.conf")
-        assert users(place.proxy) == {"Plant-A"}, "others sign in as this user too"
-    stays = SENSORS["ot-sensor-10"]
-    assert stays.simulated.connected()
-    assert f"acl ot-sensor-10 src {stays.address}" in lab.output(stays.proxy, "cat", "/etc/squid/squid.conf")
+    assert f"{OTHER}: its console was taken as scrapped, since https://10.104.0.99: nobody answers on " in done.text
+    said = f"its console still has its proxy: https://{SENSORS[locked].address}: the console does not let"
+    assert f"{locked}: the proxies have forgotten it, but {said}" in done.text
+    assert f"{by_hand}: its sensor_proxy_state is handoff; switch the proxy off" in done.text
+    assert SENSORS[by_hand].simulated.count("sign_ins") == 0
+    assert {name: done.failed(name) for name in SENSORS} == {**dict.fromkeys(SENSORS, 0), locked: 1}
+    for name in (ONE, OTHER, locked, by_hand):
+        assert f"acl {name} " not in lab.output(SENSORS[name].proxy, "cat", "/etc/squid/squid.conf")
+    assert users(PROXY_1) == set()
+    assert users(PROXY_2) == {"Plant-A"}, "another one signs in as this user too"
+    assert SENSORS[stays].simulated.connected()
+    assert f"acl {stays} src {SENSORS[stays].address}" in lab.output(PROXY_2, "cat", "/etc/squid/squid.conf")
 
 
 def test_nobody_to_remove_is_a_mistake() -> None:

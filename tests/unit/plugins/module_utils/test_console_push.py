@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
     Certificate,
     ExpiredError,
+    GoneError,
     LockedError,
     ProxySettings,
     Push,
@@ -312,6 +313,13 @@ class TestSession:
         error = failure(console)
         assert console.calls == ["sign_in"]
         assert error.outcome.before is None
+
+    @pytest.mark.parametrize("step", ["sign_in", "read", "save"])
+    def test_only_one_that_never_answered_is_gone(self, step: str) -> None:
+        """One that took the sign-in has not been scrapped in the meantime."""
+        console = FakeConsole()
+        console.raises[step] = [GoneError("nobody answers on port 443"), GoneError("nobody answers on port 443")]
+        assert failure(console).outcome.gone == (step == "sign_in")
 
     @pytest.mark.parametrize("step", ["read", "save", "cloud"])
     def test_an_expired_session_is_renewed(self, step: str) -> None:

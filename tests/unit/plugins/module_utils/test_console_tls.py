@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import Trust, UnreachableError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    GoneError,
+    Trust,
+    UnreachableError,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tls import certificate
 
 Serve = Callable[[Callable[[socket.socket], None]], int]
@@ -39,9 +44,10 @@ def serve() -> Iterator[Serve]:
             thread.join(5)
 
 
-def _said(port: int) -> str:
+def _said(port: int, host: str = "127.0.0.1", *, gone: bool = False) -> str:
     with pytest.raises(UnreachableError) as caught:
-        certificate("127.0.0.1", port, Trust(validate=False), timeout=5)
+        certificate(host, port, Trust(validate=False), timeout=0.5)
+    assert isinstance(caught.value, GoneError) == gone
     return str(caught.value)
 
 
@@ -63,4 +69,33 @@ def test_one_that_speaks_something_else_has_the_wrong_address(serve: Serve) -> N
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert _said(port).startswith(f"nobody answers on port {port}: ")
+    assert _said(port, gone=True).startswith(f"nobody answers on port {port}: ")
+
+
+def test_one_that_is_too_busy_to_speak_is_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert _said(port).startswith(f"it does not answer on port {port}: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (TimeoutError("timed out"), True),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), True),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), False),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), False),
+        (UnicodeError("label too long"), False),
+    ],
+    ids=str,
+)
+def test_only_the_address_itself_says_that_it_is_gone(
+    error: Exception, gone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No network here, or a name that is not found, may be a mistake of whoever asks."""
+
+    def refuse(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert str(error) in _said(443, "192.0.2.10", gone=gone)

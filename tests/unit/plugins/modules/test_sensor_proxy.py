@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_open, _console_push
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import SignInError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    ConsoleError,
+    GoneError,
+    SignInError,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import sensor_proxy, sensor_proxy_info
 
 from ..module_utils.fake_console import OFF, ON, FakeConsole, FastClock
@@ -87,6 +91,12 @@ class TestPush:
         )
         assert (result["changed"], result["rolled_back"]) == (False, True)
         assert result["cloud"]["issues"] == ["Proxy authentication issues"]
+
+    @pytest.mark.parametrize("error", [GoneError("nobody answers"), SignInError("no")], ids=repr)
+    def test_it_says_whether_the_console_is_gone(self, error: ConsoleError, push: Run, console: FakeConsole) -> None:
+        """Whoever removes a sensor goes on without a console that is."""
+        console.raises["sign_in"] = [error]
+        assert push(state="absent", host=None)["gone"] == isinstance(error, GoneError)
 
     def test_absent(self, push: Run, console: FakeConsole) -> None:
         """Needs no host and leaves the other fields."""
