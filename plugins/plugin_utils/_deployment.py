@@ -17,7 +17,7 @@ LOOK = "__squid_host"
 """The first look at a host, before any is touched (squid_info)."""
 
 CHANGED = "__squid_changed"
-"""That this run has changed it."""
+"""That this run has changed it, and can take it back."""
 
 PROBLEM = "__squid_problem"
 """Why its change failed."""
@@ -136,16 +136,19 @@ def _problems(
                 continue
             entry = graph["proxies"][name]
             had_its_turn = before_tier is None or entry["tier"] < before_tier
-            problem = _own_problem(name, found[name], had_its_turn)
-            behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
-            if problem is None and behind:
-                problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+            problem = _own_problem(name, found[name])
+            if problem is None and not found[name].get(DONE):
+                behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
+                if behind:
+                    problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+                elif had_its_turn:
+                    problem = f"{name}: it was lost during its change; see what it runs, and run this again."
             if problem:
                 known.add(name)
                 yield name, problem
 
 
-def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str | None:
+def _own_problem(name: str, host: Mapping[str, Any]) -> str | None:
     look = host[LOOK]
     if look.get("unreachable"):
         return f"{name}: it could not be reached, and was not touched: {_first_line(look)}."
@@ -153,8 +156,6 @@ def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str 
         return f"{name}: it could not be looked at, and was not touched: {_first_line(look)}."
     if host.get(PROBLEM):
         return f"{name}: {str(host[PROBLEM]).strip().rstrip('.')}."
-    if had_its_turn and not host.get(DONE):
-        return f"{name}: it was lost during its change; see what it runs, and run this again."
     return None
 
 
