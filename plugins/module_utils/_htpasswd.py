@@ -40,9 +40,9 @@ def libcrypt(password: str, setting: str) -> str:
 
 
 def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt, *, kept: Collection[str] = ()) -> str:
-    """Return the file's new text: the given users, and those kept as they are (``*`` for all); a hash that still fits stays."""
+    """Return the file's new text: the given users, and those kept as they are; a hash that still fits stays."""
     hashes = _hashes(current)
-    lines = [f"{name}:{known}\n" for name, known in hashes.items() if name not in users and not {name, "*"}.isdisjoint(kept)]
+    lines = [f"{name}:{known}\n" for name, known in hashes.items() if name in kept and name not in users]
     for name, password in sorted(users.items()):
         known = hashes.get(name)
         if known is None or not _fits(password, known, crypt):

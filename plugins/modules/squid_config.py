@@ -60,7 +60,7 @@ options:
         type: str
         required: true
   kept_users:
-    description: Users that stay in the file with the passwords that they have, V(*) for all.
+    description: Users that stay in the file with the passwords that they have.
     type: list
     elements: str
     default: []
@@ -160,6 +160,10 @@ restart_reasons:
   elements: str
 patient:
   description: Whether a user may go on with an old password until O(phase=finish).
+  returned: always
+  type: bool
+replaced:
+  description: Whether O(state=previous) brings back what was live before this change.
   returned: always
   type: bool
 endpoints:
@@ -275,6 +279,7 @@ def _result(outcome: Outcome, path: str) -> dict[str, Any]:
         "action": outcome.action,
         "restart_reasons": outcome.restart_reasons,
         "patient": outcome.patient,
+        "replaced": outcome.replaced,
         "endpoints": outcome.endpoints,
     }
     if outcome.before or outcome.after:
