@@ -74,6 +74,9 @@ def _results(proxies: Dict, links: list[Dict], sensors: list[Dict]) -> Dict:
         "time": NOW.isoformat(),
         "verdict": worst,
         "counts": counts,
+        "never_seen": sum(
+            not one["evidence"]["open"] and one["evidence"]["last"] is None for one in sensors if one["evidence"]
+        ),
         "proxies": proxies,
         "links": links,
         "sensors": sensors,

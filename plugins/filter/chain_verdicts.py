@@ -62,6 +62,9 @@ _value:
     counts:
       description: Number of sensors by verdict.
       type: dict
+    never_seen:
+      description: Number of sensors of whose own traffic their first hop knows nothing, whatever their verdict.
+      type: int
     proxies:
       description: For each proxy its C(kind), C(tier), C(address) and C(port).
       type: dict

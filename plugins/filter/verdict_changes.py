@@ -16,7 +16,7 @@ version_added: 0.1.0
 author:
   - ot_security contributors (@ot-security)
 description:
-  - Fills in what changed, and since when each failure lasts.
+  - Fills in what changed, and since when each failure lasts. A sensor that is well, but takes another path, gets that as its reason.
   - Earlier results that are damaged or of another format are treated as none; RV(_value.previous_problem) says so.
 positional: _input, earlier
 options:
@@ -42,8 +42,9 @@ _value:
   contains:
     changes:
       description:
-        - For each sensor whose verdict changed C(sensor), C(before) and C(after). C(before) is null for a new sensor, C(after)
-          for one that is gone.
+        - For each sensor whose verdict or path changed C(sensor), and the verdicts C(before) and C(after). C(before) is null for a
+          new sensor, C(after) for one that is gone.
+        - Where the path changed also C(before_path) and C(after_path), each the names of the proxies on it.
       type: list
       elements: dict
     previous:

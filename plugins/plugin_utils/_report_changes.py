@@ -17,12 +17,15 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
     clean,
     moment,
     natural,
+    path_before,
     rank,
 )
 
 
 def changes(results: Results, earlier: object) -> dict[str, Any]:
     """Return RESULTS with ``changes``, ``previous``, ``previous_problem`` and each ``since`` filled in.
+
+    A sensor that is well on another path than before gets that as its ``reason``.
 
     Args:
         results: what was found now.
@@ -32,10 +35,10 @@ def changes(results: Results, earlier: object) -> dict[str, Any]:
     before, problem = _read(earlier)
     now = results.get("time")
     known_before = {one["name"]: one for one in before["sensors"]} if before else {}
-    sensors = [
-        {**sensor, "since": _since(sensor, known_before.get(sensor["name"]), before, now)}
-        for sensor in results.get("sensors") or []
-    ]
+    sensors = []
+    for sensor in results.get("sensors") or []:
+        last = known_before.get(sensor["name"])
+        sensors.append({**sensor, **_reason(last, sensor), "since": _since(sensor, last, before, now)})
     return {
         **results,
         "sensors": sensors,
@@ -75,6 +78,21 @@ def _read(earlier: object) -> tuple[dict[str, Any] | None, str | None]:
     return {"time": earlier["time"], "sensors": sensors}, None
 
 
+def _reason(before: Mapping[str, Any] | None, sensor: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is said of a sensor that is well, but on another path."""
+    moved = path_before(_paths(before, sensor))
+    return {"reason": f"The path is another one, {moved}."} if moved and sensor["verdict"] == "ok" else {}
+
+
+def _paths(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the paths of a sensor where they differ; a report without any has none to compare."""
+    old, new = ((one or {}).get("path") for one in (before, after))
+    for path in (old, new):
+        if not isinstance(path, list) or not path or not all(isinstance(hop, str) for hop in path):
+            return {}
+    return {"before_path": old, "after_path": new} if old != new else {}
+
+
 def _since(
     sensor: Mapping[str, Any], before: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None, now: object
 ) -> object:
@@ -93,6 +111,7 @@ def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[s
     found = []
     for name in {**before, **after}:
         old, new = (side[name]["verdict"] if name in side else None for side in (before, after))
-        if old != new:
-            found.append({"sensor": name, "before": old, "after": new})
+        paths = _paths(before.get(name), after.get(name))
+        if old != new or paths:
+            found.append({"sensor": name, "before": old, "after": new, **paths})
     return sorted(found, key=lambda one: (one["after"] is None, rank(one["after"]), natural(one["sensor"])))

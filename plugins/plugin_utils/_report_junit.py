@@ -32,7 +32,7 @@ _TAGS = {"broken": "failure", "unknown": "error"}
 def junit(results: Results) -> str:
     """Return one test suite with a test case for each sensor and each link.
 
-    Broken is a failure, unknown an error; degraded passes, and says why in its output.
+    Broken is a failure, unknown an error; degraded passes, and says why in its output, as does what takes another path.
     """
     now = moment(results.get("time"))
     suites = ET.Element("testsuites")
@@ -72,8 +72,9 @@ def _judge(case: ET.Element, verdict: str, fault: str, reason: str, lines: list[
     tag = _TAGS.get(verdict)
     if tag:
         ET.SubElement(case, tag, type=fault or verdict, message=reason or verdict).text = "\n".join([reason, *lines])
-    elif verdict == "degraded":
-        ET.SubElement(case, "system-out").text = "\n".join([f"warning: {reason or verdict}", *lines])
+    elif reason or verdict == "degraded":
+        word = "warning" if verdict == "degraded" else "changed"
+        ET.SubElement(case, "system-out").text = "\n".join([f"{word}: {reason or verdict}", *lines])
 
 
 def _seconds(probe: Mapping[str, Any]) -> float:

@@ -120,6 +120,19 @@ def path_of(sensor: Mapping[str, Any], arrow: str = " > ") -> str:
     return arrow.join([*([tunnel] if tunnel else []), *map(clean, sensor.get("path") or []), ENDPOINTS])
 
 
+def goes_direct(change: Mapping[str, Any]) -> bool:
+    """Return whether the last proxy of a path that changed had a parent before."""
+    return bool(change.get("after_path")) and change["after_path"][-1] in change["before_path"][:-1]
+
+
+def path_before(change: Mapping[str, Any], arrow: str = " > ") -> str:
+    """Return a path before its change as words; empty when it is the same."""
+    if not change.get("before_path"):
+        return ""
+    direct = f"; {clean(change['after_path'][-1])} goes straight to the endpoints now" if goes_direct(change) else ""
+    return f"before {arrow.join(map(clean, change['before_path']))}{direct}"
+
+
 def tunnel_of(thing: Mapping[str, Any]) -> str:
     """Return the tunnel that a sensor or a link goes through as words; empty where it goes through none."""
     return f"tunnel {clean(thing['tunnel'])}" if thing.get("tunnel") else ""
@@ -149,5 +162,12 @@ def many(count: int, noun: str) -> str:
 
 
 def tally(results: Results) -> str:
-    """Return the counts as words, such as ``81 ok, 1 degraded, 0 unknown, 2 broken``."""
-    return ", ".join(f"{count:,} {verdict}" for verdict, count in counts_of(results).items())
+    """Return the counts as words, such as ``81 ok, 1 degraded, 0 unknown, 2 broken; 3 sensors were never seen``."""
+    counted = ", ".join(f"{count:,} {verdict}" for verdict, count in counts_of(results).items())
+    return "; ".join(filter(None, [counted, never_seen(results)]))
+
+
+def never_seen(results: Results) -> str:
+    """Return how many sensors were never seen as words; empty for none."""
+    count = int(results.get("never_seen") or 0)
+    return f"{many(count, 'sensor')} {'was' if count == 1 else 'were'} never seen" if count else ""

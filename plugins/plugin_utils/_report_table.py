@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import defaultdict
+from typing import NamedTuple
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_failures import Failure, failures_of
@@ -15,10 +16,12 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
     Results,
     clean,
     clock,
+    goes_direct,
     known,
     many,
     moment,
     natural,
+    path_before,
     path_of,
     rank,
     seen_of,
@@ -45,39 +48,70 @@ def table(results: Results) -> list[str]:
             lines += _paragraph(failure, results)
     if results.get("previous_problem"):
         lines += ["", *_wrap(f"not compared with the report before: {clean(results['previous_problem'])}")]
-    changes = [_wrap(text) for text in change_words(results)]
+    changes = [
+        _wrap(f"{many(len(one.sensors), 'sensor')} {one.kind}: {some(one.sensors, MOST)}")
+        for one in changes_of(results)
+    ]
     if changes:
         lines += ["", f"changed since the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in changes for line in one]
     return [*lines, "", tally(results)]
 
 
-def change_words(results: Results, most: int = MOST) -> list[str]:
-    """Return a sentence for each kind of change, such as ``2 sensors: ok > broken (a, b)``; worst first."""
-    kinds: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+class Change(NamedTuple):
+    """One kind of change, and who shares it."""
+
+    now: str
+    """The verdict; ``gone`` where there is none any more, ``path`` where only the path is another one."""
+
+    kind: str
+    """The change as words."""
+
+    sensors: list[str]
+
+
+def changes_of(results: Results, arrow: str = " > ") -> list[Change]:
+    """Return each kind of change once: verdicts, worst first, then paths, those first that go straight to the endpoints."""
+    verdicts: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    paths: dict[tuple[bool, str], list[str]] = defaultdict(list)
     for change in results.get("changes") or []:
-        kinds[change.get("before"), change.get("after")].append(clean(change.get("sensor")))
-    ordered = sorted(kinds.items(), key=lambda kind: (kind[0][1] is None, rank(kind[0][1]), rank(kind[0][0])))
+        before, after, name = change.get("before"), change.get("after"), clean(change.get("sensor"))
+        if before != after:
+            verdicts[before, after].append(name)
+        if moved := path_before(change, arrow):
+            path = arrow.join(map(clean, change["after_path"]))
+            paths[not goes_direct(change), f"another path, {path}, {moved}"].append(name)
     return [
-        f"{many(len(names), 'sensor')} {change_name(before, after)}: {some(sorted(names, key=natural), most)}"
-        for (before, after), names in ordered
+        Change(known(after) if after else "gone", _verdict_words(before, after, arrow), sorted(names, key=natural))
+        for (before, after), names in sorted(
+            verdicts.items(), key=lambda one: (one[0][1] is None, rank(one[0][1]), rank(one[0][0]))
+        )
+    ] + [
+        Change("path", f"{'takes' if len(names) == 1 else 'take'} {words}", sorted(names, key=natural))
+        for (_order, words), names in sorted(paths.items())
     ]
 
 
-def change_name(before: str | None, after: str | None) -> str:
-    """Return one kind of change as words."""
+def _verdict_words(before: str | None, after: str | None, arrow: str) -> str:
     if before is None:
         return f"new, {known(after)}"
     if after is None:
         return f"gone, before {known(before)}"
-    return f"{known(before)} > {known(after)}"
+    return f"{known(before)}{arrow}{known(after)}"
 
 
 def _rows(results: Results) -> list[str]:
     now = moment(results.get("time"))
+    moved = {
+        change.get("sensor"): ", now direct" if goes_direct(change) else ", other path"
+        for change in results.get("changes") or []
+        if path_before(change)
+    }
     rows = [("SENSOR", "PATH", "VERDICT", "LAST SEEN")]
     for sensor in sensors_of(results):
-        rows.append((clean(sensor.get("name")), path_of(sensor), known(sensor.get("verdict")), seen_of(sensor, now)))
+        name = sensor.get("name")
+        verdict = known(sensor.get("verdict")) + moved.get(name, "")
+        rows.append((clean(name), path_of(sensor), verdict, seen_of(sensor, now)))
     return aligned(rows)
 
 

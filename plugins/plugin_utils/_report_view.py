@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_failures import failures_of
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_results import (
-    VERDICTS,
     Results,
     ago,
     clean,
@@ -23,7 +21,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
     known,
     many,
     moment,
-    natural,
+    never_seen,
+    path_before,
     path_of,
     rank,
     seen_of,
@@ -32,7 +31,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_stages import MEANINGS
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_svg import PALETTE
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import change_name
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import changes_of
 
 STAGES = ("resolve", "tcp", "connect", "tls")
 """The stages that are timed, in their order."""
@@ -46,7 +45,8 @@ Row = dict[str, Any]
 def view(results: Results) -> Row:
     """Return what the page shows, as plain text that its template escapes."""
     now = moment(results.get("time"))
-    sensors = [_sensor(one, now) for one in sensors_of(results)]
+    moved = {change.get("sensor"): path_before(change, " → ") for change in results.get("changes") or []}
+    sensors = [{**_sensor(one, now), "path_before": moved.get(one.get("name"), "")} for one in sensors_of(results)]
     links = [_link(one, now) for one in results.get("links") or []]
     return {
         "palette": PALETTE,
@@ -58,7 +58,10 @@ def view(results: Results) -> Row:
         "sensors": sensors,
         "has_cloud": any(one["cloud"] for one in sensors),
         "links": sorted(links, key=lambda one: rank(one["verdict"])),
-        "changes": _changes(results),
+        "changes": [
+            {"verdict": one.now, "kind": one.kind, "count": many(len(one.sensors), "sensor"), "names": one.sensors}
+            for one in changes_of(results, " → ")
+        ],
         "previous": clock(results.get("previous"), now) if results.get("previous") else "",
         "previous_problem": clean(results.get("previous_problem")),
     }
@@ -73,9 +76,10 @@ def _headline(results: Results, total: int) -> str:
         return f"{which} cannot reach the endpoints"
     if counts["unknown"]:
         return f"{counts['unknown']:,} of {many(total, 'sensor')} could not be verified"
-    if counts["degraded"]:
-        return f"All {many(total, 'sensor')} reach the endpoints; {counts['degraded']:,} with something to repair"
-    return "The only sensor reaches the endpoints" if total == 1 else f"All {total:,} sensors reach the endpoints"
+    # A path that works is no sensor that goes it.
+    works = "The only path works" if total == 1 else f"All {total:,} paths work"
+    repair = f"{counts['degraded']:,} with something to repair" if counts["degraded"] else ""
+    return "; ".join(filter(None, [works, repair, never_seen(results)]))
 
 
 def _failures(results: Results, now: datetime | None) -> list[Row]:
@@ -179,21 +183,3 @@ def _issuer(name: object) -> str:
     """Return the common name of an issuer such as ``CN=Example CA,O=Example``, or all of it when it has none."""
     text = clean(name)
     return next((part[3:] for part in text.split(",") if part.startswith("CN=")), text)
-
-
-def _changes(results: Results) -> list[Row]:
-    kinds: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
-    for change in results.get("changes") or []:
-        kinds[change.get("before"), change.get("after")].append(clean(change.get("sensor")))
-    order = [*VERDICTS, None]
-    return [
-        {
-            "verdict": known(after) if after else "gone",
-            "kind": change_name(before, after).replace(" > ", " → "),
-            "count": many(len(names), "sensor"),
-            "names": sorted(names, key=natural),
-        }
-        for (before, after), names in sorted(
-            kinds.items(), key=lambda one: (order.index(one[0][1]) if one[0][1] in order else 1, str(one[0][0]))
-        )
-    ]

@@ -66,6 +66,7 @@ def judge(
         "time": time,
         "verdict": max(judged, key=VERDICTS.index, default="unknown"),
         "counts": {verdict: counted[verdict] for verdict in VERDICTS},
+        "never_seen": sum(_never_seen(sensor["evidence"]) for sensor in sensors),
         "proxies": dict(_proxies(graph)),
         "links": list(judge_.links.values()),
         "sensors": sensors,
@@ -193,6 +194,11 @@ class _Judge:
                     what = "traffic takes another way" if link["preferred"] else "it is not needed now"
                     return _verdict("degraded", probe, f"{probe['reason'].rstrip('.')}; {what}.", [])
         return _verdict("ok", None, None, [])
+
+
+def _never_seen(evidence: Json | None) -> bool:
+    """Whether the first hop was asked, and has nothing of this sensor's own; its path may work all the same."""
+    return evidence is not None and not evidence["open"] and evidence["last"] is None
 
 
 def _tunnel(entry: Json) -> Json:

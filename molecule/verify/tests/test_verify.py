@@ -279,6 +279,18 @@ def test_what_was_mended_is_told_as_a_change(folder: Path) -> None:
     assert results["changes"] == [{"sensor": SENSORS[1], "before": "broken", "after": "ok"}]
 
 
+def test_a_limit_leaves_out_no_verdict(folder: Path) -> None:
+    """A path is proven by its first hop alone; without that nothing is, and no fault is missed."""
+    run, results = verify(folder, "--limit", SITE)
+    assert (run.code, results["counts"]["ok"]) == (0, 2), run.output
+    with missing_acl():
+        run, results = verify(folder, "--limit", SITE, "--tags", "nothing")
+    assert (run.code != 0, results["counts"]["broken"]) == (True, 2), run.output
+    run, results = verify(folder, "--limit", f"{DMZ},sensors")
+    assert (run.code != 0, results["counts"]["unknown"]) == (True, 2), run.output
+    assert f"{SITE} could not be asked: it was not asked." in run.text
+
+
 def test_a_host_that_cannot_be_asked_proves_nothing(folder: Path) -> None:
     """Neither is it taken for broken."""
     gone = {"all": {"hosts": {SITE: {"ansible_host": "ot-verify-nowhere"}}}}

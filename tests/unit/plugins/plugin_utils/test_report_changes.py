@@ -20,7 +20,9 @@ from .fake_found import Found, chain
 GraphOf = Callable[..., dict[str, Any]]
 
 SENSORS = ("s2", "s10")
-STATES = st.sampled_from(
+PATHS = st.sampled_from([["site"], ["site", "dmz"], ["site", "edge"], ["site", "dmz", "edge"], None])
+"""None is what a report without paths has."""
+VERDICTS = st.sampled_from(
     [
         ("ok", None, None),
         ("degraded", "tcp", "dmz"),
@@ -30,19 +32,22 @@ STATES = st.sampled_from(
         ("unknown", None, None),
     ]
 )
+STATES = st.tuples(VERDICTS, PATHS)
+State = tuple[tuple[str, str | None, str | None], list[str] | None]
 
 
-def _told(run: int, sensors: dict[str, tuple[str, str | None, str | None]]) -> dict[str, Any]:
+def _told(run: int, sensors: dict[str, State]) -> dict[str, Any]:
     entries = [
-        {"name": name, "verdict": verdict, "stage": stage, "hop": hop, "since": None}
-        for name, (verdict, stage, hop) in sensors.items()
+        {"name": name, "verdict": verdict, "stage": stage, "hop": hop, "since": None, "reason": None}
+        | ({"path": path} if path else {})
+        for name, ((verdict, stage, hop), path) in sensors.items()
     ]
     return {"format": 1, "time": f"2026-11-{run + 1:02}T08:00:00+00:00", "sensors": entries}
 
 
 @given(row=st.lists(st.dictionaries(st.sampled_from(SENSORS), STATES), min_size=1, max_size=6))
-def test_since_is_the_first_report_in_a_row_and_changes_are_those_of_the_verdict(
-    row: list[dict[str, tuple[str, str | None, str | None]]],
+def test_since_is_the_first_report_in_a_row_and_changes_are_those_of_verdict_and_path(
+    row: list[dict[str, State]],
 ) -> None:
     text = ""
     for run, states in enumerate(row):
@@ -50,15 +55,27 @@ def test_since_is_the_first_report_in_a_row_and_changes_are_those_of_the_verdict
         results = apply("verdict_changes", _told(run, states), text)
         for sensor in results["sensors"]:
             first = run
-            while first and row[first - 1].get(sensor["name"]) == states[sensor["name"]]:
+            name = sensor["name"]
+            while first and name in row[first - 1] and row[first - 1][name][0] == states[name][0]:
                 first -= 1
             expected = None if sensor["verdict"] == "ok" else _told(first, {})["time"]
             assert sensor["since"] == expected
-        pairs = {name: [side[name][0] if name in side else None for side in (before, states)] for name in SENSORS}
-        changed = {name: pair for name, pair in pairs.items() if run and pair[0] != pair[1]}
-        told = {one["sensor"]: [one["before"], one["after"]] for one in results["changes"]}
-        assert told == changed
-        assert len(results["changes"]) == len(changed)
+        expected_changes: dict[str, dict[str, Any]] = {}
+        for name in SENSORS if run else ():
+            verdicts = [side[name][0][0] if name in side else None for side in (before, states)]
+            paths = [side[name][1] if name in side else None for side in (before, states)]
+            moved = None not in paths and paths[0] != paths[1]
+            if verdicts[0] != verdicts[1] or moved:
+                expected_changes[name] = {"sensor": name, "before": verdicts[0], "after": verdicts[1]}
+            if moved:
+                expected_changes[name] |= {"before_path": paths[0], "after_path": paths[1]}
+        assert {one["sensor"]: one for one in results["changes"]} == expected_changes
+        assert len(results["changes"]) == len(expected_changes)
+        # What is well is so without a word only on the path that it had; and a word is no other verdict.
+        for sensor in results["sensors"]:
+            well = sensor["verdict"] == "ok"
+            assert bool(sensor["reason"]) == (well and "before_path" in expected_changes.get(sensor["name"], {}))
+            assert sensor["verdict"] == states[sensor["name"]][0][0]
         assert results["previous"] == (_told(run - 1, {})["time"] if run else None)
         assert results["previous_problem"] is None
         text = json.dumps(results)

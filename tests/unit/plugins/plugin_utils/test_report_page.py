@@ -37,6 +37,8 @@ Opened = Callable[..., "Page"]
 def _compared() -> dict[str, Any]:
     """Return a large site with an earlier report in which more was well."""
     earlier = {**generated(broken=False), "time": "2026-11-23T10:40:03+00:00"}
+    for sensor in earlier["sensors"][:10]:
+        sensor["path"] = [*sensor["path"][:1], "old-proxy", *sensor["path"][2:]]
     found: dict[str, Any] = apply("verdict_changes", generated(), earlier)
     return found
 
@@ -51,7 +53,8 @@ def _hostile() -> dict[str, Any]:
         text = text.replace(word, json.dumps(HOSTILE)[1:-1])
     hostile: dict[str, Any] = json.loads(text)
     found: dict[str, Any] = apply("verdict_changes", hostile, {"format": HOSTILE})
-    found["changes"] = [{"sensor": HOSTILE, "before": HOSTILE, "after": HOSTILE}]
+    paths = {"before_path": [HOSTILE], "after_path": [HOSTILE, HOSTILE]}
+    found["changes"] = [{"sensor": HOSTILE, "before": "ok", "after": HOSTILE, **paths}]
     found["verdict"] = found["sensors"][1]["verdict"] = found["sensors"][1]["stage"] = HOSTILE
     return found
 
@@ -67,6 +70,22 @@ def test_the_page_needs_nothing_else() -> None:
     page = rendered(demo(), drawn(demo()))
     assert "default-src 'none'" in page
     assert not re.search(r"""(?:src|href)=|@import|url\(|https?://(?!www\.w3\.org)""", page)
+
+
+@pytest.mark.parametrize(
+    ("counts", "never_seen", "headline"),
+    [
+        ({"ok": 212}, 0, "All 212 paths work"),
+        ({"ok": 212}, 3, "All 212 paths work; 3 sensors were never seen"),
+        ({"ok": 200, "degraded": 12}, 1, "All 212 paths work; 12 with something to repair; 1 sensor was never seen"),
+        ({"ok": 1}, 1, "The only path works; 1 sensor was never seen"),
+        ({"ok": 211, "broken": 1}, 3, "1 of 212 sensors cannot reach the endpoints"),
+    ],
+)
+def test_the_headline_claims_no_more_than_was_seen(counts: dict[str, int], never_seen: int, headline: str) -> None:
+    results = {**demo(broken=False), "counts": counts, "never_seen": never_seen}
+    results["sensors"] = results["sensors"][:1] * sum(counts.values())
+    assert f"<h1>{headline}</h1>" in rendered(results)
 
 
 def test_without_graphviz_the_page_says_so() -> None:
@@ -167,6 +186,11 @@ def test_a_thousand_sensors_are_there_within_two_seconds(opened: Opened) -> None
     assert page.locator("h1").inner_text() == "88 of 1,000 sensors cannot reach the endpoints"
     assert page.locator(".failure").count() == 7
     assert "88 sensors ok → broken" in " ".join(page.locator(".changes li").first.inner_text().split())
+    assert "1 sensor takes another path, plant-02-proxy → dmz-proxy-1 → " in " ".join(
+        page.locator(".changes").inner_text().split()
+    )
+    path = page.locator("tr", has_text="sensor-02-0001").locator("[data-label=Path]")
+    assert path.locator("b").inner_text() == "before plant-02-proxy → old-proxy → proxy.corp.example"
 
 
 @needs_chromium

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import time
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -73,7 +74,7 @@ def test_a_thousand_sensors_are_sorted_grouped_and_quick() -> None:
     assert sum(line.startswith("proxy-denied at dmz-proxy-1") for line in details) == 1
     assert sum("could not be asked" in line for line in details) == 1
     assert len(details) < 30
-    assert lines[-1] == "746 ok, 83 degraded, 83 unknown, 88 broken"
+    assert lines[-1] == "746 ok, 83 degraded, 83 unknown, 88 broken; 9 sensors were never seen"
 
 
 @pytest.mark.parametrize(
@@ -234,6 +235,89 @@ def test_what_broke_what_recovered_what_is_new_and_gone() -> None:
         "1 sensor new, broken: sensor2",
         "1 sensor ok > broken: sensor1",
     ]
+
+
+def _rerouted(before: list[str], after: list[str], verdict: str = "ok") -> dict[str, Any]:
+    """Return the demo with another path of sensor1 than in the report before."""
+    earlier, now = _earlier(broken=False), demo(broken=False)
+    earlier["sensors"][0]["path"] = before
+    now["sensors"][0] |= {"path": after, "verdict": verdict}
+    return _changes(now, json.dumps(earlier))
+
+
+ANOTHER = (["plant-a-proxy", "dmz-proxy"], ["plant-a-proxy", "corp", "dmz-proxy"])
+DIRECT = (["plant-a-proxy", "dmz-proxy"], ["plant-a-proxy"])
+
+
+@pytest.mark.parametrize(
+    ("paths", "verdict", "word", "told"),
+    [
+        (
+            ANOTHER,
+            "ok",
+            "other path",
+            "1 sensor takes another path, plant-a-proxy > corp > dmz-proxy, before plant-a-proxy > dmz-proxy: sensor1",
+        ),
+        (
+            DIRECT,
+            "ok",
+            "now direct",
+            "1 sensor takes another path, plant-a-proxy, before plant-a-proxy > dmz-proxy; plant-a-proxy goes straight to the "
+            "endpoints now: sensor1",
+        ),
+        (
+            DIRECT[::-1],
+            "degraded",
+            "other path",
+            "1 sensor takes another path, plant-a-proxy > dmz-proxy, before plant-a-proxy: sensor1",
+        ),
+    ],
+)
+def test_another_path_is_not_ok_without_a_word(
+    paths: tuple[list[str], list[str]], verdict: str, word: str, told: str
+) -> None:
+    results = _rerouted(*paths, verdict)
+    change = {"sensor": "sensor1", "before": "ok", "after": verdict, "before_path": paths[0], "after_path": paths[1]}
+    assert results["changes"] == [change]
+    lines = _table(results)
+    rows = [re.split(r"\s{2,}", line) for line in lines[1:3]]
+    assert {row[0]: row[2] for row in rows} == {"sensor1": f"{verdict}, {word}", "sensor2": "ok"}
+    assert told in " ".join(line.strip() for line in lines)
+
+
+def test_paths_that_go_direct_come_first_and_many_are_one_line() -> None:
+    now = demo(broken=False)
+    now["sensors"] = [{**now["sensors"][0], "name": f"sensor{number}"} for number in range(30)]
+    earlier = {**copy.deepcopy(now), "time": EARLIER}
+    for sensor in now["sensors"][:20]:
+        sensor["path"] = ANOTHER[1]
+    for sensor in now["sensors"][20:25]:
+        sensor["path"] = DIRECT[1]
+    lines = _table(_changes(now, earlier))
+    at = lines.index("changed since the report of 2026-11-23 08:00 UTC")
+    direct, another = (" ".join(line.strip() for line in lines[at + start : at + start + 2]) for start in (1, 3))
+    assert direct.startswith(
+        "5 sensors take another path, plant-a-proxy, before plant-a-proxy > dmz-proxy; plant-a-proxy goes"
+    )
+    assert another.startswith("20 sensors take another path, plant-a-proxy > corp > dmz-proxy, before ")
+    assert another.endswith("sensor11 and 8 more")
+
+
+def test_another_path_passes_in_junit_and_says_so() -> None:
+    suite = _junit(_rerouted(*DIRECT))
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    said = str(suite.findtext("testcase[@name='sensor1']/system-out"))
+    assert said.startswith(
+        "changed: The path is another one, before plant-a-proxy > dmz-proxy; plant-a-proxy goes straight to the endpoints now."
+    )
+    assert suite.find("testcase[@name='sensor2']/system-out") is None
+
+
+@pytest.mark.parametrize("path", [None, [], "plant-a-proxy", [["plant-a-proxy"]]])
+def test_what_is_no_path_is_not_compared(path: object) -> None:
+    earlier = _earlier(broken=False)
+    earlier["sensors"][0]["path"] = path
+    assert _changes(demo(broken=False), json.dumps(earlier))["changes"] == []
 
 
 def test_since_is_kept_while_verdict_stage_and_hop_are() -> None:

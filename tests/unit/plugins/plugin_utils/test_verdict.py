@@ -140,6 +140,18 @@ class TestTheWorst:
         assert results["verdict"] == "broken"
         assert results["counts"] == {"ok": 0, "degraded": 0, "unknown": 2, "broken": 1}
 
+    def test_who_was_never_seen_is_counted_beside_the_verdicts(self, found: Found) -> None:
+        """Nobody looked where the proxy could not be asked."""
+        assert found.judged()["never_seen"] == 0
+        for name in ("sensor1", "sensor2"):
+            found.client("site", name)["open"] = 0
+        assert found.judged()["never_seen"] == 2
+        assert found.judged()["counts"] == {"ok": 3, "degraded": 0, "unknown": 0, "broken": 0}
+        found.client("site", "sensor1")["last"] = {"time": TIME, "status": 403}
+        assert found.judged()["never_seen"] == 1
+        _lose(found, "site")
+        assert found.judged()["never_seen"] == 0
+
     def test_of_a_site_without_sensors_is_that_of_its_proxies(self, graph_of: GraphOf) -> None:
         found = Found(graph_of(*chain("site", "dmz")))
         assert found.judged()["verdict"] == "ok"
