@@ -223,8 +223,8 @@ class TestFinish:
         assert run(hosts).finish == []
 
     def test_what_is_left_over_is_said_with_its_end(self, run: Callable[..., Deployment]) -> None:
-        until = "Push the sensors (sensors.yml), or end it with -e squid_phase=whole."
+        until = "This ends with a run in which they are (of sensors: sensors.yml), or with -e squid_phase=whole."
         assert run({"dmz": done(kept=kept("plant", "s1", ports=(3128, 3129)))}).left_over == [
-            f"dmz still admits plant, s1 as before: not seen yet where the inventory has them. {until}",
-            f"dmz still listens at port 3128, 3129: not all of its clients were seen at the new one yet. {until}",
+            f"dmz still admits plant, s1 as before: they were not seen yet where the inventory has them. {until}",
+            f"dmz still listens at port 3128, 3129: not all of its clients were seen at the new one. {until}",
         ]
