@@ -33,6 +33,7 @@ _PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
 _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
 _SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
+_PARENT = re.compile(r"^cache_peer\s+(\S+)\s", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
@@ -93,6 +94,11 @@ def listeners(content: str) -> list[Listener]:
         for scheme, address, port in _LISTENER.findall(content)
     ]
     return sorted(found, key=lambda listener: listener.tls) or [Listener("127.0.0.1", 3128)]
+
+
+def has_named_parent(content: str) -> bool:
+    """Whether a configuration has a parent that is given by name, not by address."""
+    return any(not re.fullmatch(r"[0-9.]+|.*:.*", address) for address in _PARENT.findall(content))
 
 
 def without_secrets(text: str) -> str:
