@@ -13,6 +13,7 @@ ENDPOINT = "hub.azure-devices.net"
 SITES = {
     "ot-chain-site-1": ("ot-chain-sensor1", "sensor1:pass: word #1"),
     "ot-chain-site-2": ("ot-chain-sensor2", None),
+    "ot-chain-site-3": ("ot-chain-sensor3", None),
 }
 PARENTS = ("ot-chain-dmz-1", "ot-chain-dmz-2")
 FAILOVER_SECONDS = 4.0

@@ -14,7 +14,7 @@ import play
 import pytest
 import yaml
 
-PROXIES = ["ot-default-proxy-1", "ot-default-proxy-2"]
+PROXIES = ["ot-default-proxy-1", "ot-default-proxy-2", "ot-default-proxy-3"]
 SAMPLES = Path(__file__).parents[3] / "tests/unit/data/squid_conf"
 BY_HAND = "/etc/squid/by-hand.conf"
 PORTS = {"before": 3901, "after": 3902}

@@ -11,7 +11,7 @@ from typing import Any
 import lab
 import pytest
 
-PROXIES = ("ot-default-proxy-1", "ot-default-proxy-2")
+PROXIES = ("ot-default-proxy-1", "ot-default-proxy-2", "ot-default-proxy-3")
 RENDER = Path(__file__).parents[2] / "shared" / "render.yml"
 USER = {"sensor_proxy_username": "Plant.A-1_x", "sensor_proxy_password": "secret"}
 PARENTS: list[Any] = [
