@@ -67,7 +67,12 @@ class Handler(socketserver.BaseRequestHandler):
             threading.Event().wait(PASSED_OVER)
         elif behaviour == "pass":
             host, port = head.split()[1].decode().rsplit(":", 1)
-            with socket.create_connection((host, int(port)), 5) as onward:
+            try:
+                onward = socket.create_connection((host, int(port)), 5)
+            except OSError:
+                stream.sendall(b"HTTP/1.1 503 stand-in\r\nContent-Length: 0\r\n\r\n")
+                return
+            with onward:
                 stream.sendall(b"HTTP/1.1 200 stand-in\r\n\r\n")
                 back = threading.Thread(target=pump, args=(onward, stream), daemon=True)
                 back.start()

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from ansible.plugins.filter import core, mathstuff
+from ansible.plugins.test import core as tests
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.endpoints import endpoints
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -42,8 +43,9 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
     known = {**_role_file("defaults"), **variables, "__squid_proxy": graph["proxies"][PROXY]}
-    # Of the role's variables the template reads these two and the graph.
-    for name in ("__squid_allowed", "__squid_usernames"):
+    # Of the role's variables the template reads these and the graph.
+    known["__squid_parents_program"] = _role_file("vars")["__squid_parents_program"]
+    for name in ("__squid_allowed", "__squid_usernames", "__squid_has_named_parent"):
         known[name] = _expressions().from_string(_role_file("vars")[name].strip()).render(known)
     rendered: str = _template().render(known)
     return rendered.replace("@@probe-token@@", PROBE_TOKEN)
@@ -59,6 +61,7 @@ def _role_file(folder: str) -> dict[str, Any]:
 def _expressions() -> NativeEnvironment:
     environment = NativeEnvironment(undefined=StrictUndefined)
     environment.filters |= _filters()
+    environment.tests |= tests.TestModule().tests()
     return environment
 
 
@@ -72,6 +75,7 @@ def _template() -> Any:
         undefined=StrictUndefined,
     )
     environment.filters |= _filters()
+    environment.globals["lookup"] = lambda _plugin, name: (ROLE / "files" / name).read_text(encoding="utf-8")
     return environment.get_template("squid.conf.j2")
 
 

@@ -24,8 +24,9 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -136,6 +137,8 @@ class Way:
     known: float = -1e9
     look: asyncio.Task[None] | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    said: bool = False
+    """Whether the log has it that this parent is passed over."""
 
     @property
     def is_bad(self) -> bool:
@@ -209,10 +212,9 @@ class Way:
         if self.parent.tls:
             # As strict as Squid, no stricter: create_default_context refuses more with every Python.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_default_certs()
             if self.parent.tls_ca:
                 context.load_verify_locations(self.parent.tls_ca)
-            else:
-                context.load_default_certs()
             upgraded = await asyncio.get_running_loop().start_tls(
                 transport,
                 exchange,
@@ -235,7 +237,6 @@ class Chooser:
         self._parents = list(candidates)
         self._known: OrderedDict[str, tuple[float, list[Way]]] = OrderedDict()
         self._looks: set[asyncio.Task[None]] = set()
-        self._said: dict[str, str] = {}
 
     def _ways(self, endpoint: str) -> list[Way]:
         now = time.monotonic()
@@ -260,15 +261,15 @@ class Chooser:
             bad = [way for way in ways if way.state in ("mute", "dead")]
             if len(bad) == len(ways):
                 bad = [way for way in ways if way.state == "dead"]
-        self._say(endpoint, ways)
+        self._say(ways)
         return [way.parent.name for way in bad]
 
-    def _say(self, endpoint: str, ways: Iterable[Way]) -> None:
+    def _say(self, ways: Iterable[Way]) -> None:
         for way in ways:
-            now = way.state if way.is_bad else "passes"
-            if now != self._said.get(way.parent.name, "passes"):
-                self._said[way.parent.name] = now
-                print(f"ot-proxy-parents: {way.parent.name} for {endpoint}: {now}", file=sys.stderr, flush=True)
+            if way.is_bad != way.said:
+                way.said = way.is_bad
+                what = f"is passed over ({way.state})" if way.is_bad else "is used again"
+                print(f"ot-proxy-parents: {way.parent.name} {what} for {way.endpoint}", file=sys.stderr, flush=True)
 
 
 def ask(config: str) -> None:
@@ -313,50 +314,57 @@ PAUSE = 10.0
 GAP = 60.0
 """Seconds that lie between two reloads at least."""
 
-LOOKED_UP = 3600.0
-"""Seconds after which Squid looks a parent's name up again by itself. An address seen within them leads nowhere new."""
-
 
 @dataclass
 class Names:
-    """What the names led to, and when."""
+    """What parents' names led to when Squid looked them up, as far as that is known."""
 
-    squid: str = ""
-    """The invocation of Squid that was seen last."""
-    seen: dict[str, dict[str, float]] = field(default_factory=dict)
-    """For each name, its addresses and when they were seen last; none when it did not resolve."""
+    squid: str | None = None
+    """The invocation of Squid that was seen last, empty when it did not run."""
+    in_force: dict[str, set[str]] = field(default_factory=dict)
     reloaded: float = -1e9
 
-    def look(self, squid: str, found: Mapping[str, Iterable[str]], now: float) -> str:
-        """Take note of what the names resolve to; return the name for which Squid has to be reloaded, or nothing."""
-        due = [name for name, addresses in found.items() if set(addresses) and self._is_news(name, set(addresses), now)]
-        if squid != self.squid and self.squid:
-            # What the names led to when it started is not known.
-            due += [name for name, addresses in found.items() if set(addresses)]
+    def look(self, squid: str, found: Mapping[str, set[str]], now: float, answers: Callable[[str, str], bool]) -> str:
+        """Take note of what each name resolves to; return the one for which Squid has to be reloaded, or nothing.
+
+        Args:
+            squid: its invocation.
+            found: names and addresses.
+            now: seconds.
+            answers: whether a parent, by its name, still accepts connections at an address.
+        """
+        if not squid:
+            self.squid = squid
+            return ""
+        # What the names led to when Squid started anew is not known.
+        anew = self.squid is not None and squid != self.squid
+        due = [
+            name for name, addresses in found.items() if addresses and (anew or self._moved(name, addresses, answers))
+        ]
         if due and now - self.reloaded < GAP:
             return ""
         self.squid = squid
         for name, addresses in found.items():
-            recent = {old: at for old, at in self.seen.get(name, {}).items() if now - at < LOOKED_UP}
-            self.seen[name] = {**recent, **dict.fromkeys(addresses, now)} if set(addresses) else {}
+            if due or not addresses or name not in self.in_force:
+                self.in_force[name] = addresses
         if due:
             self.reloaded = now
         return due[0] if due else ""
 
-    def _is_news(self, name: str, addresses: set[str], now: float) -> bool:
-        if name not in self.seen:
-            return False
-        return addresses.isdisjoint(old for old, at in self.seen[name].items() if now - at < LOOKED_UP)
+    def _moved(self, name: str, addresses: set[str], answers: Callable[[str, str], bool]) -> bool:
+        old = self.in_force.get(name, addresses)
+        # Names whose addresses take turns are no news while the old ones are in use.
+        return addresses.isdisjoint(old) and not any(answers(name, address) for address in old)
 
 
-def named(config: str) -> list[str]:
-    """Return the names by which parents are given, not those that are addresses."""
-    found = []
+def named(config: str) -> dict[str, Parent]:
+    """Return the parents that are given by name, not by address."""
+    found = {}
     for parent in parents(config):
         try:
-            ipaddress.ip_address(parent.address.strip("[]"))
+            ipaddress.ip_address(parent.address)
         except ValueError:
-            found.append(parent.address)
+            found[parent.address] = parent
     return found
 
 
@@ -379,12 +387,22 @@ def invocation() -> str:
     return shown.partition("InvocationID=")[2].split("\n")[0] if "ActiveState=active" in shown else ""
 
 
+def accepts(by_name: Mapping[str, Parent], name: str, address: str) -> bool:
+    """Say whether a parent takes a connection at an address."""
+    try:
+        socket.create_connection((address, by_name[name].port), timeout=by_name[name].timeout).close()
+    except OSError:
+        return False
+    return True
+
+
 def watch(path: str) -> None:
     """Reload Squid when a parent's name resolves again or leads elsewhere; never ends."""
     names = Names()
     while True:
-        found = {name: resolve(name) for name in named(Path(path).read_text())}
-        name = names.look(invocation(), found, time.monotonic())
+        squid, by_name = invocation(), named(Path(path).read_text())
+        found = {name: resolve(name) for name in by_name}
+        name = names.look(squid, found, time.monotonic(), partial(accepts, by_name))
         if name:
             print(f"{name} is {', '.join(sorted(found[name]))} now: reloading Squid", flush=True)
             subprocess.run(["/usr/bin/systemctl", "reload", "squid.service"], check=False)

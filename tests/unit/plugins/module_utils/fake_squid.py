@@ -209,7 +209,9 @@ class FakeHost(Host):
         endpoint = target.removesuffix(":443")
         if endpoint in self.slow:
             return Answer(None, f"no answer within {timeout:g} s", pending=True)
-        return Answer(503 if self.unresolved or endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {})
+        return Answer(
+            503 if self.unresolved or endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {}
+        )
 
     def now(self) -> float:
         return self._clock

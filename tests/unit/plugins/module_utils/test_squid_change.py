@@ -167,7 +167,11 @@ class TestNothingToChange:
     @pytest.mark.parametrize(
         ("more", "check_mode", "down"),
         [
-            ("cache_peer 10.0.0.9 parent 3128 0\ncache_peer 2001:db8::9 parent 3128 0\n", False, {"a.example", "b.example"}),
+            (
+                "cache_peer 10.0.0.9 parent 3128 0\ncache_peer 2001:db8::9 parent 3128 0\n",
+                False,
+                {"a.example", "b.example"},
+            ),
             ("cache_peer proxy.corp.example parent 3128 0\n", True, {"a.example", "b.example"}),
             ("cache_peer proxy.corp.example parent 3128 0\n", False, {"b.example"}),
         ],
