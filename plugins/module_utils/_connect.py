@@ -45,7 +45,7 @@ class Answer:
     def refused_by(self, hostname: str) -> bool:
         """Whether the proxy of this visible_hostname itself refused, rather than one of its parents.
 
-        A parent's refusal is passed on with the parent's own headers (measured: Squid 5.7 and 6.13, via on and off).
+        A parent's refusal is passed on with the parent's own headers (measured: Squid 5.7, 6.13 and 7.7, via on and off).
         """
         headers = self.headers or {}
         named = " ".join(headers.get(name, "") for name in ("via", "x-cache", "cache-status"))

@@ -24,7 +24,7 @@ PROBE_TOKEN = "probe-token"  # noqa: S105 - the placeholder's name
 OWNED_MARK = "# Managed by Ansible, ot_security.proxy_chaining"
 """First line of every squid.conf that this collection wrote."""
 
-RESTART_DIRECTIVES = frozenset({"workers", "max_filedescriptors", "cpu_affinity_map"})
+RESTART_DIRECTIVES = frozenset({"workers", "max_filedescriptors"})
 """Directives that Squid reads at start only (measured: a reload leaves them as they were)."""
 
 HIDDEN = "********"

@@ -4,8 +4,8 @@
 
 """Endpoints: the names that sensors may CONNECT to, as Squid's dstdomain wants them.
 
-Private to this collection. Source of the rules: Squid refuses a file in which an exact name follows a
-wildcard that covers it (measured, 5.7 and 6.13); the portal's endpoint file has no published schema.
+Private to this collection. Source of the rules: Squid refuses a file in which a wildcard follows an
+exact name that it covers (measured, 5.7 and 6.13; 7.7 only warns); the portal's endpoint file has no published schema.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 """Names of hosts as Squid will see them: ACL names and cache_peer names.
 
-Private to this collection. Source of the rules: Squid 5.7 and 6.13, measured. A name of 63 characters is cut when it is
-defined and then not found; names are compared without case; the built-in ones can be redefined, which *widens* them.
+Private to this collection. Source of the rules: Squid 5.7, 6.13 and 7.7, measured. A name of 63 characters is cut when it is
+defined and then not found (not on 7.7); names are compared without case; the built-in ones can be redefined, which *widens* them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 62
-"""Longest ACL name that Squid takes, in characters."""
+"""Longest ACL name that every supported Squid takes, in characters."""
 
 BUILT_IN = frozenset(
     {

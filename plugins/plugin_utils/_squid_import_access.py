@@ -203,7 +203,8 @@ class _Judge:
             for value in seen.piece.values:
                 if value.acl.key not in inside:
                     self._notes.add(
-                        value.directive, f"{shown([value.span])} overlaps a value before it, so Squid leaves it out"
+                        value.directive,
+                        f"{shown([value.span])} overlaps a value before it; Squid 5 and 6 leave it out, 7 does not",
                     )
                 state = states.get(seen.piece.span, "" if seen.view.allowed(True) else NOT_LET)
                 found.setdefault(value.directive, {}).setdefault(state, set()).add(seen.piece.span)

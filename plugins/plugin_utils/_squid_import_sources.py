@@ -27,7 +27,7 @@ class Value(NamedTuple):
     span: Span
     directive: Directive
     sure: bool
-    """Squid leaves out what overlaps a value before it in the same ACL (measured, 5.7 and 6.13), and says so in a warning only."""
+    """What overlaps a value before it in the same ACL, 5.7 and 6.13 leave out and 7.7 takes (measured), with a warning only."""
 
     @property
     def built_in(self) -> bool:

@@ -4,7 +4,7 @@
 
 """The text of a squid.conf made by hand, as the directives that Squid reads in it.
 
-Private to this collection. Lines are joined and cut as Squid does it (measured, 5.7 and 6.13).
+Private to this collection. Lines are joined and cut as Squid does it (measured, 5.7, 6.13 and 7.7).
 """
 
 from __future__ import annotations

@@ -184,7 +184,7 @@ def test_bad_entry_touches_nothing(change: dict[str, Any], sentence: str) -> Non
 
 
 def test_fault_that_squid_reports_with_exit_code_zero() -> None:
-    """A missing helper is an ERROR: or FATAL: line of squid -k parse, which exits with 0 (measured, 5.7 and 6.13)."""
+    """A missing helper is an ERROR: or FATAL: line of squid -k parse, which exits with 0 (measured, 5.7, 6.13 and 7.7)."""
     helper = "/usr/lib/squid/basic_ncsa_auth"
     users = {"sensor_proxy_username": "plant", "sensor_proxy_password": "planted-secret-1"}
     change = on_proxies(squid_auth_enabled=True)
@@ -207,7 +207,9 @@ def test_fault_that_squid_reports_with_exit_code_zero() -> None:
     finally:
         for proxy in PROXIES:
             lab.output(proxy, "mv", f"{helper}.away", helper)
-    assert [done.returncode for done in exit_codes] == [0] * len(PROXIES), "the exit code must not be what shows the fault"
+    assert [done.returncode for done in exit_codes] == [0] * len(PROXIES), (
+        "the exit code must not be what shows the fault"
+    )
     assert run.code != 0
     assert re.search("Squid refuses the configuration: (ERROR|FATAL): ", run.text), run.output
     assert "planted-secret-1" not in run.output

@@ -161,7 +161,7 @@ def test_a_foreign_file_is_shown_without_its_pages_of_comments() -> None:
     assert showable("# WELCOME TO SQUID\n\n  # more\nhttp_port 3128\n") == "http_port 3128\n"
 
 
-@pytest.mark.parametrize("name", ["workers", "max_filedescriptors", "cpu_affinity_map"])
+@pytest.mark.parametrize("name", ["workers", "max_filedescriptors"])
 def test_what_is_read_at_the_start_only_needs_a_restart(name: str) -> None:
     assert restart_reasons(f"{name} 1\n", f"{name} 2\n") == [name]
     assert restart_reasons("", f"{name} 2\n") == [name]
@@ -176,8 +176,9 @@ def test_what_is_read_at_the_start_only_needs_a_restart(name: str) -> None:
         ("# workers 1\n", "# workers 2\n"),
         ("workers 2\n", "  workers   2 \n"),
         ("workers\t2\n", "workers 2\n"),
+        ("", "cpu_affinity_map process_numbers=1 cores=2\n"),
     ],
-    ids=["others", "sensor", "comment", "blanks", "tab"],
+    ids=["others", "sensor", "comment", "blanks", "tab", "affinity"],
 )
 def test_nothing_else_restarts(old: str, new: str) -> None:
     assert restart_reasons(old, new) == []

@@ -210,7 +210,7 @@ def test_the_inventory_lets_in_whom_the_configuration_lets_in(drawn: Drawn) -> N
 def test_what_is_not_known_lets_in_nobody(drawn: Drawn, night: bool) -> None:
     found = _imported(drawn)
     event(f"{min(len(found.clients), 4)} clients")
-    # A Squid that knows better what to do with overlaps would have all values.
+    # Squid 7 has all values.
     for squid in (drawn.without_overlaps(), drawn):
         for address in found.clients:
             number = int(address.rpartition(".")[2])
