@@ -161,7 +161,23 @@ class Change:
                     f"the files are as wanted, but after a {self._outcome.action} {problem}{_because(complaint)}; "
                     "see 'journalctl -u squid' on the host."
                 )
-        self._report(self._proof.upstream(config))
+        answers = self._proof.upstream(config)
+        if not (check_mode or self._outcome.changed or _passing(answers)) and _squid_text.has_named_parent(config):
+            answers = self._look_up_parents(config, answers)
+        self._report(answers)
+
+    def _look_up_parents(self, config: str, answers: dict[str, Answer]) -> dict[str, Answer]:
+        """Reload Squid, which looks its parents' names up then and once an hour; return what upstream answers after it."""
+        if self._is_refused(self._wanted.path):
+            return answers
+        self._host.systemctl("reload")
+        self._proof.wait(config, self._wanted.reload_timeout)
+        worked = dict.fromkeys(answers, Answer(200))
+        now = {**worked, **self._proof.lost(worked, config, _SETTLE)}
+        if _passing(now):
+            self._outcome.changed = True
+            self._outcome.action = "reload"
+        return now
 
     # Something differs -----------------------------------------------------------------------------------------
 
@@ -377,6 +393,10 @@ class Change:
         silent = [f"{endpoint} ({answer})" for endpoint, answer in answers.items() if answer.status != 200]
         if silent:
             self._outcome.warnings.append(f"the proxy is up, but upstream of it does not answer: {', '.join(silent)}")
+
+
+def _passing(answers: Mapping[str, Answer]) -> list[str]:
+    return [endpoint for endpoint, answer in answers.items() if answer.status == 200]
 
 
 def _kept(path: str) -> str:

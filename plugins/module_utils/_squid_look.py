@@ -45,9 +45,14 @@ def diversions(run: Runner) -> list[str]:
     return re.findall(r"diversion of (\S+) to ", out)
 
 
-def is_enabled(run: Runner) -> bool:
-    """Whether the service starts by itself after a reboot."""
-    return run(["systemctl", "is-enabled", "squid.service"])[1].strip() == "enabled"
+def is_enabled(run: Runner, service: str = "squid") -> bool:
+    """Whether a service starts by itself after a reboot."""
+    return run(["systemctl", "is-enabled", service])[1].strip() == "enabled"
+
+
+def is_active(run: Runner, service: str) -> bool:
+    """Whether a service runs."""
+    return run(["systemctl", "is-active", service])[1].strip() == "active"
 
 
 def files(paths: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -63,7 +63,7 @@ class _Acl:
             return any(name in self.values for name in _suffixes(request.host))
         if self.kind == "proxy_auth":
             return None if request.user is None else "REQUIRED" in self.values or request.user in self.values
-        # The header of our own probe, which no client has.
+        # The header of our own probe, which no client has, or what Squid was told of a parent, which admits nobody.
         return False
 
 
@@ -86,7 +86,7 @@ class _Line(NamedTuple):
 _BUILT_IN = {"all": True, "connect": True, "manager": False}
 """What Squid defines by itself, in lower case, and whether a CONNECT matches it."""
 
-_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header"})
+_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header", "note"})
 
 _IRRELEVANT = frozenset(
     {
@@ -95,6 +95,7 @@ _IRRELEVANT = frozenset(
         "cache",
         "cache_mem",
         "cache_peer",
+        "cache_peer_access",
         "connect_timeout",
         "coredump_dir",
         "eui_lookup",
@@ -105,11 +106,19 @@ _IRRELEVANT = frozenset(
         "logfile_rotate",
         "logformat",
         "max_filedescriptors",
+        "negative_dns_ttl",
         "never_direct",
         "note",
         "pinger_enable",
+        "positive_dns_ttl",
+        "read_timeout",
         "request_header_access",
         "shutdown_lifetime",
+        "url_rewrite_bypass",
+        "url_rewrite_children",
+        "url_rewrite_extras",
+        "url_rewrite_program",
+        "url_rewrite_timeout",
         "via",
         "visible_hostname",
         "workers",

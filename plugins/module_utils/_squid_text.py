@@ -35,6 +35,7 @@ _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
 _SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
 _LOGIN_KEPT = re.compile(r"^(auth_param basic credentialsttl ).+$", re.MULTILINE)
+_PARENT = re.compile(r"^cache_peer\s+(\S+)\s", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
@@ -100,6 +101,11 @@ def bound(content: str) -> list[Listener]:
         Listener(address.strip("[]"), int(port), tls=scheme == "https")
         for scheme, address, port in _LISTENER.findall(content)
     ]
+
+
+def has_named_parent(content: str) -> bool:
+    """Whether a configuration has a parent that is given by name, not by address."""
+    return any(not re.fullmatch(r"[0-9.]+|.*:.*", address) for address in _PARENT.findall(content))
 
 
 def without_secrets(text: str) -> str:

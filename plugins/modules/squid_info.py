@@ -77,6 +77,10 @@ enabled:
   description: Whether the service starts after a reboot.
   returned: always
   type: bool
+watches_parents:
+  description: Whether the role's service that looks up the names of parents runs, and starts after a reboot.
+  returned: always
+  type: bool
 files:
   description: Mode, owner, group and SHA-256 hash of those of O(files) that exist.
   returned: always
@@ -105,6 +109,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+WATCH = "ot-proxy-parents"
+"""The service of the role that watches the names of parents."""
 
 PATIENCE = 20.0
 """Seconds within which what is expected must be reached; as long as squid_config gives a reload."""
@@ -137,6 +144,7 @@ def main() -> None:
             packages=_squid_look.packages(run),
             diversions=_squid_look.diversions(run),
             enabled=_squid_look.is_enabled(run),
+            watches_parents=_squid_look.is_enabled(run, WATCH) and _squid_look.is_active(run, WATCH),
             files=_squid_look.files(given["files"]),
             configuration=_squid_text.showable(ours),
             listeners=[vars(each) for each in _squid_text.bound(ours) if _squid_look.is_here(each)],

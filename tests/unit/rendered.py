@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from ansible.plugins.filter import core, mathstuff
+from ansible.plugins.test import core as tests
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
 from jinja2 import FileSystemLoader, StrictUndefined
@@ -72,7 +73,8 @@ def _known(
     known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][proxy], "__squid_host": running}
     known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
     known["squid_arrived"] = variables.get("squid_arrived", [])
-    for name in ("__squid_admitted", "__squid_tls_options"):
+    known["__squid_parents_program"] = _role_file("vars")["__squid_parents_program"]
+    for name in ("__squid_admitted", "__squid_tls_options", "__squid_has_named_parent"):
         known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
     return known
 
@@ -95,6 +97,7 @@ def _role_file(folder: str) -> dict[str, Any]:
 def _expressions() -> NativeEnvironment:
     environment = NativeEnvironment(undefined=StrictUndefined)
     environment.filters |= _filters()
+    environment.tests |= tests.TestModule().tests()
     return environment
 
 
@@ -108,6 +111,7 @@ def _template() -> Any:
         undefined=StrictUndefined,
     )
     environment.filters |= _filters()
+    environment.globals["lookup"] = lambda _plugin, name: (ROLE / "files" / name).read_text(encoding="utf-8")
     return environment.get_template("squid.conf.j2")
 
 

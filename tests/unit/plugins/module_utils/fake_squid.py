@@ -80,6 +80,8 @@ class FakeHost(Host):
         """Endpoints that no configuration reaches."""
         self.slow: set[str] = set()
         """Endpoints whose answer does not come in time."""
+        self.unresolved = False
+        """Whether the parents' names did not resolve when Squid loaded its file."""
         self.parse_says: tuple[int, str] | None = None
         self.log: list[str] = []
         """What was done, in order; questions in a row are one."""
@@ -214,7 +216,9 @@ class FakeHost(Host):
         endpoint = target.removesuffix(":443")
         if endpoint in self.slow:
             return Answer(None, f"no answer within {timeout:g} s", pending=True)
-        return Answer(503 if endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {})
+        return Answer(
+            503 if self.unresolved or endpoint in self.down or _has(loaded, f"loses {endpoint}") else 200, None, {}
+        )
 
     def now(self) -> float:
         return self._clock
@@ -223,6 +227,7 @@ class FakeHost(Host):
         self._clock += seconds
 
     def _load(self, dies: bool = False) -> None:
+        self.unresolved = False
         content = self.files.get(CONFIG)
         fatal = content is None or dies or _has(content, "unparsable") or _has(content, "kills")
         self.loaded = None if fatal else content

@@ -41,6 +41,9 @@ NEW = config(more="acl sensor2 src 10.0.0.2\n")
 ANNA = "anna:$6$x$y\n"
 """A password file as it may lie on a host."""
 
+NAMED = "cache_peer proxy.corp.example parent 8080 0 no-query\n"
+"""A parent given by its name."""
+
 FULL = OSError(28, "No space left on device")
 
 FOREIGN = "http_port 3128\nhttp_access allow localnet\n"
@@ -157,6 +160,48 @@ class TestNothingToChange:
         outcome = change(host, config())
         assert (outcome.changed, host.done()) == (False, [])
         assert "a.example (no answer within 5 s)" in outcome.warnings[0]
+
+    def test_the_names_of_parents_are_looked_up_again_where_nothing_passes(self) -> None:
+        host = FakeHost(proven(more=NAMED))
+        host.unresolved = True
+        outcome = change(host, config(more=NAMED))
+        assert (outcome.changed, outcome.action, outcome.warnings) == (True, "reload", [])
+        assert outcome.endpoints == {"a.example": "200", "b.example": "200"}
+        assert not change(host, config(more=NAMED)).changed
+
+    def test_where_that_does_not_help_it_is_a_warning_as_ever(self) -> None:
+        host = FakeHost(proven(more=NAMED))
+        host.down = {"a.example", "b.example"}
+        outcome = change(host, config(more=NAMED))
+        assert (outcome.changed, outcome.action, host.done()) == (False, "none", ["parse", "reload"])
+        says = "the proxy is up, but upstream of it does not answer: a.example (503), b.example (503)"
+        assert outcome.warnings == [says]
+
+    @pytest.mark.parametrize(
+        ("more", "check_mode", "down"),
+        [
+            (
+                "cache_peer 10.0.0.9 parent 3128 0\ncache_peer 2001:db8::9 parent 3128 0\n",
+                False,
+                {"a.example", "b.example"},
+            ),
+            ("cache_peer proxy.corp.example parent 3128 0\n", True, {"a.example", "b.example"}),
+            ("cache_peer proxy.corp.example parent 3128 0\n", False, {"b.example"}),
+        ],
+        ids=["addresses", "check mode", "one passes"],
+    )
+    def test_otherwise_nothing_is_reloaded(self, more: str, check_mode: bool, down: set[str]) -> None:
+        host = FakeHost(proven(more=more))
+        host.down = down
+        outcome = change(host, config(more=more), check_mode=check_mode)
+        assert (outcome.changed, host.done(), len(outcome.warnings)) == (False, [], 1)
+
+    def test_a_file_that_squid_no_longer_parses_is_not_reloaded_for_a_name(self) -> None:
+        host = FakeHost(proven(more=NAMED))
+        host.unresolved = True
+        host.parse_says = (0, "2026/01/01 00:00:00| ERROR: no such certificate")
+        assert not change(host, config(more=NAMED)).changed
+        assert host.done() == ["parse"]
 
     @pytest.mark.parametrize("path", [CONFIG, USERS])
     def test_a_file_that_others_may_read_or_write_is_corrected(self, path: str) -> None:

@@ -28,7 +28,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(squid_info, "Host", lambda *_arguments: fake)
     monkeypatch.setattr(squid_info._squid_look, "packages", lambda _run: ["squid"])
     monkeypatch.setattr(squid_info._squid_look, "diversions", lambda _run: ["/etc/squid/squid.conf"])
-    monkeypatch.setattr(squid_info._squid_look, "is_enabled", lambda _run: True)
+    monkeypatch.setattr(squid_info._squid_look, "is_enabled", lambda _run, service="squid": service == "squid")
     return fake
 
 

@@ -1,0 +1,53 @@
+"""What squid.conf says of parents depends on how many there are and how they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.rendered import squid_conf
+
+ONE = {"host": "10.0.0.1", "port": 3128}
+TWO = {"host": "2001:db8::1", "port": 3128}
+NAMED = {"host": "proxy.corp.example", "port": 8080}
+
+
+def lines(*parents: dict[str, Any], **variables: Any) -> list[str]:
+    return squid_conf({}, squid_parents=list(parents), **variables).splitlines()
+
+
+def of(directive: str, found: list[str]) -> list[str]:
+    return [line for line in found if line.startswith(directive)]
+
+
+@pytest.mark.parametrize("parents", [(), (ONE,), (NAMED,)])
+def test_without_a_choice_nobody_is_asked(parents: tuple[dict[str, Any], ...]) -> None:
+    found = lines(*parents)
+    assert of("url_rewrite", found) + of("cache_peer_access", found) + of("acl skip", found) == []
+
+
+def test_each_of_several_parents_can_be_passed_over_by_its_own_name() -> None:
+    found = lines(ONE, NAMED, squid_parent_connect_timeout=3)
+    names = [line.split(" name=")[1].split()[0] for line in of("cache_peer ", found)]
+    assert of("acl skip", found) == [f"acl skip:{number} note skip_ {name}" for number, name in enumerate(names, 1)]
+    assert of("cache_peer_access", found) == [
+        f"cache_peer_access {name} deny skip:{number}" for number, name in enumerate(names, 1)
+    ]
+    assert "never_direct allow all" in found
+    # Each parent is given its time, before Squid goes on without an answer.
+    assert "url_rewrite_timeout 7 seconds on_timeout=bypass" in found
+
+
+@pytest.mark.parametrize(
+    ("parents", "named"), [((ONE, TWO), False), ((NAMED,), True), ((ONE, NAMED), True), ((), False)]
+)
+def test_names_are_looked_up_anew_where_there_are_any(parents: tuple[dict[str, Any], ...], named: bool) -> None:
+    assert bool(of("positive_dns_ttl", lines(*parents))) == named
+
+
+def test_a_tunnel_may_be_idle_for_an_hour_and_a_client_that_is_gone_is_noticed() -> None:
+    found = lines(squid_listen_addresses=["192.0.2.250", "::1"])
+    (timeout,) = of("read_timeout", found)
+    assert int(timeout.split()[1]) > 3600
+    assert all(line.endswith(" tcpkeepalive=120,30,120") for line in of("http", found) if "_port" in line.split()[0])
