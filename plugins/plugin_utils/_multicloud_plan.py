@@ -15,6 +15,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _arguments,
     _azure_names,
     _connectivity,
     _multicloud_expressroute,
@@ -152,10 +153,16 @@ class _Planner:
 
     def _behind_the_device(self) -> list[IPv4Network]:
         """Networks into which Azure's gateway has a tunnel already; what is wrong with them, the proxy's own plan says."""
-        given = self._azure["site_prefixes"]
-        if self._azure["gateway"] != "local_network" or not isinstance(given, list):
+        variable = "azure_proxy_site_prefixes"
+        if self._azure["gateway"] != "local_network":
             return []
-        return [network for value in given if (network := _network(str(value)))]
+        try:
+            given = _arguments.convert(
+                variable, _arguments.options("azure_proxy")[variable], self._azure["site_prefixes"]
+            )
+        except ValueError:
+            return []
+        return [network for value in given if (network := _network(value))]
 
     def _check_vpn(self) -> None:
         settings = self._settings

@@ -374,3 +374,9 @@ def test_public_addresses_need_nothing() -> None:
     plan = planned(method="public", proxy="", cloud="", needs={})
     assert (plan["mistakes"], plan["azure"], plan["far"]) == ([], {}, {})
     assert plan["summary"][0] == "plant: public addresses over the internet; nothing is built"
+
+
+def test_networks_behind_the_device_may_be_text() -> None:
+    azure = {**AZURE, "gateway": "local_network", "site_prefixes": "10.10.0.0/16, 10.20.4.0/24"}
+    (mistake,) = planned(azure=azure)["mistakes"]
+    assert "overlaps 10.20.4.0/24 of azure_proxy_site_prefixes" in mistake
