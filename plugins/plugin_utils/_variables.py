@@ -33,9 +33,8 @@ _SET_HERE = frozenset(
         "multicloud_tunnels",
         "sensor_proxy_result",
         "squid_rendered",
-        "squid_rendered_logrotate",
+        "squid_rendered_files",
         "squid_rendered_package",
-        "squid_rendered_unit",
         "topology_graph",
     }
 )
