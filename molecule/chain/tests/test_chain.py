@@ -9,7 +9,6 @@ import pytest
 from chain_lab import ENDPOINT, PARENTS, SITES, visit
 
 
-
 @pytest.fixture(params=sorted(SITES))
 def site(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -11,7 +11,6 @@ run goes over it as the role's deploy.yml, sensors.yml and let_go.yml do.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
