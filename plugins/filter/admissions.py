@@ -79,15 +79,17 @@ _value:
   type: dict
   contains:
     acls:
-      description: Dictionaries of C(acl) and C(addresses).
+      description:
+        - Dictionaries of C(acl), its C(addresses), C(client), the ACL name of the one whose addresses they are, and C(users), as which
+          it signs in. In the layout V(combined) the ACL of all that stay is C(clients).
       type: list
       elements: dict
     rules:
-      description: Dictionaries of C(acl) and C(user), which is V(null) where none is needed.
+      description: Dictionaries of C(acl) and C(login), the ACL of its users, which is V(null) where none is needed.
       type: list
       elements: dict
     users:
-      description: Names of all users.
+      description: Names of the users that have an ACL of their own.
       type: list
       elements: str
     addresses:
@@ -129,19 +131,32 @@ def admissions(
         proxy,
         auth=auth,
         accept_previous=accept_previous,
-        combined=layout == "combined",
         listeners=[(address, number, tls) for address in listen_addresses or [""] for number, tls in ports],
         running=running,
         arrived=set(arrived or ()),
     )
-    acls = found.acls()
+    # Who leaves has ACLs of its own, lest its user could come from its new address, or its new user from the old one.
+    leaving = [(f"leaving:{number}", client) for number, client in enumerate(found.leaving, 1)]
+    staying = [("clients" if layout == "combined" else client.acl, client) for client in found.clients]
+    acls: dict[tuple[str, str], dict[str, Any]] = {}
+    for acl, client in leaving + staying:
+        new = {"acl": acl, "client": client.acl, "addresses": list(client.addresses), "users": []}
+        acls.setdefault((acl, client.acl), new)["users"] += [client.user] if client.user else []
+    own = leaving if layout == "combined" else leaving + staying
+    rules = [(acl, f"user:{client.user}" if client.user else None) for acl, client in own]
+    if layout == "combined" and staying:
+        rules.append(("clients", "users" if auth else None))
     return {
-        "acls": [{"acl": acl, "addresses": addresses} for acl, addresses in acls.items()],
-        "rules": [{"acl": acl, "user": user} for acl, user in dict.fromkeys((each.acl, each.user) for each in found.clients)],
-        "users": found.users(),
-        "addresses": list(dict.fromkeys(address for addresses in acls.values() for address in addresses)),
+        "acls": list(acls.values()),
+        # A rule that needs no user must be met before one that asks for it.
+        "rules": [
+            {"acl": acl, "login": login}
+            for acl, login in sorted(dict.fromkeys(rules), key=lambda rule: rule[1] is not None)
+        ],
+        "users": list(dict.fromkeys(client.user for _acl, client in own if client.user)),
+        "addresses": list(dict.fromkeys(address for each in acls.values() for address in each["addresses"])),
         "leaving": list(dict.fromkeys(client.name for client in found.leaving)),
-        "kept_users": [client.user for client in found.leaving if client.user],
+        "kept_users": list(dict.fromkeys(client.user for client in found.leaving if client.user)),
         "listeners": found.listeners,
     }
 

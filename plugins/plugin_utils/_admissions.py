@@ -13,15 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-_SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (\S+))?$", re.MULTILINE)
+_SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (.+))?$", re.MULTILINE)
 _RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
-_COMBINED = "clients"
-"""ACL of all clients in the layout combined."""
-_ANY = "REQUIRED"
-"""In the place of a user: any of the proxy's. No user can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +32,14 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Admissions:
-    """What the role's templates write."""
+    """Whom a proxy admits."""
 
     clients: list[Admission]
     leaving: list[Admission] = field(default_factory=list)
-    """Those of the clients that the inventory has elsewhere by now, or with another address or user."""
+    """Those that the inventory has elsewhere by now, or with another address or user."""
 
     listeners: list[dict[str, Any]] = field(default_factory=list)
     """Where clients connect that have not heard of another port or address yet: ``address``, ``port`` and ``tls``."""
-
-    def acls(self) -> dict[str, list[str]]:
-        """Return the addresses of each ACL; one that stood there twice would make Squid warn."""
-        found: dict[str, dict[str, None]] = {}
-        for client in self.clients:
-            found.setdefault(client.acl, {}).update(dict.fromkeys(client.addresses))
-        return {acl: list(addresses) for acl, addresses in found.items()}
-
-    def users(self) -> list[str]:
-        """Return the names of all users, each once."""
-        return list(dict.fromkeys(client.user for client in self.clients if client.user is not None))
 
 
 def admissions(
@@ -63,7 +48,6 @@ def admissions(
     *,
     auth: bool,
     accept_previous: bool,
-    combined: bool,
     listeners: Collection[tuple[str, int, bool]] = (),
     running: Mapping[str, Any] | None = None,
     arrived: Collection[str] = (),
@@ -75,7 +59,6 @@ def admissions(
         proxy: name of the proxy in it.
         auth: whether clients sign in.
         accept_previous: whether a sensor may sign in as the user in force before a rotation, too.
-        combined: whether all clients share one ACL and one rule.
         listeners: address (empty for every one), port and TLS of each listener that is wanted.
         running: ``configuration`` and ``listeners`` of the proxy as it runs, as the module squid_info returns them, where what
             leaves it shall be kept; None where it shall not.
@@ -85,15 +68,11 @@ def admissions(
     clients = list(_declared(declared, auth, accept_previous))
     if running is None:
         return Admissions(clients)
-    leaving = [
-        replace(client, user=None) if client.user == _ANY else client
-        for client in _leaving(graph, clients, running["configuration"])
-        if client.name not in arrived and _can_stay(client.user, auth, combined)
-    ]
-    waiting = any(client["name"] not in arrived for client in declared)
+    found = _leaving(graph, clients, running["configuration"])
+    leaving = [client for client in dict.fromkeys(found) if client.name not in arrived]
+    waiting = leaving or any(client["name"] not in arrived for client in declared)
     kept = [each for each in running["listeners"] if waiting and _is_free(each, listeners)]
-    # Who leaves comes first: a rule that needs no user must be met before one that asks for it.
-    return Admissions([*leaving, *clients], leaving, kept)
+    return Admissions(clients, leaving, kept)
 
 
 def _declared(clients: Collection[Mapping[str, Any]], auth: bool, accept_previous: bool) -> Iterator[Admission]:
@@ -122,8 +101,7 @@ def _leaving(graph: Mapping[str, Any], clients: list[Admission], config: str) ->
             usable = [address for address in usable if address in known and acl not in here]
         elif acl in proxies:
             name = proxies[acl]
-            same = (lambda address: address in owners) if user == _ANY else (lambda address: (acl, address, user) in wanted)
-            usable = [address for address in usable if not same(address)]
+            usable = [address for address in usable if (acl, address, user) not in wanted]
         else:
             continue
         if usable:
@@ -132,22 +110,13 @@ def _leaving(graph: Mapping[str, Any], clients: list[Admission], config: str) ->
 
 def _running(config: str) -> Iterator[tuple[str, list[str], str | None]]:
     """Yield ACL name, addresses and user of each client that a configuration of the role admits, in whichever layout."""
-    sources: dict[str, list[str]] = {}
-    for acl, addresses, name in _SOURCE.findall(config):
-        sources.setdefault(name or acl, []).extend(addresses.split())
-    for acl, user in _RULE.findall(config):
-        if acl == _COMBINED:
-            shared = _ANY if user else None
-            yield from ((name, found, shared) for name, found in sources.items() if name != "probe_source")
-        elif acl in sources:
-            yield acl, sources[acl], user.removeprefix("user:") or None
-
-
-def _can_stay(user: str | None, auth: bool, combined: bool) -> bool:
-    """Whether a rule for this user would open no more than it does as the proxy runs."""
-    if user is None:
-        return True
-    return auth and combined == (user == _ANY)
+    sources: dict[str, list[tuple[list[str], list[str]]]] = {}
+    for acl, addresses, comment in _SOURCE.findall(config):
+        sources.setdefault(acl, []).append((addresses.split(), (comment or acl).split()))
+    for acl, login in _RULE.findall(config):
+        for addresses, (client, *users) in sources.get(acl, ()):
+            for user in users if login == "users" else [login.removeprefix("user:") or None]:
+                yield client, addresses, user
 
 
 def _is_free(listener: Mapping[str, Any], wanted: Collection[tuple[str, int, bool]]) -> bool:

@@ -44,7 +44,9 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     return of_graph(graph, PROXY, **variables)
 
 
-def of_graph(graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any) -> str:
+def of_graph(
+    graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any
+) -> str:
     """Return the configuration of a proxy of a topology.
 
     Args:
@@ -53,14 +55,28 @@ def of_graph(graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any]
         running: what the host runs, where who leaves is to be kept.
         variables: what the inventory says of the proxy, and what its role is given.
     """
+    rendered: str = _template().render(_known(graph, proxy, running, variables))
+    return rendered.replace("@@probe-token@@", PROBE_TOKEN)
+
+
+def admitted(
+    graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any
+) -> dict[str, Any]:
+    """Return whom a proxy of a topology admits, of what of_graph is given."""
+    found: dict[str, Any] = _known(graph, proxy, running, variables)["__squid_admitted"]
+    return found
+
+
+def _known(
+    graph: Mapping[str, Any], proxy: str, running: Mapping[str, Any] | None, variables: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return those of the role's variables that the template reads."""
     known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][proxy], "__squid_host": running}
     known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
     known["squid_arrived"] = variables.get("squid_arrived", [])
-    # Of the role's variables the template reads these and two more.
     for name in ("__squid_admitted", "__squid_tls_options"):
         known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
-    rendered: str = _template().render(known)
-    return rendered.replace("@@probe-token@@", PROBE_TOKEN)
+    return known
 
 
 def arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
