@@ -62,6 +62,8 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     patient: bool = False
     """Whether logins that were accepted are kept for longer, until the clients have their new password."""
+    replaced: bool = False
+    """Whether what was live before is what a later run can go back to."""
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,7 @@ class Change:
                     self._host.remove(_previous(path))
                 else:
                     self._host.swap(self._host.stage(_previous(path), text, private=True), _previous(path))
+            self._outcome.replaced = True
         except OSError as error:
             self._outcome.warnings.append(
                 f"the change is live and proven, but what was there before could not be kept: {error}"

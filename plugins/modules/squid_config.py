@@ -162,6 +162,10 @@ patient:
   description: Whether a user may go on with an old password until O(phase=finish).
   returned: always
   type: bool
+replaced:
+  description: Whether O(state=previous) brings back what was live before this change.
+  returned: always
+  type: bool
 endpoints:
   description: The answer to a CONNECT to each of O(probe_endpoints) after the change, a status or an error.
   returned: always
@@ -275,6 +279,7 @@ def _result(outcome: Outcome, path: str) -> dict[str, Any]:
         "action": outcome.action,
         "restart_reasons": outcome.restart_reasons,
         "patient": outcome.patient,
+        "replaced": outcome.replaced,
         "endpoints": outcome.endpoints,
     }
     if outcome.before or outcome.after:

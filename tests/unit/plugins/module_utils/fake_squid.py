@@ -10,6 +10,7 @@ import fnmatch
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer, Listener
@@ -243,10 +244,11 @@ def change(
     secrets: Mapping[str, str] | None = None,
     users: Mapping[str, str] | None = None,
     check_mode: bool = False,
+    **more: Any,
 ) -> Outcome:
     """Run the sequence once on this host, as the module does."""
     proof = Proof(host, ENDPOINTS, timeout=5)
-    wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=2, restart_timeout=4)
+    wanted = Wanted(CONFIG, content, secrets or {}, USERS, users or {}, reload_timeout=2, restart_timeout=4, **more)
     return Change(host, proof, wanted).run(check_mode)
 
 

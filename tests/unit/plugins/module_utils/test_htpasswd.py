@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._htpasswd import libcrypt, merge
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._htpasswd import libcrypt, merge, replaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +51,31 @@ def test_who_is_not_wanted_leaves() -> None:
     text = merge("", {"anna": "secret", "berta": "other"})
     assert merge(text, {}) == ""
     assert list(hashes(merge(text, {"berta": "other"}))) == ["berta"]
+
+
+def test_who_is_kept_stays_as_it_is() -> None:
+    text = merge("", {"anna": "secret", "berta": "other"})
+    before = hashes(text)
+    assert merge(text, {"anna": "secret"}, kept=["berta", "carla"]) == text
+    # Who is wanted is no longer only kept.
+    after = hashes(merge(text, {"anna": "new"}, kept=["anna"]))
+    assert list(after) == ["anna"]
+    assert after["anna"] != before["anna"]
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        ("a:1\nb:2\n", False),
+        ("a:1\n", False),
+        ("", False),
+        ("a:1\nb:2\nc:3\n", False),
+        ("a:9\nb:2\n", True),
+        ("b:9\n", True),
+    ],
+)
+def test_a_password_is_replaced_where_a_user_stays_with_another_one(new: str, expected: bool) -> None:
+    assert replaces("a:1\nb:2\n", new) is expected
 
 
 def test_users_are_sorted_so_that_their_order_in_the_inventory_does_not_matter() -> None:

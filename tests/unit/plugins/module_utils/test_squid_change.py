@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _htpasswd, _squid_text
@@ -51,11 +52,16 @@ def new(*faults: str, more: str = "") -> str:
 
 
 def refused(
-    host: FakeHost, content: str, *, secrets: dict[str, str] | None = None, users: dict[str, str] | None = None
+    host: FakeHost,
+    content: str,
+    *,
+    secrets: dict[str, str] | None = None,
+    users: dict[str, str] | None = None,
+    **more: Any,
 ) -> str:
     """Return the sentence with which the change fails."""
     with pytest.raises(ChangeError) as error:
-        change(host, content, secrets=secrets, users=users)
+        change(host, content, secrets=secrets, users=users, **more)
     return str(error.value)
 
 
@@ -313,6 +319,102 @@ class TestRestart:
         assert sentence.endswith("The previous configuration is back and works.")
         assert_is_back(host)
         assert host.started_with == OLD
+
+
+class TestOneOfMany:
+    """A change that goes over several proxies."""
+
+    LOGIN = "auth_param basic credentialsttl 1 minute\n"
+    PATIENT = "auth_param basic credentialsttl 10 minutes\n"
+
+    def test_whoever_gets_a_new_password_after_this_goes_on_with_the_old_one(self) -> None:
+        host = FakeHost(OLD)
+        content = config(more=self.LOGIN)
+        change(host, content, users={"anna": "old"})
+        begun = change(host, content, users={"anna": "new"}, phase="begin")
+        assert begun.patient
+        assert self.PATIENT in host.files[CONFIG]
+        ended = change(host, content, users={"anna": "new"}, phase="finish")
+        assert (ended.changed, ended.patient) == (True, False)
+        assert_is_new(host, content)
+
+    @pytest.mark.parametrize(
+        ("users", "phase"),
+        [
+            ({"anna": "old"}, "begin"),
+            ({"anna": "old", "berta": "new"}, "begin"),
+            ({}, "begin"),
+            ({"anna": "new"}, "finish"),
+            ({"anna": "new"}, "whole"),
+        ],
+        ids=["same", "one more", "one less", "finish", "whole"],
+    )
+    def test_nothing_else_is_a_reason_for_patience(self, users: dict[str, str], phase: str) -> None:
+        host = FakeHost(OLD)
+        change(host, config(more=self.LOGIN), users={"anna": "old"})
+        assert not change(host, new(more=self.LOGIN), users=users, phase=phase).patient
+        assert_is_new(host, new(more=self.LOGIN))
+
+    def test_who_leaves_keeps_its_password(self) -> None:
+        host = FakeHost(OLD)
+        change(host, NEW, users={"anna": "secret"})
+        known = host.files[USERS]
+        change(host, config(), users={"berta": "secret"}, kept_users=["anna", "carla"])
+        assert known in host.files[USERS]
+        assert [line.split(":")[0] for line in host.files[USERS].splitlines()] == ["anna", "berta"]
+        change(host, config(), users={}, kept_users=["anna"])
+        assert host.files[USERS] == known
+
+    def test_the_second_half_goes_back_behind_the_first(self) -> None:
+        host = FakeHost(OLD)
+        assert change(host, NEW, phase="begin").replaced
+        assert host.files[PREVIOUS] == OLD
+        assert not change(host, config(more="acl sensor3 src 10.0.0.3\n"), phase="finish").replaced
+        assert host.files[PREVIOUS] == OLD
+        go_back(host)
+        assert_is_new(host, config())
+
+    def test_what_cannot_be_gone_back_behind_is_no_replacement(self) -> None:
+        host = FakeHost()
+        assert not change(host, NEW).replaced
+        host.loaded = None
+        assert not change(host, NEW).replaced
+        host.public = {CONFIG}
+        assert not change(host, NEW).replaced
+        host.errors["stage previous"] = FULL
+        assert not change(host, config()).replaced
+        assert change(host, NEW).replaced
+        assert not change(host, NEW).replaced
+        assert not go_back(host).replaced
+
+    def test_what_worked_when_the_run_began_must_work_although_another_host_has_broken_it_since(self) -> None:
+        host = FakeHost(OLD)
+        host.down = {"a.example"}
+        sentence = refused(host, NEW, worked=["a.example"])
+        assert sentence == (
+            "what worked before no longer does after the reload: a.example (503). "
+            "The previous configuration is back, but what worked before no longer does: a.example (503)."
+        )
+        assert_is_back(host)
+
+    def test_what_the_change_makes_work_again_counts(self) -> None:
+        host = FakeHost(proven("0" * 32, "loses a.example"))
+        change(host, NEW, worked=["a.example"])
+        assert_is_new(host)
+
+    def test_what_is_said_after_a_return_is_measured_upstream(self) -> None:
+        host = FakeHost(OLD)
+        swap = host.swap
+
+        def swap_while_the_next_hop_fails(staged: str, path: str) -> None:
+            host.down = {"b.example"}
+            swap(staged, path)
+
+        host.swap = swap_while_the_next_hop_fails  # type: ignore[method-assign]
+        assert refused(host, new("mute")).endswith(
+            "The previous configuration is back, but what worked before no longer does: b.example (503)."
+        )
+        assert_is_back(host)
 
 
 class TestParse:

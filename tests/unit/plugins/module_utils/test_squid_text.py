@@ -13,9 +13,11 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connec
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_text import (
     HIDDEN,
     OWNED_MARK,
+    bound,
     complaints,
     fill,
     listeners,
+    patient,
     restart_reasons,
     showable,
     token_of,
@@ -35,6 +37,22 @@ def test_placeholders_are_filled_url_escaped() -> None:
 
 def test_what_looks_like_a_placeholder_in_a_value_is_not_filled_again() -> None:
     assert "hunter2" not in fill("@@a@@", {"a": "@@b@@", "b": "hunter2"})
+
+
+def test_patience_is_for_logins_alone() -> None:
+    ours = "auth_param basic realm ttl\nauth_param basic credentialsttl 1 minute\nconnect_timeout 1 minute\n"
+    assert patient(ours) == ours.replace("credentialsttl 1 minute", "credentialsttl 10 minutes")
+    assert patient("workers 1\n") == "workers 1\n"
+
+
+def test_listeners_as_they_are_written() -> None:
+    text = "http_port 3128\nhttps_port [2001:db8::1]:3129 tls-cert=x\nhttp_port 10.0.0.1:3130\n# http_port 1\n"
+    assert bound(text) == [
+        Listener("", 3128),
+        Listener("2001:db8::1", 3129, tls=True),
+        Listener("10.0.0.1", 3130),
+    ]
+    assert bound("") == []
 
 
 def test_a_placeholder_without_value_is_named() -> None:

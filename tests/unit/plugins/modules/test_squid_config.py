@@ -114,6 +114,27 @@ def test_a_failed_proof_fails_with_the_state(run: Run, host: FakeHost) -> None:
     assert host.serves(OLD)
 
 
+def test_the_halves_of_a_change_of_many_proxies(run: Run, host: FakeHost) -> None:
+    login = "auth_param basic credentialsttl 1 minute\n"
+    users = [{"username": "anna", "password": "old"}]
+    first = run(content=config(more=login), users=users, phase="begin")
+    assert (first["patient"], first["replaced"]) == (False, True)
+    hashed = host.files[USERS]
+    second = run(content=config(more=login), users=[{"username": "anna", "password": "new"}], phase="begin")
+    assert (second["patient"], second["replaced"]) == (True, True)
+    host.files[USERS] = hashed
+    third = run(content=config(more=login), users=[], kept_users=["anna"], phase="finish")
+    assert (third["changed"], third["patient"], third["replaced"], host.files[USERS]) == (True, False, False, hashed)
+
+
+def test_what_worked_when_the_run_began(run: Run, host: FakeHost) -> None:
+    host.down = {"a.example"}
+    assert run(content=NEW, worked=["b.example"])["changed"]
+    assert run(content=config(), worked=["a.example"])["msg"].endswith(
+        "The previous configuration is back, but what worked before no longer does: a.example (503)."
+    )
+
+
 def test_a_restart_is_a_warning(run: Run) -> None:
     result = run(content=config(more="workers 4\n"))
     assert (result["action"], result["restart_reasons"]) == ("restart", ["workers"])
