@@ -53,7 +53,7 @@ _value:
       description: For each proxy that was not brought to its state, a sentence.
       type: dict
     changed:
-      description: Names of the proxies that have changed.
+      description: Names of the proxies that have changed, and can go back.
       type: list
       elements: str
     lost:

@@ -17,7 +17,7 @@ LOOK = "__squid_host"
 """The first look at a host, before any is touched (squid_info)."""
 
 CHANGED = "__squid_changed"
-"""That this run has changed it."""
+"""That this run has changed it, and can take it back."""
 
 PROBLEM = "__squid_problem"
 """Why its change failed."""
@@ -32,7 +32,8 @@ RETURNED = "__squid_returned"
 """The look after they were taken back."""
 
 KEPT = "__squid_kept"
-"""What its change has kept for a while: ``names`` of clients, ``ports`` of listeners, and whether it is ``patient`` with users."""
+"""What its change has kept for a while: ``names`` of clients, ``ports`` of listeners, whether it is ``patient`` with users, and
+whether the ``whole`` proxy, which is to go away, has been kept."""
 
 PUSHED = "sensor_proxy_result"
 """What a sensor's console said (sensor_proxy)."""
@@ -76,12 +77,16 @@ def deployment(
     found = {name: _registered(hostvars, name) for name, entry in graph["proxies"].items() if entry["kind"] == "host"}
     problems = dict(_problems(graph, found, before_tier))
     # One that had its turn signs in, comes from and listens where the inventory says.
-    arrived = {name for name, host in found.items() if host.get(DONE) and name not in problems}
+    kept = {name: host[KEPT] for name, host in found.items() if host.get(KEPT)}
+    stay = problems.keys() | {name for name, what in kept.items() if what["whole"]}
+    arrived = {name for name, host in found.items() if host.get(DONE) and name not in stay}
     if sensors:
         arrived |= set(_pushed(graph, hostvars))
-    kept = {name: host[KEPT] for name, host in found.items() if KEPT in host}
     changed = [name for name, host in found.items() if host.get(CHANGED)]
     lost = {name: gone for name, host in found.items() if (gone := _lost(host, AGAIN))}
+    if lost:
+        # What was changed is taken back: nobody is where the inventory has it, and nothing is kept any more.
+        arrived, kept = set(), {}
     return Deployment(
         problems=problems,
         changed=changed,
@@ -94,8 +99,13 @@ def deployment(
 
 
 def _may_end(clients: Iterable[Mapping[str, Any]], kept: Mapping[str, Any], arrived: Set[str]) -> bool:
-    everybody = all(client["name"] in arrived for client in clients)
-    return bool(kept["patient"] or not arrived.isdisjoint(kept["names"]) or (kept["ports"] and everybody))
+    proxies = {client["name"] for client in clients if client["kind"] == "proxy"}
+    everybody = {client["name"] for client in clients} | set(kept["names"])
+    return bool(
+        (kept["patient"] and proxies <= arrived)
+        or not arrived.isdisjoint(kept["names"])
+        or (kept["ports"] and everybody <= arrived)
+    )
 
 
 def _left_over(proxy: str, kept: Mapping[str, Any]) -> Iterator[str]:
@@ -126,25 +136,26 @@ def _problems(
                 continue
             entry = graph["proxies"][name]
             had_its_turn = before_tier is None or entry["tier"] < before_tier
-            problem = _own_problem(name, found[name], had_its_turn)
-            behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
-            if problem is None and behind:
-                problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+            problem = _own_problem(name, found[name])
+            if problem is None and not found[name].get(DONE):
+                behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
+                if behind:
+                    problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+                elif had_its_turn:
+                    problem = f"{name}: it was lost during its change; see what it runs, and run this again."
             if problem:
                 known.add(name)
                 yield name, problem
 
 
-def _own_problem(name: str, host: Mapping[str, Any], had_its_turn: bool) -> str | None:
+def _own_problem(name: str, host: Mapping[str, Any]) -> str | None:
     look = host[LOOK]
     if look.get("unreachable"):
         return f"{name}: it could not be reached, and was not touched: {_first_line(look)}."
     if "release" not in look:
         return f"{name}: it could not be looked at, and was not touched: {_first_line(look)}."
-    if PROBLEM in host:
+    if host.get(PROBLEM):
         return f"{name}: {str(host[PROBLEM]).strip().rstrip('.')}."
-    if had_its_turn and not host.get(DONE):
-        return f"{name}: it was lost during its change; see what it runs, and run this again."
     return None
 
 
@@ -155,19 +166,21 @@ def _first_line(result: Mapping[str, Any]) -> str:
 def _lost_verdict(name: str, lost: Iterable[str], host: Mapping[str, Any], changed: Iterable[str]) -> str:
     answers = host[AGAIN]["endpoints"]
     what = ", ".join(f"{endpoint} ({answers.get(endpoint, 'not asked')})" for endpoint in lost)
+    sentence = f"{name}: it reached this when the run began, and not after it: {what}."
+    if not host.get(RETURNED):
+        return f"{sentence} Those who had arrived elsewhere were let in as before."
     still = _lost(host, RETURNED)
-    end = f"Still not reached: {', '.join(still)}." if still or RETURNED not in host else "All of it is reached again."
-    return (
-        f"{name}: it reached this when the run began, and not after it: {what}. What this run had changed was taken back "
-        f"({', '.join(changed)}). {end}"
-    )
+    end = f"Still not reached: {', '.join(still)}." if still else "All of it is reached again."
+    return f"{sentence} What this run had changed was taken back ({', '.join(changed)}). {end}"
 
 
 def _lost(host: Mapping[str, Any], look: str) -> list[str]:
-    now = host.get(look, {}).get("endpoints")
-    before = host.get(LOOK, {}).get("endpoints", {})
-    # One that cannot be asked any more is a problem of its own.
-    return [] if now is None else [name for name, answer in before.items() if answer == "200" and now.get(name) != "200"]
+    now = host.get(look, {})
+    # One that cannot be asked any more is a problem of its own, and one that was removed has nothing to reach.
+    if not now.get("configuration"):
+        return []
+    before = host[LOOK].get("endpoints", {})
+    return [name for name, answer in before.items() if answer == "200" and now["endpoints"].get(name) != "200"]
 
 
 def _pushed(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Iterator[str]:

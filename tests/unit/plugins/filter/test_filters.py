@@ -14,6 +14,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 NAMES = [
+    "admissions",
     "azure_plan",
     "cloud_problem",
     "chain_sensors",
@@ -22,6 +23,7 @@ NAMES = [
     "client_users",
     "connectivity",
     "connectivity_table",
+    "deployment",
     "endpoint_names",
     "endpoints",
     "explain",
@@ -112,6 +114,35 @@ def test_client_users_fails_with_a_sentence() -> None:
     clients = _filter("topology")(HOSTVARS, GROUPS)["proxies"]["site"]["clients"]
     with pytest.raises(AnsibleFilterError, match=r"sensor1: sensor_proxy_password is not set, .*; set both\.$"):
         _filter("client_users")(clients, hostvars, "site")
+
+
+def test_admissions() -> None:
+    graph = _filter("topology")(HOSTVARS, GROUPS)
+    wanted = {"auth": True, "accept_previous": True, "layout": "combined", "port": 3128, "tls_port": 3129}
+    assert _filter("admissions")(graph, "site", listen_addresses=["10.0.0.250"], **wanted) == {
+        "acls": [{"acl": "clients", "client": "sensor1", "addresses": ["10.0.0.1"], "users": ["plant"]}],
+        "rules": [{"acl": "clients", "login": "users"}],
+        "users": [],
+        "addresses": ["10.0.0.1"],
+        "leaving": [],
+        "kept_users": [],
+        "listeners": [],
+    }
+
+
+def test_deployment() -> None:
+    graph = _filter("topology")(HOSTVARS, GROUPS)
+    look = {"__squid_host": {"unreachable": True, "msg": "timed out"}}
+    said = "site: it could not be reached, and was not touched: timed out."
+    assert _filter("deployment")(graph, {"site": look, "sensor1": {}}, before_tier=0, sensors=True) == {
+        "problems": {"site": said},
+        "changed": [],
+        "lost": {},
+        "arrived": [],
+        "finish": [],
+        "left_over": [],
+        "verdicts": {"site": said},
+    }
 
 
 def test_parent_passwords_are_named_as_the_templates_placeholders() -> None:

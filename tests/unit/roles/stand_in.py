@@ -1,0 +1,87 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What stands in for the modules that change hosts and consoles: each host is a file in a folder, and a log says who did what.
+
+Copied into the plugins/action of a copy of the collection, once for each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+
+WORLD = Path(os.environ.get("OT_WORLD", "/nowhere"))
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Does on the controller what the module of its file's name does on a host."""
+
+    _requires_connection = False
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        self._host = str((task_vars or {})["inventory_hostname"])
+        self._faults = json.loads((WORLD / "faults").read_text(encoding="utf-8"))
+        done: dict[str, Any] = getattr(self, Path(__file__).stem)(self._task.args)
+        return result | done
+
+    def squid_info(self, args: dict[str, Any]) -> dict[str, Any]:
+        if self._faults.get(self._host) == "unreachable":
+            raise AnsibleConnectionFailure("timed out")
+        config = self._read("conf")
+        return {
+            "changed": False,
+            "release": "Debian 12",
+            "packages": ["squid"],
+            "diversions": ["/etc/logrotate.d/squid"],
+            "enabled": True,
+            "files": {},
+            "configuration": config,
+            "listeners": [vars(each) for each in _squid_text.bound(config)],
+            "endpoints": {endpoint: self._answer() for endpoint in args["probe_endpoints"]} if config else {},
+        }
+
+    def squid_config(self, args: dict[str, Any]) -> dict[str, Any]:
+        old = self._read("conf")
+        if self._faults.get(self._host) == "refuses":
+            return {"failed": True, "msg": "Squid refuses it."}
+        state = args.get("state", "present")
+        new = {"present": args.get("content", ""), "previous": self._read("previous"), "absent": ""}[state]
+        if new == old:
+            return {"changed": False, "replaced": False, "patient": False}
+        self._write("conf", new)
+        replaced = state == "present" and bool(old) and args["phase"] != "finish"
+        if replaced:
+            self._write("previous", old)
+        self._log(args["phase"] if state == "present" else state)
+        return {"changed": True, "replaced": replaced, "patient": False}
+
+    def sensor_proxy(self, args: dict[str, Any]) -> dict[str, Any]:
+        self._log(f"uses {args['host']}")
+        after = {"enabled": True, "host": args["host"], "port": int(args["port"])}
+        return {"changed": True, "after": after, "cloud": {"connected": True}}
+
+    def _answer(self) -> str:
+        """A host with a word of the log for its fault is cut off from when that word is there."""
+        log = (WORLD / "log").read_text(encoding="utf-8").splitlines()
+        return "503" if self._faults.get(self._host) in log else "200"
+
+    def _read(self, kind: str) -> str:
+        path = WORLD / f"{self._host}.{kind}"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def _write(self, kind: str, text: str) -> None:
+        (WORLD / f"{self._host}.{kind}").write_text(text, encoding="utf-8")
+
+    def _log(self, what: str) -> None:
+        with (WORLD / "log").open("a", encoding="utf-8") as log:
+            log.write(f"{self._host} {what}\n")

@@ -1,0 +1,182 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of a run over all proxies, as Ansible really goes through the playbooks; only what changes a host is a stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.rendered import ROLE
+
+Vars = dict[str, Any]
+
+COLLECTION = ROLE.parents[1]
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+PROXIES: dict[str, Vars] = {
+    # Children come first, as in an inventory in the order of the alphabet.
+    "a-plant": {"squid_addresses": ["10.0.0.3"], "squid_parents": ["dmz-1"]},
+    "b-plant": {"squid_addresses": ["10.0.0.4"], "squid_parents": ["a-plant"]},
+    "cloud": {"squid_addresses": ["10.60.0.1"], "squid_kind": "azure"},
+    "dmz-1": {"squid_addresses": ["10.0.0.1"]},
+    "dmz-2": {"squid_addresses": ["10.0.0.2"]},
+}
+SENSORS: dict[str, Vars] = {
+    "s1": {"sensor_proxy_src": "10.0.9.1", "sensor_proxy_via": "b-plant", "sensor_proxy_console_password": "x"},
+    "s2": {"sensor_proxy_src": "10.0.9.2", "sensor_proxy_via": "dmz-2", "sensor_proxy_console_password": "x"},
+}
+MOVED = {**PROXIES, "a-plant": {**PROXIES["a-plant"], "squid_parents": ["dmz-2"]}}
+
+
+class Plant:
+    """Hosts that are files, and the playbooks that change them."""
+
+    def __init__(self, folder: Path, collections: Path) -> None:
+        self.folder = folder
+        self.collections = collections
+        (folder / "log").write_text("", encoding="utf-8")
+
+    def run(
+        self, proxies: dict[str, Vars], sensors: dict[str, Vars] | None = None, **faults: str
+    ) -> tuple[int, list[str], str]:
+        """Run a playbook; return its code, what was done, in order, and what it said."""
+        (self.folder / "faults").write_text(
+            json.dumps({name.replace("_", "-"): fault for name, fault in faults.items()}), encoding="utf-8"
+        )
+        (self.folder / "log").write_text("", encoding="utf-8")
+        groups = {"proxies": {"hosts": proxies}, "sensors": {"hosts": SENSORS if sensors is None else sensors}}
+        common = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+        inventory = self.folder / "inventory.json"
+        inventory.write_text(json.dumps({"all": {"children": groups, "vars": common}}), encoding="utf-8")
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        settings = {
+            "OT_WORLD": str(self.folder),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        done = subprocess.run(
+            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, self.collections / "site.yml"],
+            env=ours | settings,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        log = (self.folder / "log").read_text(encoding="utf-8").splitlines()
+        # Ansible breaks long sentences into lines.
+        return done.returncode, log, " ".join((done.stdout + done.stderr).split())
+
+    def configurations(self) -> dict[str, str]:
+        return {path.stem: path.read_text(encoding="utf-8") for path in self.folder.glob("*.conf")}
+
+
+def steps(log: list[str], *sizes: int) -> list[set[str]]:
+    """Return the log in groups: hosts that have their turn together do so in any order."""
+    assert len(log) == sum(sizes), log
+    rest = iter(log)
+    return [{next(rest) for _dummy in range(size)} for size in sizes]
+
+
+@pytest.fixture(scope="module")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the collection in which nothing reaches a host."""
+    folder = tmp_path_factory.mktemp("collections")
+    copy = folder / "ansible_collections/ot_security/proxy_chaining"
+    shutil.copytree(COLLECTION, copy)
+    for module in ("squid_info", "squid_config", "sensor_proxy"):
+        shutil.copy(STAND_IN, copy / f"plugins/action/{module}.py")
+    tasks = copy / "roles/squid/tasks"
+    present = yaml.safe_load((tasks / "present.yml").read_text(encoding="utf-8"))
+    change = next(task for task in present if "ot_security.proxy_chaining.squid_config" in task)
+    (tasks / "present.yml").write_text(yaml.safe_dump([change]), encoding="utf-8")
+    remove = {"name": "Remove it", "ot_security.proxy_chaining.squid_config": {"state": "absent"}}
+    (tasks / "absent.yml").write_text(yaml.safe_dump([remove]), encoding="utf-8")
+    # The proof at the end of site.yml has tests of its own.
+    *plays, _proof = yaml.safe_load((copy / "playbooks/site.yml").read_text(encoding="utf-8"))
+    for play in plays:
+        if "import_playbook" in play:
+            play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
+    (folder / "site.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def _deployed(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> Path:
+    plant = Plant(tmp_path_factory.mktemp("deployed"), collections)
+    code, log, text = plant.run(PROXIES)
+    assert code == 0, text
+    assert steps(log, 2, 1, 1, 2) == [
+        {"dmz-1 begin", "dmz-2 begin"},
+        {"a-plant begin"},
+        {"b-plant begin"},
+        {"s1 uses 10.0.0.4", "s2 uses 10.0.0.2"},
+    ]
+    return plant.folder
+
+
+@pytest.fixture
+def plant(tmp_path: Path, _deployed: Path, collections: Path) -> Plant:
+    """A plant that is as its inventory has it."""
+    shutil.copytree(_deployed, tmp_path, dirs_exist_ok=True)
+    return Plant(tmp_path, collections)
+
+
+def test_everybody_is_let_in_where_they_arrive_before_they_are_refused_where_they_were(plant: Plant) -> None:
+    proxies = {**MOVED, "dmz-1": {**PROXIES["dmz-1"], "squid_state": "absent"}}
+    sensors = {**SENSORS, "s2": {**SENSORS["s2"], "sensor_proxy_via": "b-plant"}}
+    code, log, text = plant.run(proxies, sensors)
+    # What a proxy reached that went away is not lost.
+    assert code == 0, text
+    assert steps(log, 1, 1, 1, 1, 2, 1) == [
+        {"dmz-2 begin"},
+        {"a-plant begin"},
+        {"b-plant begin"},
+        {"dmz-1 absent"},
+        {"s1 uses 10.0.0.4", "s2 uses 10.0.0.4"},
+        {"dmz-2 finish"},
+    ]
+    assert "dmz-2 still admits s2 as before" in text
+    assert not any("leaving:" in config for config in plant.configurations().values())
+
+
+def test_a_path_that_the_second_half_breaks_brings_all_back_and_sends_no_sensor(plant: Plant) -> None:
+    before = plant.configurations()
+    code, log, text = plant.run(MOVED, b_plant="dmz-1 finish")
+    assert code == 2
+    assert steps(log, 2, 1, 1, 1, 1, 2) == [
+        {"dmz-1 begin", "dmz-2 begin"},
+        {"a-plant begin"},
+        {"dmz-1 finish"},
+        # First what the second half took, then the rest, and children before parents.
+        {"dmz-1 finish"},
+        {"a-plant previous"},
+        {"dmz-1 previous", "dmz-2 previous"},
+    ]
+    assert plant.configurations() == before
+    assert (
+        "b-plant: it reached this when the run began, and not after it: download.microsoft.com (503). What this run had"
+        in text
+    )
+
+
+def test_what_depends_on_a_proxy_with_a_problem_is_left_alone_and_all_else_is_done(plant: Plant) -> None:
+    proxies = {name: {**given, "squid_port": 3200} for name, given in PROXIES.items()}
+    sensors = {**SENSORS, "s3": {**SENSORS["s2"], "sensor_proxy_src": "10.0.9.3", "sensor_proxy_via": "dmz-1"}}
+    code, log, text = plant.run(proxies, sensors, a_plant="refuses", dmz_2="unreachable")
+    assert (code, log) == (2, ["dmz-1 begin", "s3 uses 10.0.0.1"])
+    assert "a-plant: Squid refuses it." in text
+    assert "b-plant: it was not touched, since its parent a-plant was not brought to its state." in text
+    assert "dmz-2: it could not be reached, and was not touched: " in text
+    assert "dmz-1 still listens at port 3128" in text
