@@ -149,7 +149,10 @@ def admissions(
     return {
         "acls": list(acls.values()),
         # A rule that needs no user must be met before one that asks for it.
-        "rules": [{"acl": acl, "login": login} for acl, login in sorted(dict.fromkeys(rules), key=lambda rule: rule[1] is not None)],
+        "rules": [
+            {"acl": acl, "login": login}
+            for acl, login in sorted(dict.fromkeys(rules), key=lambda rule: rule[1] is not None)
+        ],
         "users": list(dict.fromkeys(client.user for _acl, client in own if client.user)),
         "addresses": list(dict.fromkeys(address for each in acls.values() for address in each["addresses"])),
         "leaving": list(dict.fromkeys(client.name for client in found.leaving)),

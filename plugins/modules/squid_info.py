@@ -151,7 +151,9 @@ def main() -> None:
             endpoints={endpoint: str(answer) for endpoint, answer in proof.upstream(ours).items()} if ours else {},
         )
     except OSError as error:
-        module.fail_json(msg=f"this host could not be looked at: {error}; see that it runs as root, on Debian or Ubuntu.")
+        module.fail_json(
+            msg=f"this host could not be looked at: {error}; see that it runs as root, on Debian or Ubuntu."
+        )
 
 
 if __name__ == "__main__":

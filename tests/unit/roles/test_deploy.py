@@ -47,16 +47,24 @@ class Plant:
         self.collections = collections
         (folder / "log").write_text("", encoding="utf-8")
 
-    def run(self, proxies: dict[str, Vars], sensors: dict[str, Vars] | None = None, **faults: str) -> tuple[int, list[str], str]:
+    def run(
+        self, proxies: dict[str, Vars], sensors: dict[str, Vars] | None = None, **faults: str
+    ) -> tuple[int, list[str], str]:
         """Run a playbook; return its code, what was done, in order, and what it said."""
-        (self.folder / "faults").write_text(json.dumps({name.replace("_", "-"): fault for name, fault in faults.items()}), encoding="utf-8")
+        (self.folder / "faults").write_text(
+            json.dumps({name.replace("_", "-"): fault for name, fault in faults.items()}), encoding="utf-8"
+        )
         (self.folder / "log").write_text("", encoding="utf-8")
         groups = {"proxies": {"hosts": proxies}, "sensors": {"hosts": SENSORS if sensors is None else sensors}}
         common = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
         inventory = self.folder / "inventory.json"
         inventory.write_text(json.dumps({"all": {"children": groups, "vars": common}}), encoding="utf-8")
         ours = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        settings = {"OT_WORLD": str(self.folder), "ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_NOCOLOR": "1"}
+        settings = {
+            "OT_WORLD": str(self.folder),
+            "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+            "ANSIBLE_NOCOLOR": "1",
+        }
         done = subprocess.run(
             [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, self.collections / "site.yml"],
             env=ours | settings,
@@ -157,7 +165,10 @@ def test_a_path_that_the_second_half_breaks_brings_all_back_and_sends_no_sensor(
         {"dmz-1 previous", "dmz-2 previous"},
     ]
     assert plant.configurations() == before
-    assert "b-plant: it reached this when the run began, and not after it: download.microsoft.com (503). What this run had" in text
+    assert (
+        "b-plant: it reached this when the run began, and not after it: download.microsoft.com (503). What this run had"
+        in text
+    )
 
 
 def test_what_depends_on_a_proxy_with_a_problem_is_left_alone_and_all_else_is_done(plant: Plant) -> None:

@@ -65,7 +65,14 @@ def test_who_is_kept_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("new", "expected"),
-    [("a:1\nb:2\n", False), ("a:1\n", False), ("", False), ("a:1\nb:2\nc:3\n", False), ("a:9\nb:2\n", True), ("b:9\n", True)],
+    [
+        ("a:1\nb:2\n", False),
+        ("a:1\n", False),
+        ("", False),
+        ("a:1\nb:2\nc:3\n", False),
+        ("a:9\nb:2\n", True),
+        ("b:9\n", True),
+    ],
 )
 def test_a_password_is_replaced_where_a_user_stays_with_another_one(new: str, expected: bool) -> None:
     assert replaces("a:1\nb:2\n", new) is expected

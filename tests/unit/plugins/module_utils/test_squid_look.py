@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import grp
 import hashlib
+import pwd
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +60,9 @@ def test_diversions() -> None:
     assert _squid_look.diversions(Says("")) == []
 
 
-@pytest.mark.parametrize(("word", "expected"), [("enabled\n", True), ("enabled-runtime\n", False), ("disabled\n", False), ("", False)])
+@pytest.mark.parametrize(
+    ("word", "expected"), [("enabled\n", True), ("enabled-runtime\n", False), ("disabled\n", False), ("", False)]
+)
 def test_whether_the_service_is_enabled(word: str, expected: bool) -> None:
     assert _squid_look.is_enabled(Says(word)) is expected
 
@@ -74,8 +78,8 @@ def test_files_that_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def somebody(_number: int) -> Any:
         return ("somebody", "x")
 
-    monkeypatch.setattr(_squid_look.pwd, "getpwuid", somebody)
-    monkeypatch.setattr(_squid_look.grp, "getgrgid", nobody)
+    monkeypatch.setattr(pwd, "getpwuid", somebody)
+    monkeypatch.setattr(grp, "getgrgid", nobody)
     assert _squid_look.files([str(there), str(tmp_path / "not there"), str(tmp_path)]) == {
         str(there): {
             "mode": "4640",
@@ -87,7 +91,8 @@ def test_files_that_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("address", "expected"), [("", True), ("127.0.0.1", True), ("::", True), ("192.0.2.77", False), ("2001:db8::77", False)]
+    ("address", "expected"),
+    [("", True), ("127.0.0.1", True), ("::", True), ("192.0.2.77", False), ("2001:db8::77", False)],
 )
 def test_whether_an_address_is_this_hosts(address: str, expected: bool) -> None:
     assert _squid_look.is_here(Listener(address, 3128)) is expected

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_look
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import squid_info
 
 from ..module_utils.fake_squid import CONFIG, FakeHost, proven
@@ -26,9 +27,9 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The host that the module finds itself on."""
     fake = FakeHost(proven(TOKEN, more=f"{LOGIN}http_port 192.0.2.77:3200\n"))
     monkeypatch.setattr(squid_info, "Host", lambda *_arguments: fake)
-    monkeypatch.setattr(squid_info._squid_look, "packages", lambda _run: ["squid"])
-    monkeypatch.setattr(squid_info._squid_look, "diversions", lambda _run: ["/etc/squid/squid.conf"])
-    monkeypatch.setattr(squid_info._squid_look, "is_enabled", lambda _run, service="squid": service == "squid")
+    monkeypatch.setattr(_squid_look, "packages", lambda _run: ["squid"])
+    monkeypatch.setattr(_squid_look, "diversions", lambda _run: ["/etc/squid/squid.conf"])
+    monkeypatch.setattr(_squid_look, "is_enabled", lambda _run, service="squid": service == "squid")
     return fake
 
 
@@ -66,7 +67,9 @@ def test_a_listener_whose_address_has_gone_is_none(run: Run) -> None:
     assert run()["listeners"] == [{"address": "", "port": 3128, "tls": False}]
 
 
-@pytest.mark.parametrize("text", [None, "http_port 3128\nhttp_access allow all\n", proven(TOKEN).replace("# Managed", "# Made")])
+@pytest.mark.parametrize(
+    "text", [None, "http_port 3128\nhttp_access allow all\n", proven(TOKEN).replace("# Managed", "# Made")]
+)
 def test_what_is_not_ours_is_not_asked(run: Run, host: FakeHost, text: str | None) -> None:
     host.files = {} if text is None else {CONFIG: text}
     found = run(expected=["a.example"])

@@ -26,7 +26,12 @@ BAD = {"a.example": "403", "b.example": "503"}
 
 
 def seen(endpoints: Vars | None = None, **more: Any) -> Vars:
-    return {"release": "Debian 12", "configuration": "any", "endpoints": GOOD if endpoints is None else endpoints, **more}
+    return {
+        "release": "Debian 12",
+        "configuration": "any",
+        "endpoints": GOOD if endpoints is None else endpoints,
+        **more,
+    }
 
 
 def kept(*names: str, ports: tuple[int, ...] = (), patient: bool = False, whole: bool = False) -> Vars:
@@ -108,8 +113,12 @@ class TestProblems:
         assert stands.verdicts == stands.problems
         assert stands.arrived == []
 
-    def test_what_had_its_turn_before_its_parent_got_a_problem_was_touched(self, run: Callable[..., Deployment]) -> None:
-        assert run({"dmz": done(problem="it has nothing to go back to.")}).problems == {"dmz": "dmz: it has nothing to go back to."}
+    def test_what_had_its_turn_before_its_parent_got_a_problem_was_touched(
+        self, run: Callable[..., Deployment]
+    ) -> None:
+        assert run({"dmz": done(problem="it has nothing to go back to.")}).problems == {
+            "dmz": "dmz: it has nothing to go back to."
+        }
 
     def test_a_tier_that_waits_for_its_turn_has_no_problem(self, run: Callable[..., Deployment]) -> None:
         hosts = {"site": forgotten(), "plant": forgotten()}
@@ -119,7 +128,9 @@ class TestProblems:
             "plant": "plant: it was not touched, since its parent site was not brought to its state.",
         }
 
-    def test_what_a_host_said_is_read_as_it_is(self, run: Callable[..., Deployment], graph_of: Callable[..., dict[str, Any]]) -> None:
+    def test_what_a_host_said_is_read_as_it_is(
+        self, run: Callable[..., Deployment], graph_of: Callable[..., dict[str, Any]]
+    ) -> None:
         class HostVars(dict[str, Vars]):
             """Ansible's, which reads what was registered as templates unless it is told not to."""
 
@@ -146,7 +157,9 @@ class TestLost:
 
     def test_what_is_reached_again(self, run: Callable[..., Deployment]) -> None:
         stands = run({"plant": done(again=seen({}), returned=seen())})
-        assert stands.verdicts["plant"].startswith("plant: it reached this when the run began, and not after it: a.example (not asked). ")
+        assert stands.verdicts["plant"].startswith(
+            "plant: it reached this when the run began, and not after it: a.example (not asked). "
+        )
         assert stands.verdicts["plant"].endswith("(plant, site, dmz). All of it is reached again.")
 
     def test_what_was_lost_with_the_second_half_alone(self, run: Callable[..., Deployment]) -> None:
@@ -216,7 +229,9 @@ class TestFinish:
         ],
         ids=["there", "failed", "another host", "another port", "off", "nothing", "skipped"],
     )
-    def test_a_sensor_has_arrived_when_its_console_says_so(self, result: Vars, arrived: bool, run: Callable[..., Deployment]) -> None:
+    def test_a_sensor_has_arrived_when_its_console_says_so(
+        self, result: Vars, arrived: bool, run: Callable[..., Deployment]
+    ) -> None:
         hosts = {"s1": {"sensor_proxy_result": result}, "dmz": done(kept=kept("s1"))}
         stands = run(hosts, sensors=True)
         assert (("s1" in stands.arrived), stands.finish) == (arrived, ["dmz"] if arrived else [])

@@ -58,7 +58,9 @@ class Inventory:
         sensors = [self.sensors[name] for name in here if name in self.sensors]
         parents = [each for name in here if name in self.proxies for each in self.proxies[name]["squid_parents"]]
         found = {each["sensor_proxy_username"]: each["sensor_proxy_password"] for each in sensors}
-        return found | {each["username"]: each["password"] for each in parents if each["host"] == proxy and "username" in each}
+        return found | {
+            each["username"]: each["password"] for each in parents if each["host"] == proxy and "username" in each
+        }
 
     def sources(self, child: str, parent: str) -> list[str]:
         """Return the addresses from which a client comes."""
@@ -94,7 +96,11 @@ class Squid:
         rules = Rules(self.text)
         sources = {word for line in re.findall(r"(?m)^acl \S+ src (.+?)(?: #.*)?$", self.text) for word in line.split()}
         users = [None, ANYBODY, *re.findall(r"(?m)^acl user:(\S+)", self.text)]
-        who = {(source, user) for source, user in product(sources, users) if rules.decide(Request(source, HUB, user=user)).action == ALLOW}
+        who = {
+            (source, user)
+            for source, user in product(sources, users)
+            if rules.decide(Request(source, HUB, user=user)).action == ALLOW
+        }
         return who, {(each.address, each.port, each.tls) for each in _squid_text.bound(self.text)}
 
 
@@ -135,14 +141,18 @@ class World:
             who, where = squid.opened()
             allowed, listeners = self.may[name]
             for source, user in who:
-                assert {(source, user), (source, ANYBODY), (source, None)} & allowed, f"{name} is open to {source} as {user}"
+                # Whoever need not sign in may, and where any user may, each may.
+                as_well = {(source, user), (source, None)} | ({(source, ANYBODY)} if user else set())
+                assert as_well & allowed, f"{name} is open to {source} as {user}"
             assert where <= listeners, f"{name} listens at {where - listeners}"
 
     def check_path(self, sensor: str) -> None:
         inventory, hop = self.consoles[sensor]
         entry, variables = inventory.graph["sensors"][sensor], inventory.sensors[sensor]
         login = variables["sensor_proxy_username"], variables["sensor_proxy_password"]
-        self.check_hop(sensor, entry["addresses"], (hop, entry["proxy"]["address"], entry["proxy"]["port"], False), login)
+        self.check_hop(
+            sensor, entry["addresses"], (hop, entry["proxy"]["address"], entry["proxy"]["port"], False), login
+        )
         while peer := PEER.search(self.squids[hop].text):
             squid, child = self.squids[hop], hop
             hop = self.owners[peer[1]]
@@ -153,9 +163,9 @@ class World:
     def check_hop(
         self, child: str, sources: list[str], place: tuple[str, str, int, bool], login: tuple[str | None, str | None]
     ) -> None:
-        name, *listener = place
+        name, address, port, tls = place
         assert name in self.squids, f"{child} uses {name}, which is gone"
-        assert self.squids[name].listens(*listener), f"{child} comes to {place}, which does not listen there"
+        assert self.squids[name].listens(address, port, tls), f"{child} comes to {place}, which does not listen there"
         for source in sources:
             assert self.squids[name].admits(source, *login), f"{name} refuses {child} from {source} as {login}"
 
@@ -218,7 +228,7 @@ class World:
 @st.composite
 def _inventories(draw: st.DrawFn) -> tuple[Inventory, Inventory]:
     stay = PROXIES[: draw(st.integers(1, 3))]
-    # A third kind of change: one that comes, and one that goes away.
+    # One may come, and one go away.
     comes, goes = (["p4"] if draw(st.booleans()) else [] for _dummy in range(2))
     sensors = SENSORS[: draw(st.integers(1, len(SENSORS)))]
     before = _inventory(draw, draw(st.permutations(stay + (["p5"] if goes else []))), sensors, None)
@@ -238,7 +248,9 @@ def _inventory(draw: st.DrawFn, order: list[str], sensors: list[str], before: In
         parents = draw(st.lists(st.sampled_from(above), unique=True, max_size=2)) if above else []
         depth[name] = 1 + max((depth[parent] for parent in parents), default=-1)
         was = before.proxies.get(name) if before else None
-        proxies[name] = _proxy(draw, name, was) | {"squid_parents": [_parent(draw, name, proxies[parent], parent) for parent in parents]}
+        proxies[name] = _proxy(draw, name, was) | {
+            "squid_parents": [_parent(draw, name, proxies[parent], parent) for parent in parents]
+        }
     return Inventory(proxies, {name: _sensor(draw, name, list(proxies)) for name in sensors})
 
 
@@ -280,7 +292,9 @@ def _sensor(draw: st.DrawFn, name: str, proxies: list[str]) -> Vars:
 
 @settings(deadline=None, max_examples=60)
 @given(_inventories(), st.data())
-def test_nobody_is_cut_off_and_nothing_is_open_that_nobody_declared(both: tuple[Inventory, Inventory], data: st.DataObject) -> None:
+def test_nobody_is_cut_off_and_nothing_is_open_that_nobody_declared(
+    both: tuple[Inventory, Inventory], data: st.DataObject
+) -> None:
     world = World(*both)
     world.check()
     world.deploy()
