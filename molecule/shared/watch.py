@@ -104,4 +104,5 @@ def main(proxy: str, endpoint: str, seconds: float, interval: float = 0.1, user:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:5]), *sys.argv[5:])
+    numbers = [float(word) for word in sys.argv[3:5]]
+    main(sys.argv[1], sys.argv[2], *numbers, user="".join(sys.argv[5:6]))

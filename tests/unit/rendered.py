@@ -45,7 +45,9 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     return of_graph(graph, PROXY, **variables)
 
 
-def of_graph(graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any) -> str:
+def of_graph(
+    graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any
+) -> str:
     """Return the configuration of a proxy of a topology.
 
     Args:

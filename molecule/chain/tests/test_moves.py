@@ -18,10 +18,12 @@ RELOAD_SECONDS = 0.5
 """Longest time for which a reload may refuse new connections here, where five proxies share two processors."""
 
 
-def deploy(*options: str, sensors: dict[str, Any] | None = None, **proxies: dict[str, Any]) -> Run:
-    """Run the user's playbook with other variables of some hosts."""
-    hosts = {f"ot-chain-{name.replace('_', '-')}": variables for name, variables in proxies.items()}
-    groups = {"proxies": {"hosts": hosts}, "sensors": {"hosts": sensors or {}}}
+def deploy(*options: str, **hosts: dict[str, Any]) -> Run:
+    """Run the user's playbook with other variables of some hosts; sensor3 is ot-chain-sensor3, site_1 is ot-chain-site-1."""
+    named = {f"ot-chain-{name.replace('_', '-')}": variables for name, variables in hosts.items()}
+    sensors = {name: variables for name, variables in named.items() if name == MOVED}
+    proxies = {name: variables for name, variables in named.items() if name != MOVED}
+    groups = {"proxies": {"hosts": proxies}, "sensors": {"hosts": sensors}}
     return playbook("proxies", *options, change={"all": {"children": groups}})
 
 
@@ -62,8 +64,8 @@ def test_nobody_is_refused_while_all_that_can_move_moves() -> None:
     )
     assert before.code == 0, before.output
     watch = lab.Watch()
-    after = {
-        "sensors": {MOVED: {"sensor_proxy_via": SITE_2}},
+    after: dict[str, dict[str, Any]] = {
+        "sensor3": {"sensor_proxy_via": SITE_2},
         "dmz_1": {**signing_in, "squid_addresses": [f"{NEW_ADDRESS}/24"], "squid_port": 3138},
         "dmz_2": signing_in,
         "site_1": parent(DMZ_2, "site1", "new"),
@@ -76,7 +78,9 @@ def test_nobody_is_refused_while_all_that_can_move_moves() -> None:
     for sensor, report in watch.reports.items():
         # While a proxy or its only parent reloads, its port is closed for a moment: nobody there, or 503.
         refused = [failure for failure in report["failures"] if "answered" in failure[1] and "503" not in failure[1]]
-        print(f"{sensor}: {len(refused)} of {report['attempts']} CONNECTs refused, {len(report['failures'])} in a reload")
+        print(
+            f"{sensor}: {len(refused)} of {report['attempts']} CONNECTs refused, {len(report['failures'])} in a reload"
+        )
         assert report["attempts"] > 100
         assert refused == [], run.output
         assert report["longest_refusal"] <= RELOAD_SECONDS, report["failures"]
@@ -117,6 +121,8 @@ def test_path_that_is_broken_in_the_end_comes_back() -> None:
     run = deploy(dmz_1=other, dmz_2=other)
     assert run.code != 0
     for site in SITES:
-        assert f"{site}: it reached this when the run began, and not after it: download.microsoft.com (403)." in run.text
+        assert (
+            f"{site}: it reached this when the run began, and not after it: download.microsoft.com (403)." in run.text
+        )
         assert visit(site).connect == 200
     assert f"What this run had changed was taken back ({DMZ_1}, {DMZ_2}). All of it is reached again." in run.text
