@@ -67,7 +67,7 @@ class Tunnel(threading.Thread):
             self.died = str(error)
 
 
-def main(proxy: str, endpoint: str, seconds: float, interval: float = 0.1, user: str = "") -> None:
+def main(proxy: str, endpoint: str, seconds: float, interval: float, user: str) -> None:
     """Watch until the time is over or the stop file appears."""
     STOP.unlink(missing_ok=True)
     tunnel = Tunnel(proxy, endpoint, interval, user)
@@ -104,5 +104,5 @@ def main(proxy: str, endpoint: str, seconds: float, interval: float = 0.1, user:
 
 
 if __name__ == "__main__":
-    numbers = [float(word) for word in sys.argv[3:5]]
-    main(sys.argv[1], sys.argv[2], *numbers, user="".join(sys.argv[5:6]))
+    watched, endpoint, seconds, interval, user = [*sys.argv[1:], *("0.1", "")[len(sys.argv) - 4 :]]
+    main(watched, endpoint, float(seconds), float(interval), user)
