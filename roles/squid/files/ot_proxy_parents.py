@@ -6,7 +6,7 @@
 """Two things that Squid does not find out about its parents by itself.
 
 ask CONFIG     Squid runs it (url_rewrite_program) and asks before every CONNECT; it answers which parents to pass over.
-watch CONFIG   systemd runs it; it reloads Squid when a parent's name resolves again, or leads elsewhere.
+watch CONFIG   systemd runs it; it reloads Squid when a parent's name resolves that may not have when Squid started.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -306,7 +305,7 @@ def ask(config: str) -> None:
     os._exit(0)
 
 
-# Names that lead elsewhere -----------------------------------------------------------------------------------------
+# Names that did not resolve ----------------------------------------------------------------------------------------
 
 PAUSE = 10.0
 """Seconds between two looks at the names."""
@@ -317,63 +316,47 @@ GAP = 60.0
 
 @dataclass
 class Names:
-    """What parents' names led to when Squid looked them up, as far as that is known."""
+    """Which parents' names Squid may not have found."""
 
     squid: str | None = None
     """The invocation of Squid that was seen last, empty when it did not run."""
-    in_force: dict[str, set[str]] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
     reloaded: float = -1e9
 
-    def look(self, squid: str, found: Mapping[str, set[str]], now: float, answers: Callable[[str, str], bool]) -> str:
-        """Take note of what each name resolves to; return the one for which Squid has to be reloaded, or nothing.
-
-        Args:
-            squid: its invocation.
-            found: names and addresses.
-            now: seconds.
-            answers: whether a parent, by its name, still accepts connections at an address.
-        """
+    def look(self, squid: str, found: Mapping[str, bool], now: float) -> str:
+        """Take note of which names resolve; return the one for which Squid has to be reloaded, or nothing."""
         if not squid:
             self.squid = squid
             return ""
-        # What the names led to when Squid started anew is not known.
+        # What Squid found when it started anew is not known.
         anew = self.squid is not None and squid != self.squid
-        due = [
-            name for name, addresses in found.items() if addresses and (anew or self._moved(name, addresses, answers))
-        ]
+        due = [name for name, there in found.items() if there and (anew or name in self.missing)]
         if due and now - self.reloaded < GAP:
             return ""
         self.squid = squid
-        for name, addresses in found.items():
-            if due or not addresses or name not in self.in_force:
-                self.in_force[name] = addresses
+        self.missing = {name for name, there in found.items() if not there}
         if due:
             self.reloaded = now
         return due[0] if due else ""
 
-    def _moved(self, name: str, addresses: set[str], answers: Callable[[str, str], bool]) -> bool:
-        old = self.in_force.get(name, addresses)
-        # Names whose addresses take turns are no news while the old ones are in use.
-        return addresses.isdisjoint(old) and not any(answers(name, address) for address in old)
 
-
-def named(config: str) -> dict[str, Parent]:
-    """Return the parents that are given by name, not by address."""
-    found = {}
+def named(config: str) -> list[str]:
+    """Return the names by which parents are given, not those that are addresses."""
+    found = []
     for parent in parents(config):
         try:
             ipaddress.ip_address(parent.address)
         except ValueError:
-            found[parent.address] = parent
+            found.append(parent.address)
     return found
 
 
-def resolve(name: str) -> set[str]:
-    """Return the addresses that a name has now."""
+def resolves(name: str) -> bool:
+    """Say whether a name has an address now."""
     try:
-        return {str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
-    except OSError:
-        return set()
+        return bool(socket.getaddrinfo(name, None))
+    except (OSError, UnicodeError):
+        return False
 
 
 def invocation() -> str:
@@ -387,24 +370,14 @@ def invocation() -> str:
     return shown.partition("InvocationID=")[2].split("\n")[0] if "ActiveState=active" in shown else ""
 
 
-def accepts(by_name: Mapping[str, Parent], name: str, address: str) -> bool:
-    """Say whether a parent takes a connection at an address."""
-    try:
-        socket.create_connection((address, by_name[name].port), timeout=by_name[name].timeout).close()
-    except OSError:
-        return False
-    return True
-
-
 def watch(path: str) -> None:
-    """Reload Squid when a parent's name resolves again or leads elsewhere; never ends."""
+    """Reload Squid when a parent's name resolves again; never ends."""
     names = Names()
     while True:
-        squid, by_name = invocation(), named(Path(path).read_text())
-        found = {name: resolve(name) for name in by_name}
-        name = names.look(squid, found, time.monotonic(), partial(accepts, by_name))
-        if name:
-            print(f"{name} is {', '.join(sorted(found[name]))} now: reloading Squid", flush=True)
+        squid = invocation()
+        found = {name: resolves(name) for name in named(Path(path).read_text())}
+        if name := names.look(squid, found, time.monotonic()):
+            print(f"{name} may not have resolved when Squid started, and does now: reloading Squid", flush=True)
             subprocess.run(["/usr/bin/systemctl", "reload", "squid.service"], check=False)
         time.sleep(PAUSE)
 
