@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,7 +40,9 @@ def watched() -> dict[str, tuple[str, ...]]:
 
 
 def admits(proxy: str, client: str) -> bool:
-    return f"http_access allow {client}" in lab.output(proxy, "cat", "/etc/squid/squid.conf")
+    """Whether a proxy has a rule for a client, be it for one that is about to leave."""
+    config = lab.output(proxy, "cat", "/etc/squid/squid.conf")
+    return bool(re.search(rf"(?m)^(http_access allow {client}|acl leaving:\d+ src .* # {client})\b", config))
 
 
 @pytest.fixture(scope="module", autouse=True)
