@@ -74,6 +74,10 @@ _value:
     verdicts:
       description: For each proxy that has not ended well, a sentence.
       type: dict
+    ready:
+      description: Names of the proxies that are as the inventory has them, so that sensors may be sent to them.
+      type: list
+      elements: str
 """
 
 

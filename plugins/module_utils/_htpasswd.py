@@ -51,10 +51,10 @@ def merge(current: str, users: Mapping[str, str], crypt: Crypt = libcrypt, *, ke
     return "".join(sorted(lines))
 
 
-def replaces(current: str, new: str) -> bool:
-    """Whether a user of both texts has another password in the new one."""
+def replaces(current: str, new: str, users: Collection[str]) -> bool:
+    """Whether one of these users, who is in both texts, has another password in the new one."""
     before, after = _hashes(current), _hashes(new)
-    return any(after.get(name, known) != known for name, known in before.items())
+    return any(after.get(name, known) != known for name, known in before.items() if name in users)
 
 
 def _hashes(text: str) -> dict[str, str]:

@@ -50,6 +50,8 @@ class Wanted:
     phase: str = "whole"
     """``begin`` where ``finish`` follows once all others have had their turn: until then clients may sign in as before,
     and what was live before the beginning is what a later run goes back to."""
+    moving_users: Collection[str] = ()
+    """Users whose clients are given their new password between the two."""
 
 
 @dataclass
@@ -132,7 +134,7 @@ class Change:
 
     def _be_patient(self, current: str | None, users: str | None) -> None:
         """Keep the logins of clients that will get their new password only after this."""
-        if self._wanted.phase == "begin" and _htpasswd.replaces(current or "", users or ""):
+        if self._wanted.phase == "begin" and _htpasswd.replaces(current or "", users or "", self._wanted.moving_users):
             self._wanted = replace(self._wanted, content=_squid_text.patient(self._wanted.content))
             self._outcome.patient = True
 

@@ -83,12 +83,17 @@ options:
   phase:
     description:
       - V(whole) is a change that is complete in itself.
-      - V(begin) is the first half of one that goes over several proxies. A user whose password changes may go on with the old one
-        for ten minutes, if it has signed in lately.
+      - V(begin) is the first half of one that goes over several proxies. If the password of one of O(moving_users) changes, whoever
+        has signed in lately may go on with the old one for ten minutes.
       - V(finish) is the second half. What was live before the first one stays what O(state=previous) brings back.
     type: str
     choices: [whole, begin, finish]
     default: whole
+  moving_users:
+    description: Users whose clients are given their new password later in the same run.
+    type: list
+    elements: str
+    default: []
   probe_timeout:
     description: Seconds to wait for an upstream answer.
     type: float
@@ -209,6 +214,7 @@ ARGUMENTS: dict[str, Any] = {
     "probe_endpoints": {"type": "list", "elements": "str", "required": True},
     "worked": {"type": "list", "elements": "str", "default": []},
     "phase": {"type": "str", "choices": ["whole", "begin", "finish"], "default": "whole"},
+    "moving_users": {"type": "list", "elements": "str", "default": []},
     "probe_timeout": {"type": "float", "default": 5},
     "reload_timeout": {"type": "float", "default": 20},
     "restart_timeout": {"type": "float", "default": 45},
@@ -269,6 +275,7 @@ def _change(module: AnsibleModule) -> Change:
         kept_users=params["kept_users"],
         worked=params["worked"],
         phase=params["phase"],
+        moving_users=params["moving_users"],
     )
     return Change(host, proof, wanted)
 

@@ -62,6 +62,9 @@ class Deployment:
     verdicts: dict[str, str]
     """What a proxy's host has to say of the run in the end, if it did not go well."""
 
+    ready: list[str]
+    """Proxies that are as the inventory has them, so that sensors may be sent to them."""
+
 
 def deployment(
     graph: Mapping[str, Any], hostvars: Mapping[str, Any], *, before_tier: int | None = None, sensors: bool = False
@@ -87,6 +90,7 @@ def deployment(
     if lost:
         # What was changed is taken back: nobody is where the inventory has it, and nothing is kept any more.
         arrived, kept = set(), {}
+    verdicts = {name: _lost_verdict(name, gone, found[name], changed) for name, gone in lost.items()} | problems
     return Deployment(
         problems=problems,
         changed=changed,
@@ -94,7 +98,8 @@ def deployment(
         arrived=sorted(arrived),
         finish=[name for name, what in kept.items() if _may_end(graph["proxies"][name]["clients"], what, arrived)],
         left_over=[sentence for name, what in kept.items() for sentence in _left_over(name, what)],
-        verdicts={name: _lost_verdict(name, gone, found[name], changed) for name, gone in lost.items()} | problems,
+        verdicts=verdicts,
+        ready=[name for name in found if name not in verdicts and not (lost and name in changed)],
     )
 
 

@@ -89,10 +89,12 @@ def nothing_left_behind() -> None:
 @pytest.fixture(autouse=True)
 def from_the_scenario() -> Iterator[None]:
     """Every test starts from the scenario's own inventory and must leave the proxies clean."""
+    start = {proxy: config(proxy) for proxy in PROXIES}
     yield
     nothing_left_behind()
-    run = deploy()
-    assert run.code == 0, run.output
+    if {proxy: config(proxy) for proxy in PROXIES} != start:
+        run = deploy()
+        assert run.code == 0, run.output
 
 
 def test_adding_a_sensor_drops_no_tunnel() -> None:
@@ -140,7 +142,7 @@ def test_changing_the_endpoints() -> None:
         (on_proxies(squid_parents=["nobody"]), "squid_parents 'nobody' is not in the group 'proxies'"),
         (
             {"all": {"children": {"proxies": {"hosts": {PROXIES[0]: {"squid_max_filedescriptors": "soon"}}}}}},
-            "argument 'squid_max_filedescriptors' is of type str",
+            "squid_max_filedescriptors 'soon' is not a whole number",
         ),
     ],
 )
@@ -150,7 +152,7 @@ def test_bad_entry_touches_nothing(change: dict[str, Any], sentence: str) -> Non
     assert run.code != 0
     assert sentence in run.text
     assert {proxy: config(proxy) for proxy in PROXIES} == before
-    assert "Read which distribution" not in run.output, "no host may be touched"
+    assert "Look at what the host has" not in run.output, "no host may be touched"
 
 
 def test_fault_that_squid_reports_with_exit_code_zero() -> None:

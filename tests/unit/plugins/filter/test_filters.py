@@ -142,6 +142,7 @@ def test_deployment() -> None:
         "finish": [],
         "left_over": [],
         "verdicts": {"site": said},
+        "ready": [],
     }
 
 

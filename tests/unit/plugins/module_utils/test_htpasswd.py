@@ -75,7 +75,8 @@ def test_who_is_kept_stays_as_it_is() -> None:
     ],
 )
 def test_a_password_is_replaced_where_a_user_stays_with_another_one(new: str, expected: bool) -> None:
-    assert replaces("a:1\nb:2\n", new) is expected
+    assert replaces("a:1\nb:2\n", new, ["a", "b"]) is expected
+    assert not replaces("a:1\nb:2\n", new, ["c"])
 
 
 def test_users_are_sorted_so_that_their_order_in_the_inventory_does_not_matter() -> None:

@@ -383,7 +383,7 @@ class TestOneOfMany:
         host = FakeHost(OLD)
         content = config(more=self.LOGIN)
         change(host, content, users={"anna": "old"})
-        begun = change(host, content, users={"anna": "new"}, phase="begin")
+        begun = change(host, content, users={"anna": "new"}, phase="begin", moving_users=["anna"])
         assert begun.patient
         assert self.PATIENT in host.files[CONFIG]
         ended = change(host, content, users={"anna": "new"}, phase="finish")
@@ -391,20 +391,21 @@ class TestOneOfMany:
         assert_is_new(host, content)
 
     @pytest.mark.parametrize(
-        ("users", "phase"),
+        ("users", "phase", "moving"),
         [
-            ({"anna": "old"}, "begin"),
-            ({"anna": "old", "berta": "new"}, "begin"),
-            ({}, "begin"),
-            ({"anna": "new"}, "finish"),
-            ({"anna": "new"}, "whole"),
+            ({"anna": "old"}, "begin", "anna"),
+            ({"anna": "old", "berta": "new"}, "begin", "anna"),
+            ({}, "begin", "anna"),
+            ({"anna": "new"}, "begin", "berta"),
+            ({"anna": "new"}, "finish", "anna"),
+            ({"anna": "new"}, "whole", "anna"),
         ],
-        ids=["same", "one more", "one less", "finish", "whole"],
+        ids=["same", "one more", "one less", "of a sensor", "finish", "whole"],
     )
-    def test_nothing_else_is_a_reason_for_patience(self, users: dict[str, str], phase: str) -> None:
+    def test_nothing_else_is_a_reason_for_patience(self, users: dict[str, str], phase: str, moving: str) -> None:
         host = FakeHost(OLD)
         change(host, config(more=self.LOGIN), users={"anna": "old"})
-        assert not change(host, new(more=self.LOGIN), users=users, phase=phase).patient
+        assert not change(host, new(more=self.LOGIN), users=users, phase=phase, moving_users=[moving]).patient
         assert_is_new(host, new(more=self.LOGIN))
 
     def test_who_leaves_keeps_its_password(self) -> None:

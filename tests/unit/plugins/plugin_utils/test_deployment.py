@@ -68,6 +68,7 @@ def test_a_run_that_went_well(run: Callable[..., Deployment]) -> None:
         finish=[],
         left_over=[],
         verdicts={},
+        ready=["plant", "site", "dmz"],
     )
 
 
