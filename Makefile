@@ -45,7 +45,7 @@ ee: venv ## the execution environment's build context, checked without building 
 docs: venv ## the documentation as a site (1 minute)
 	@tools/docs
 
-molecule: ## scenarios on hosts that run systemd (40 minutes; SCENARIO=name for one)
+molecule: ## scenarios on hosts that run systemd (50 minutes; SCENARIO=name for one)
 	@echo '==> molecule scenarios, 5 to 15 minutes each, two at a time'; tools/molecule $(SCENARIO)
 
 test: lint unit sanity package ee molecule ## all of the above (1 hour)
