@@ -104,7 +104,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     remove = {"name": "Remove it", "ot_security.proxy_chaining.squid_config": {"state": "absent"}}
     (tasks / "absent.yml").write_text(yaml.safe_dump([remove]), encoding="utf-8")
     # The proof at the end of site.yml has tests of its own.
-    *plays, _proof = yaml.safe_load((copy / "playbooks/site.yml").read_text(encoding="utf-8"))
+    plays = yaml.safe_load((copy / "playbooks/site.yml").read_text(encoding="utf-8"))
+    plays = [play for play in plays if play.get("import_playbook") != "verify.yml"]
     for play in plays:
         if "import_playbook" in play:
             play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
