@@ -120,7 +120,12 @@ def test_the_halves_of_a_change_of_many_proxies(run: Run, host: FakeHost) -> Non
     first = run(content=config(more=login), users=users, phase="begin")
     assert (first["patient"], first["replaced"]) == (False, True)
     hashed = host.files[USERS]
-    second = run(content=config(more=login), users=[{"username": "anna", "password": "new"}], phase="begin", moving_users=["anna"])
+    second = run(
+        content=config(more=login),
+        users=[{"username": "anna", "password": "new"}],
+        phase="begin",
+        moving_users=["anna"],
+    )
     assert (second["patient"], second["replaced"]) == (True, True)
     host.files[USERS] = hashed
     third = run(content=config(more=login), users=[], kept_users=["anna"], phase="finish")
