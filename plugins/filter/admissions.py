@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _admissions
-
 DOCUMENTATION = r"""
 name: admissions
 short_description: Whom a proxy admits, and who of them is about to leave it
@@ -125,6 +123,8 @@ def admissions(
     arrived: list[str] | None = None,
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _admissions
+
     ports = [(port, False), *([(tls_port, True)] if tls_port else [])]
     found = _admissions.admissions(
         graph,

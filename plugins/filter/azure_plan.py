@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_plan
-
 DOCUMENTATION = r"""
 name: azure_plan
 short_description: Plan the proxy in Azure
@@ -106,6 +104,8 @@ def azure_plan(
     settings: Mapping[str, Any], graph: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_plan
+
     return _azure_plan.plan(host, settings, graph, hostvars)
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
-
 DOCUMENTATION = r"""
 name: chain_sensors
 short_description: List the sensors whose first hop is a proxy
@@ -46,6 +44,8 @@ _value:
 
 def chain_sensors(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
     """List the sensors; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
+
     return _walks.sensors_of(graph, proxy)
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _found, _verdict
-
 DOCUMENTATION = r"""
 name: chain_verdicts
 short_description: Judge every sensor's path from what the proxies' hosts found
@@ -98,6 +96,8 @@ def chain_verdicts(
     cloud: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Judge; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _found, _verdict
+
     reports = {
         proxy: _found.report_of(hostvars, proxy)
         if entry["kind"] == "host"

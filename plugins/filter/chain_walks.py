@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
-
 DOCUMENTATION = r"""
 name: chain_walks
 short_description: List the walks that prove a proxy's part of the chain
@@ -50,6 +48,8 @@ _value:
 
 def chain_walks(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
     """List the walks; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
+
     return _walks.walks_of(graph, proxy)
 
 

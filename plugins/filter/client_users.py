@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
 
 DOCUMENTATION = r"""
 name: client_users
@@ -60,6 +59,8 @@ def client_users(
     clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str, previous: bool = True
 ) -> list[dict[str, str]]:
     """Collect the users; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
+
     try:
         users = _credentials.client_users(proxy, clients, hostvars, previous)
     except ValueError as error:

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cloud_problem
-
 DOCUMENTATION = r"""
 name: cloud_problem
 short_description: Say in one sentence why a call to a cloud failed
@@ -53,6 +51,8 @@ _value:
 
 def cloud_problem(message: object, task: str, host: str, action: str = "") -> str:
     """Say it; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cloud_problem
+
     return _cloud_problem.problem(host, task, action, str(message))
 
 

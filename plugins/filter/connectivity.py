@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
-
 DOCUMENTATION = r"""
 name: connectivity
 short_description: Choose how a site in another cloud connects to Azure
@@ -80,6 +78,8 @@ _value:
 
 def connectivity(needs: object, method: object, host: str) -> dict[str, Any]:
     """Choose; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
+
     return asdict(_connectivity.choose(host, needs, method))
 
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
-
 DOCUMENTATION = r"""
 name: connectivity_table
 short_description: How the sites in other clouds connect, as lines for a terminal
@@ -41,6 +39,8 @@ _value:
 
 def connectivity_table(choices: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the lines; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
+
     return _connectivity.table(choices)
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _deployment
-
 DOCUMENTATION = r"""
 name: deployment
 short_description: How a run over all proxies stands
@@ -85,6 +83,8 @@ def deployment(
     graph: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _deployment
+
     return asdict(_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
 
 

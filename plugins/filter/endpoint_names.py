@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
 
 DOCUMENTATION = r"""
 name: endpoint_names
@@ -42,6 +41,8 @@ _value:
 
 def endpoint_names(document: Any) -> list[str]:
     """Find host names in a document; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
+
     names = _endpoints.names_in(document)
     if not names:
         raise AnsibleFilterError("the endpoint file holds no host name and no URL; download it again from the portal.")

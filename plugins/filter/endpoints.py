@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
 
 DOCUMENTATION = r"""
 name: endpoints
@@ -44,6 +43,8 @@ _value:
 
 def endpoints(entries: list[Any]) -> list[str]:
     """Normalise a list of endpoints; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
+
     if not isinstance(entries, list | tuple):
         raise AnsibleFilterError(f"endpoints wants a list, and got {entries!r}; write it as a list.")
     try:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _paths
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _explain
 
 DOCUMENTATION = r"""
 name: explain
@@ -62,6 +60,9 @@ _value:
 
 def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, endpoint: str) -> dict[str, Any]:
     """Explain; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _paths
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _explain
+
     try:
         answer = _explain.explain(graph, configs, sensor, *_paths.split(endpoint))
     except ValueError as error:

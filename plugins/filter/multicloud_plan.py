@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _multicloud_plan
-
 DOCUMENTATION = r"""
 name: multicloud_plan
 short_description: Plan the way from a site in another cloud to the proxy in Azure
@@ -70,6 +68,8 @@ _value:
 
 def multicloud_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _multicloud_plan
+
     return _multicloud_plan.plan(host, settings, graph)
 
 

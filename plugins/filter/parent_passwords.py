@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
-
 DOCUMENTATION = r"""
 name: parent_passwords
 short_description: The passwords with which a proxy signs in at its parents
@@ -49,6 +47,8 @@ _value:
 
 def parent_passwords(given: list[Any], parents: list[dict[str, Any]]) -> dict[str, str]:
     """Collect the passwords; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
+
     return {f"parent:{acl}": password for acl, password in _credentials.parent_passwords(given, parents).items()}
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import LIMIT, Config, convert
 
 DOCUMENTATION = r"""
 name: squid_import
@@ -68,8 +67,10 @@ _value:
 """
 
 
-def squid_import(configs: list[Mapping[str, Any]], limit: int = LIMIT) -> dict[str, Any]:
+def squid_import(configs: list[Mapping[str, Any]], limit: int = 64) -> dict[str, Any]:
     """Import; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+
     found = convert(
         [
             Config(

@@ -8,8 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
-
 DOCUMENTATION = r"""
 name: topology
 short_description: Derive the proxy chain from the inventory
@@ -102,6 +100,8 @@ def topology(
     removed_sensors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+
     sensors = groups.get(sensors_group, [])
     if isinstance(removed_sensors, str):
         # A survey answers with text.

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_changes
-
 DOCUMENTATION = r"""
 name: verdict_changes
 short_description: Compares the results of a verification with earlier ones
@@ -58,6 +56,8 @@ _value:
 
 def verdict_changes(results: Mapping[str, Any], earlier: object = None) -> dict[str, Any]:
     """Compare the results; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_changes
+
     return _report_changes.changes(results, earlier)
 
 

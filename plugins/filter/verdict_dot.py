@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_dot
-
 DOCUMENTATION = r"""
 name: verdict_dot
 short_description: The results of a verification as a picture in Graphviz' language
@@ -44,6 +42,8 @@ _value:
 
 def verdict_dot(results: Mapping[str, Any]) -> str:
     """Return the DOT text; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_dot
+
     return _report_dot.dot(results)
 
 

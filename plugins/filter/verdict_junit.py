@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_junit
-
 DOCUMENTATION = r"""
 name: verdict_junit
 short_description: The results of a verification as JUnit XML
@@ -44,6 +42,8 @@ _value:
 
 def verdict_junit(results: Mapping[str, Any]) -> str:
     """Return the XML; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_junit
+
     return _report_junit.junit(results)
 
 

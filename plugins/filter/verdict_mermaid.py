@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_mermaid
-
 DOCUMENTATION = r"""
 name: verdict_mermaid
 short_description: The results of a verification as a Mermaid flowchart
@@ -43,6 +41,8 @@ _value:
 
 def verdict_mermaid(results: Mapping[str, Any]) -> str:
     """Return the flowchart; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_mermaid
+
     return _report_mermaid.mermaid(results)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_svg
 
 DOCUMENTATION = r"""
 name: verdict_svg
@@ -45,6 +44,8 @@ _value:
 
 def verdict_svg(svg: str) -> str:
     """Return the SVG; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_svg
+
     try:
         return _report_svg.finish(svg)
     except ValueError as error:

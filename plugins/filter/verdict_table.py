@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_table
-
 DOCUMENTATION = r"""
 name: verdict_table
 short_description: The results of a verification as lines for a terminal
@@ -41,6 +39,8 @@ _value:
 
 def verdict_table(results: Mapping[str, Any]) -> list[str]:
     """Return the lines; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_table
+
     return _report_table.table(results)
 
 

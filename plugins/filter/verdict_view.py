@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_view
-
 DOCUMENTATION = r"""
 name: verdict_view
 short_description: The results of a verification as the HTML report shows them
@@ -41,6 +39,8 @@ _value:
 
 def verdict_view(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of the page; see DOCUMENTATION."""
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_view
+
     return _report_view.view(results)
 
 
