@@ -55,7 +55,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"failed": True, "msg": mistakes}
 
         if role == "squid":
-            result["allowed"] = _role_check.allowed_endpoints(typed, document)
+            result |= _role_check.derived(typed, document)
         shown = {name: value for name, value in typed.items() if not _arguments.is_secret(options[name])}
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown}
 

@@ -109,8 +109,8 @@ class Host:
             Path(path).unlink()
 
     def parse(self, path: str) -> tuple[int, str]:
-        """Let Squid read a configuration; return its exit code and all that it said."""
-        code, out, err = self._run([self._binary, "-k", "parse", "-f", path])
+        """Let Squid read a configuration as the user that it runs as; return its exit code and all that it said."""
+        code, out, err = self._run(["runuser", "-u", self._group, "--", self._binary, "-k", "parse", "-f", path])
         return code, out + err
 
     def is_active(self) -> bool:

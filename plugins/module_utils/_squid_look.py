@@ -55,6 +55,12 @@ def is_active(run: Runner, service: str) -> bool:
     return run(["systemctl", "is-active", service])[1].strip() == "active"
 
 
+def has_ufw_rules(rules: Iterable[str] = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")) -> bool:
+    """Whether ufw has rules with the role's mark; it writes a rule's comment as hexadecimal digits."""
+    mark = f"comment={b'ot_proxy'.hex()}"
+    return any(mark in path.read_text(encoding="utf-8") for path in map(Path, rules) if path.is_file())
+
+
 def files(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return mode, owner, group and hash of those files that exist."""
     return {path: _file(Path(path)) for path in paths if Path(path).is_file()}

@@ -63,7 +63,8 @@ class _Acl:
             return any(name in self.values for name in _suffixes(request.host))
         if self.kind == "proxy_auth":
             return None if request.user is None else "REQUIRED" in self.values or request.user in self.values
-        # The header of our own probe, which no client has, or what Squid was told of a parent, which admits nobody.
+        # The header of our own probe, which no client has; what Squid was told of a parent, which admits nobody; where a name
+        # leads, which only the proxy knows.
         return False
 
 
@@ -86,7 +87,7 @@ class _Line(NamedTuple):
 _BUILT_IN = {"all": True, "connect": True, "manager": False}
 """What Squid defines by itself, in lower case, and whether a CONNECT matches it."""
 
-_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header", "note"})
+_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header", "note", "dst"})
 
 _IRRELEVANT = frozenset(
     {
@@ -96,8 +97,11 @@ _IRRELEVANT = frozenset(
         "cache_mem",
         "cache_peer",
         "cache_peer_access",
+        "client_ip_max_connections",
         "connect_timeout",
         "coredump_dir",
+        "debug_options",
+        "email_err_data",
         "eui_lookup",
         "forwarded_for",
         "http_port",
@@ -113,6 +117,8 @@ _IRRELEVANT = frozenset(
         "positive_dns_ttl",
         "read_timeout",
         "request_header_access",
+        "request_start_timeout",
+        "request_timeout",
         "shutdown_lifetime",
         "url_rewrite_bypass",
         "url_rewrite_children",

@@ -56,4 +56,11 @@ allowed:
   type: list
   elements: str
   returned: with O(role=squid)
+inside:
+  description:
+    - Of the role squid, dictionaries of C(name) and the C(networks) to which that name may not lead. The one with an empty name is for
+      all others.
+  type: list
+  elements: dict
+  returned: with O(role=squid)
 """

@@ -81,6 +81,10 @@ watches_parents:
   description: Whether the role's service that looks up the names of parents runs, and starts after a reboot.
   returned: always
   type: bool
+has_ufw_rules:
+  description: Whether ufw has rules of the role.
+  returned: always
+  type: bool
 files:
   description: Mode, owner, group and SHA-256 hash of those of O(files) that exist.
   returned: always
@@ -145,6 +149,7 @@ def main() -> None:
             diversions=_squid_look.diversions(run),
             enabled=_squid_look.is_enabled(run),
             watches_parents=_squid_look.is_enabled(run, WATCH) and _squid_look.is_active(run, WATCH),
+            has_ufw_rules=_squid_look.has_ufw_rules(),
             files=_squid_look.files(given["files"]),
             configuration=_squid_text.showable(ours),
             listeners=[vars(each) for each in _squid_text.bound(ours) if _squid_look.is_here(each)],

@@ -11,10 +11,22 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+INSIDE = tuple(
+    map(
+        ipaddress.ip_network,
+        # This host, private, shared, loopback, link-local, for protocols and benchmarks, multicast and reserved (RFC 6890).
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 "
+        # The same for IPv6, and prefixes that carry an IPv4 address: compatible, Teredo, 6to4, NAT64 within a site.
+        "224.0.0.0/3 ::/96 64:ff9b:1::/48 100::/64 2001::/32 2002::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8".split(),
+    )
+)
+"""Where no endpoint of a cloud is, in whichever notation. Squid takes an IPv4 address that is mapped into IPv6 as the former."""
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
 
@@ -61,6 +73,21 @@ def _interface(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
     if isinstance(interface, ipaddress.IPv6Interface) and interface.ipv4_mapped is not None:
         return ipaddress.IPv4Interface((interface.ipv4_mapped, interface.network.prefixlen - 96))
     return interface
+
+
+def inside_without(gaps: Iterable[IPNetwork]) -> list[IPNetwork]:
+    """Return the networks of INSIDE without some."""
+    left: list[IPNetwork] = list(INSIDE)
+    for gap in gaps:
+        left = [part for network in left for part in _without(network, gap)]
+    return left
+
+
+def _without(network: IPNetwork, gap: IPNetwork) -> Iterable[IPNetwork]:
+    if not network.overlaps(gap):
+        return [network]
+    # mypy does not know that networks that overlap are of one version.
+    return [] if network.subnet_of(gap) else network.address_exclude(gap)  # type: ignore[arg-type]
 
 
 def shared_network(mine: list[Address], theirs: list[Address]) -> tuple[Address, Address] | None:

@@ -9,13 +9,14 @@ Private to this collection.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_labels
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _endpoints
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _addresses, _arguments, _endpoints
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
 
 Values = dict[str, Any]
@@ -62,12 +63,16 @@ def contradictions(role: str, host: str, typed: Values, document: object = None)
     return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
 
 
-def allowed_endpoints(values: Values, document: object = None) -> list[str]:
-    """Return what the clients of a proxy may reach, as dstdomain wants it.
+def derived(values: Values, document: object = None) -> Values:
+    """Return what follows from the values of the role squid: ``allowed`` and ``inside``, as role_arguments documents them.
 
     Raises:
-        ValueError: what is wrong with the endpoints.
+        ValueError: what is wrong with the endpoints, or with those that may lead inside.
     """
+    return {"allowed": _allowed(values, document), "inside": _inside(values)}
+
+
+def _allowed(values: Values, document: object) -> list[str]:
     if values["squid_endpoints_file"] and document is not None:
         names = _endpoints.names_in(document)
         if not names:
@@ -80,16 +85,34 @@ def allowed_endpoints(values: Values, document: object = None) -> list[str]:
     return found
 
 
+def _inside(values: Values) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"name": "", "networks": [str(network) for network in _addresses.INSIDE]}]
+    # The way back reads no more than it needs.
+    for entry in values.get("squid_private_endpoints", []):
+        if set(entry) != {"name", "networks"} or not isinstance(entry["networks"], list) or not entry["networks"]:
+            raise ValueError(f"squid_private_endpoints has {entry!r}; each entry is a name and a list of networks.")
+        (name,) = _endpoints.allow_list([entry["name"]])
+        try:
+            gaps = [ipaddress.ip_network(network) for network in entry["networks"]]
+        except ValueError as error:
+            raise ValueError(
+                f"squid_private_endpoints, {entry['name']}: {error}; give networks like 10.1.2.0/24."
+            ) from None
+        found.append({"name": name, "networks": [str(network) for network in _addresses.inside_without(gaps)]})
+    return found
+
+
 def _squid(values: Values, document: object) -> Iterator[str]:
     paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
     if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
         yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
     if re.search(r"[\n\r#]", values["squid_auth_realm"]):
         yield "squid_auth_realm must be one line without a # in it."
-    try:
-        allowed_endpoints(values, document)
-    except ValueError as error:
-        yield str(error)
+    for derive in (lambda: _allowed(values, document), lambda: _inside(values)):
+        try:
+            derive()
+        except ValueError as error:
+            yield str(error)
     if not all(re.fullmatch(r"[0-9a-fA-F.:]+", address) for address in values["squid_listen_addresses"]):
         yield "squid_listen_addresses has something other than IP addresses."
     if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name) for name in values["squid_probe_endpoints"]):

@@ -77,9 +77,7 @@ def arguments(layout: str) -> dict[str, Any]:
     """Return what the module role_arguments makes of the role's variables."""
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {"squid_acl_layout": layout}
     typed, _mistakes = _role_check.check("squid", lab.PROXY, given)
-    return {name.removeprefix("squid_"): typed[name] for name in typed} | {
-        "allowed": _role_check.allowed_endpoints(typed)
-    }
+    return {name.removeprefix("squid_"): typed[name] for name in typed} | _role_check.derived(typed)
 
 
 def trusted(value: Any) -> Any:

@@ -76,7 +76,7 @@ def _known(
     known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
     known["squid_arrived"] = variables.get("squid_arrived", [])
     known["__squid_parents_program"] = _role_file("vars")["__squid_parents_program"]
-    for name in ("__squid_admitted", "__squid_tls_options", "__squid_has_named_parent"):
+    for name in ("__squid_admitted", "__squid_tls_options", "__squid_has_named_parent", "__squid_proxy_addresses"):
         known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
     return known
 
@@ -86,7 +86,7 @@ def arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
     typed, mistakes = _role_check.check("squid", PROXY, {**_role_file("defaults"), **variables})
     assert mistakes + _role_check.contradictions("squid", PROXY, typed) == []
     named = {name.removeprefix("squid_"): value for name, value in typed.items()}
-    return named | {"allowed": _role_check.allowed_endpoints(typed)}
+    return named | _role_check.derived(typed)
 
 
 @functools.cache

@@ -372,6 +372,7 @@ def test_a_removed_sensor_loses_its_proxy_its_rule_and_nobody_elses_user() -> No
     assert users(PROXY_2) == {"Plant-A"}, "another one signs in as this user too"
     assert SENSORS[stays].simulated.connected()
     assert f"acl {stays} src {SENSORS[stays].address}" in lab.output(PROXY_2, "cat", "/etc/squid/squid.conf")
+    SENSORS[locked].simulated.reset()
 
 
 def test_nobody_to_remove_is_a_mistake() -> None:

@@ -96,7 +96,7 @@ def test_what_is_kept_survives_the_swap(tmp_path: Path) -> None:
 def test_parse_gives_all_that_squid_says() -> None:
     commands = Commands(1, "out\n", "err\n")
     assert host(commands, "/usr/sbin/squid").parse("/etc/squid/.x") == (1, "out\nerr\n")
-    assert commands.run == [["/usr/sbin/squid", "-k", "parse", "-f", "/etc/squid/.x"]]
+    assert commands.run == [["runuser", "-u", "root", "--", "/usr/sbin/squid", "-k", "parse", "-f", "/etc/squid/.x"]]
 
 
 @pytest.mark.parametrize("verb", ["start", "restart", "stop"])
