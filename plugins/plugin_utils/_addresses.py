@@ -18,12 +18,23 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 INSIDE = tuple(
-    map(
-        ipaddress.ip_network,
+    ipaddress.ip_network(network)
+    for network in (
         # This host, private, shared, loopback, link-local, for protocols and benchmarks, multicast and reserved (RFC 6890).
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.168.0.0/16 198.18.0.0/15 "
-        # The same for IPv6, and prefixes that carry an IPv4 address: compatible, Teredo, 6to4, NAT64 within a site.
-        "224.0.0.0/3 ::/96 64:ff9b:1::/48 100::/64 2001::/32 2002::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8".split(),
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+        *("192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3"),
+        # The same for IPv6, and prefixes that carry an IPv4 address: compatible, NAT64 within a site, Teredo, 6to4.
+        *(
+            "::/96",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/32",
+            "2002::/16",
+            "fc00::/7",
+            "fe80::/10",
+            "fec0::/10",
+            "ff00::/8",
+        ),
     )
 )
 """Where no endpoint of a cloud is, in whichever notation. Squid takes an IPv4 address that is mapped into IPv6 as the former."""

