@@ -96,7 +96,9 @@ def test_squid_is_never_root(site: str) -> None:
     """A worker that is taken over must not be able to become root again, as Squid's own change of user lets it."""
     for process in lab.output(site, "pgrep", "squid").split():
         status = dict(
-            line.split(":\t", 1) for line in lab.output(site, "cat", f"/proc/{process}/status").splitlines() if ":\t" in line
+            line.split(":\t", 1)
+            for line in lab.output(site, "cat", f"/proc/{process}/status").splitlines()
+            if ":\t" in line
         )
         assert len(set(status["Uid"].split())) == 1
         assert "0" not in status["Uid"].split()

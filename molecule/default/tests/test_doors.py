@@ -1,0 +1,169 @@
+"""Doors that must stay shut, and a service that must stay up, whatever strangers and the host's own programs do."""
+
+from __future__ import annotations
+
+import time
+
+import lab
+import play
+import pytest
+
+PROXIES = {f"ot-default-proxy-{number}": f"ot-default-sensor{number}" for number in (1, 2, 3)}
+WITH_NFTABLES = sorted(PROXIES)[1:]
+STRANGER = "ot-default-stranger"
+TRY = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)
+    print("open")
+except TimeoutError:
+    print("dropped")
+except ConnectionRefusedError:
+    print("closed")
+"""
+
+
+@pytest.fixture(params=sorted(PROXIES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def visit(name: str, endpoint: str = "hub.azure-devices.net") -> lab.Visit:
+    return lab.visit(PROXIES[name], f"http://{lab.address(name, 'ot-default')}:3128", endpoint)
+
+
+def tried(name: str, port: int, ipv6: bool = False, host: str = STRANGER) -> str:
+    """What a host finds at a port of a proxy."""
+    address = lab.address(name, "ot-default")
+    if ipv6:
+        shown = lab.output(name, "ip", "-6", "-oneline", "address", "show", "dev", "eth0", "scope", "link")
+        address = shown.split("inet6 ")[1].split("/")[0] + "%eth0"
+    return lab.output(host, "python3", "-c", TRY, address, str(port)).strip()
+
+
+def shut(name: str) -> bool:
+    """Whether the proxy's port is shut for a stranger, and another one is not filtered."""
+    return all((tried(name, 3128, ipv6), tried(name, 3333, ipv6)) == ("dropped", "closed") for ipv6 in (False, True))
+
+
+@pytest.mark.parametrize("name", WITH_NFTABLES)
+@pytest.mark.parametrize(
+    "by",
+    [
+        pytest.param("systemctl restart nftables", id="the system's own rules"),
+        pytest.param("systemctl reload nftables", id="their reload"),
+        pytest.param("nft delete table inet ot_proxy; systemctl restart squid", id="a start of Squid"),
+    ],
+)
+def test_the_ports_rules_survive(name: str, by: str) -> None:
+    lab.output(name, "sh", "-c", by)
+    assert shut(name)
+    assert visit(name).connect == 200
+
+
+def test_a_run_brings_rules_back_and_takes_away_what_is_wanted_no_more() -> None:
+    """One run for all that a change of the firewall can be."""
+    for name in WITH_NFTABLES:
+        lab.output(name, "nft", "flush", "ruleset")
+    first, second, third = sorted(PROXIES)
+    hosts = {first: {"squid_firewall": "nftables"}, third: {"squid_firewall": "none"}}
+    run = play.playbook("proxies", change={"all": {"children": {"proxies": {"hosts": hosts}}}})
+    assert run.code == 0, run.output
+    assert shut(second)
+    assert "ot_proxy" not in lab.output(first, "ufw", "show", "added")
+    assert "ot_proxy" not in lab.output(third, "nft", "list", "ruleset")
+    assert not lab.run(third, "test", "-e", "/etc/systemd/system/nftables.service.d/ot-proxy.conf").stdout
+    again = play.playbook("proxies", change={"all": {"children": {"proxies": {"hosts": hosts}}}})
+    assert [again.changed(name) for name in sorted(PROXIES)] == [0, 0, 0]
+
+
+def test_ufw_forgets_a_client_and_is_refused_where_it_filters_nothing() -> None:
+    first = sorted(PROXIES)[0]
+    back = play.playbook("proxies")
+    assert back.code == 0, back.output
+    assert "10.101.0.1 " in lab.output(first, "ufw", "show", "added")
+    moved = {"children": {"sensors": {"hosts": {PROXIES[first]: {"sensor_proxy_src": "10.101.0.9"}}}}}
+    gone = play.playbook("proxies", change={"all": moved})
+    assert gone.code == 0, gone.output
+    assert "10.101.0.1 " not in lab.output(first, "ufw", "show", "added")
+    lab.output(first, "ufw", "disable")
+    refused = play.playbook("proxies", "--limit", first)
+    assert refused.code != 0
+    assert "squid_firewall is ufw, but ufw is not active here" in refused.text
+    lab.output(first, "ufw", "--force", "enable")
+    assert play.playbook("proxies").code == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "0.0.0.0",
+        "169.254.169.254",
+        "100.64.0.1",
+        "192.168.1.1",
+        "224.0.0.1",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+    ]
+    + ["fe80::1", "fd00::1", "10.101.0.11", "10.101.0.12"],
+)
+def test_no_name_leads_inside(name: str, address: str) -> None:
+    """Not even to a proxy in the network where names of this domain may lead (squid_private_endpoints)."""
+    lab.output(
+        name,
+        "sh",
+        "-c",
+        f"printf '{address} evil.azure-devices.net\\n10.101.0.80 good.azure-devices.net\\n' >>/etc/hosts",
+    )
+    try:
+        lab.output(name, "systemctl", "reload", "squid")
+        time.sleep(1)
+        assert visit(name, "evil.azure-devices.net").connect == 403
+        assert visit(name, "good.azure-devices.net").connect == 200
+    finally:
+        # Docker has mounted it, so that it cannot be replaced.
+        lab.output(name, "sh", "-c", "grep -v 'evil\\|good' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts")
+
+
+def test_a_full_disk_costs_lines_and_not_the_service(name: str) -> None:
+    lab.run(name, "dd", "if=/dev/zero", "of=/var/log/squid/fill", "bs=64k")
+    try:
+        main = lab.output(name, "systemctl", "show", "--property=MainPID", "squid")
+        assert [visit(name).connect for _number in range(20)] == [200] * 20
+        assert lab.output(name, "systemctl", "show", "--property=MainPID", "squid") == main
+        lab.output(name, "systemctl", "restart", "squid")
+        assert visit(name).connect == 200
+    finally:
+        lab.output(name, "rm", "/var/log/squid/fill")
+    lab.output(name, "systemctl", "reload", "squid")
+    time.sleep(1)
+    before = len(lab.log_lines(name, "hub.azure-devices.net"))
+    visit(name)
+    time.sleep(1)
+    assert len(lab.log_lines(name, "hub.azure-devices.net")) > before
+
+
+def test_a_log_that_grows_is_rotated_the_same_day(name: str) -> None:
+    assert lab.output(name, "systemctl", "is-active", "ot-proxy-logrotate.timer").strip() == "active"
+    unit = lab.output(name, "systemctl", "show", "--property=Unit", "ot-proxy-logrotate.timer")
+    assert unit.strip() == "Unit=logrotate.service"
+    lab.output(name, "truncate", "--size", "101M", "/var/log/squid/access.log")
+    lab.output(name, "systemctl", "start", "logrotate")
+    assert int(lab.output(name, "stat", "--format", "%s", "/var/log/squid/access.log.1")) > 100_000_000
+    lab.output(name, "rm", "/var/log/squid/access.log.1")
+    assert visit(name).connect == 200
+
+
+def test_a_long_target_is_cut_in_the_log(name: str) -> None:
+    visit(name, "x" * 60 + ".y" * 90 + ".azure-devices.net")
+    time.sleep(1)
+    assert len(lab.log_lines(name, "x" * 60)[-1]) < 400
+
+
+@pytest.mark.parametrize("name", WITH_NFTABLES)
+def test_the_journal_keeps_no_copy_of_the_log(name: str) -> None:
+    visit(name)
+    time.sleep(1)
+    assert "CONNECT hub" not in lab.output(name, "journalctl", "--output", "cat")
