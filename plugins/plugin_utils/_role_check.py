@@ -89,7 +89,11 @@ def _inside(values: Values) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"name": "", "networks": [str(network) for network in _addresses.INSIDE]}]
     # The way back reads no more than it needs.
     for entry in values.get("squid_private_endpoints", []):
-        if set(entry) != {"name", "networks"} or not isinstance(entry["networks"], list) or not entry["networks"]:
+        if (
+            not isinstance(entry, Mapping)
+            or entry.keys() != {"name", "networks"}
+            or not isinstance(entry["networks"], list)
+        ):
             raise ValueError(f"squid_private_endpoints has {entry!r}; each entry is a name and a list of networks.")
         (name,) = _endpoints.allow_list([entry["name"]])
         try:
