@@ -105,3 +105,11 @@ def test_squid_is_never_root(site: str) -> None:
         # Bit 10: ports below 1024.
         assert int(status["CapBnd"], 16) == 1 << 10
     assert float(lab.output(site, "systemd-analyze", "security", "squid").splitlines()[-1].split()[-3]) < 2
+
+
+def test_a_users_name_is_one_word_of_the_log() -> None:
+    site = "ot-chain-site-1"
+    assert visit(site, user="no body TCP_TUNNEL/200:wrong").connect == 407
+    time.sleep(1)
+    line = lab.log_lines(site, "no%20body")[-1].split()
+    assert line[4:6] == ["no%20body%20TCP_TUNNEL/200", "TCP_DENIED/407"]
