@@ -79,8 +79,8 @@ def test_nobody_is_refused_while_all_that_can_move_moves() -> None:
         run = deploy(**after)
     assert run.code == 0, run.output
     for sensor, report in watch.reports.items():
-        # While a proxy or its only parent reloads, its port is closed for a moment: nobody there, or 503.
-        refused = [failure for failure in report["failures"] if "answered" in failure[1] and "503" not in failure[1]]
+        # While a proxy or its only parent reloads, its port is closed for a moment: nobody there, or 500 or 503, no way on.
+        refused = [failure for failure in report["failures"] if "answered 4" in failure[1]]
         print(
             f"{sensor}: {len(refused)} of {report['attempts']} CONNECTs refused, {len(report['failures'])} in a reload"
         )
