@@ -46,6 +46,10 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
         return Refusal("proxy-auth", name, f"{name}{via} does not accept the sign-in for CONNECT to {target} ({said}).")
     if page == "ERR_DNS_FAIL":
         return Refusal("resolve", name, f"{name}{via} cannot resolve the name of {target} ({said}).")
+    if page == "ERR_CONFLICT_HOST":
+        # So the role's last hop refuses a name that leads inside.
+        reason = f"{name}{via} refuses CONNECT to {target}, since the name leads to an address inside ({said})."
+        return Refusal("resolve", name, reason)
     if answer.status < 500:
         return Refusal("proxy-denied", name, f"{name}{via} refuses CONNECT to {target} ({said}).")
     # A page about the way on names nobody, whichever hop wrote it (measured); only a walk from the next hop can tell.

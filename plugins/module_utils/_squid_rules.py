@@ -101,6 +101,7 @@ _IRRELEVANT = frozenset(
         "connect_timeout",
         "coredump_dir",
         "debug_options",
+        "deny_info",
         "email_err_data",
         "eui_lookup",
         "forwarded_for",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 MEANINGS = {
     "resolve": (
-        "A name could not be looked up.",
-        "Look the name up on the host that asked (getent hosts NAME), then correct its DNS servers or the inventory.",
+        "A name could not be looked up, or leads to an address inside.",
+        "Look the name up on the host that asked (getent hosts NAME), then correct its DNS servers or the inventory; "
+        "a private link belongs into squid_private_endpoints.",
     ),
     "tcp": (
         "Nothing accepts connections at this address and port, or a firewall drops them.",

@@ -86,6 +86,12 @@ def test_a_last_proxy_that_cannot_look_up_the_endpoint() -> None:
     assert found == ("resolve", "site", f"site cannot resolve the name of {TARGET} (503, ERR_DNS_FAIL).")
 
 
+def test_a_name_that_leads_inside_is_said() -> None:
+    found = explained(says(403, "ERR_CONFLICT_HOST"), hops=1)
+    reason = f"site refuses CONNECT to {TARGET}, since the name leads to an address inside (403, ERR_CONFLICT_HOST)."
+    assert found == ("resolve", "site", reason)
+
+
 def test_a_look_up_that_failed_at_a_hop_that_is_named() -> None:
     assert explained(says(503, "ERR_DNS_FAIL", ["edge.plant"]))[:2] == ("resolve", "edge")
 
