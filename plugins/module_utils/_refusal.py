@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import one_line
+
+_LONGEST_PAGE = 60
+"""Characters of an error page's name; Squid's own have half as many."""
 
 
 class Refusal(NamedTuple):
@@ -38,7 +42,7 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
     name = hops[index][0]
     if answer.status is None:
         return Refusal("proxy-denied", name, f"{name} refuses CONNECT to {target}: it {answer.error}.")
-    page = ((answer.headers or {}).get("x-squid-error") or "").split(" ")[0]
+    page = one_line(((answer.headers or {}).get("x-squid-error") or "").split(" ")[0], _LONGEST_PAGE)
     said = f"{answer.status}{', ' + page if page else ''}"
     # A proxy that leaves its name out of its answers may pass on what another said.
     via = "" if certain or len(hops) == 1 else ", or a hop behind it,"

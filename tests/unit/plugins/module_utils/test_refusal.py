@@ -49,6 +49,13 @@ def test_the_hop_that_the_answer_names_refused(headers: dict[str, str]) -> None:
     assert found == ("proxy-denied", "dmz", f"dmz refuses CONNECT to {TARGET} (403, ERR_ACCESS_DENIED).")
 
 
+@pytest.mark.parametrize("page", ["E" * 30_000, "ERR\x1b[2J\x00\u202eX"], ids=["long", "controls"])
+def test_the_name_of_an_error_page_is_short_and_does_nothing(page: str) -> None:
+    found = explained(says(403, page))
+    assert len(found.reason) < 200
+    assert found.reason.isprintable()
+
+
 def test_of_several_names_the_farthest_counts() -> None:
     assert explained(says(403, names=["edge.plant", "dmz.plant", "site.plant"])).hop == "edge"
 
