@@ -34,8 +34,13 @@ def dot(results: Results) -> str:
     return "".join([*parts, "}\n"])
 
 
+MOST = 4000
+"""Characters of one string; of four times as many dot makes an error, and no picture."""
+
+
 def quote(text: str) -> str:
     """Return text as a quoted string of DOT that shows just this text, line by line."""
+    text = text if len(text) <= MOST else text[: MOST - 3] + "..."
     safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return '"' + safe.replace("\n", "\\n") + '"'
 
