@@ -18,5 +18,9 @@ UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\
 def one_line(text: object, most: int = 200) -> str:
     """Return text as one line that does nothing, and is not longer than this."""
     # What is cut off is not looked at, however much it is.
-    line = UNSAFE.sub(" ", str(text)[: 4 * most]).strip()
-    return line if len(line) <= most else line[: most - 3] + "..."
+    return short(UNSAFE.sub(" ", str(text)[: 4 * most]).strip(), most)
+
+
+def short(text: str, most: int = 200) -> str:
+    """Return text that is not longer than this."""
+    return text if len(text) <= most else text[: most - 3] + "..."

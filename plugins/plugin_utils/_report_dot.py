@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import short
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_picture import (
     Edge,
     Layer,
@@ -40,8 +41,7 @@ MOST = 4000
 
 def quote(text: str) -> str:
     """Return text as a quoted string of DOT that shows just this text, line by line."""
-    text = text if len(text) <= MOST else text[: MOST - 3] + "..."
-    safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    safe = short(text, MOST).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return '"' + safe.replace("\n", "\\n") + '"'
 
 
