@@ -209,3 +209,14 @@ def test_a_report_that_cannot_be_drawn_is_written_without_its_picture(script: st
     assert _names(lab.folder / "chain-report") == WHOLE - {"topology.svg"}
     assert "Graphviz could not draw the picture: " in done.file("report.html")
     assert done.code == 0
+
+
+def test_check_mode_does_the_same_and_the_workflow_is_told(lab: Lab) -> None:
+    done = lab.verify({"all": WELL}, "--check", "--diff")
+    assert done.code == 0, done.output
+    assert {"results.json", "report.html"} <= _names(lab.folder / "chain-report")
+    assert "changed=0" in done.output
+    assert "changed=1" not in done.output
+    told = " ".join(done.output.split("CUSTOM STATS")[1].split())
+    for stat in ('"chain_verify_verdict": "ok"', '"chain_verify_failing": []', '"ok": 2', '"never_seen": 2'):
+        assert stat in told
