@@ -18,7 +18,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
         return value
 
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _role_check
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _cores, _role_check
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -29,6 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check and convert."""
+        _cores.refuse()
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         host = str(variables["inventory_hostname"])

@@ -100,8 +100,9 @@ def topology(
     removed_sensors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cores, _topology
 
+    _cores.refuse()
     sensors = groups.get(sensors_group, [])
     if isinstance(removed_sensors, str):
         # A survey answers with text.

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import one_line
+
 _SEQUENCE = 0x30
 _VERSION = 0xA0
 _UTC_TIME = 0x17
@@ -47,7 +49,7 @@ class Certificate:
 
 def text(name: Name) -> str:
     """Write a name as people do: the most specific part first."""
-    return ", ".join(f"{key}={value}" for key, value in reversed(name))
+    return one_line(", ".join(f"{key}={value}" for key, value in reversed(name)), 500)
 
 
 def parse(der: bytes) -> Certificate:
@@ -94,7 +96,9 @@ def _name(data: bytes) -> Name:
     for _set, members in _elements(data):
         for _sequence, pair in _elements(members):
             (_oid, oid), (tag, value) = _elements(pair)
-            pairs.append((_NAMES.get(oid, _dotted(oid)), value.decode(_ENCODINGS.get(tag, "utf-8"), "replace")))
+            pairs.append(
+                (_NAMES.get(oid, _dotted(oid)), one_line(value.decode(_ENCODINGS.get(tag, "utf-8"), "replace")))
+            )
     return tuple(pairs)
 
 

@@ -20,9 +20,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import one_line
+
 # logformat chain of the role squid: time, duration, client, its name, user, result/status, size, method, target, way.
 _LINE = re.compile(
-    r"(?P<time>\S+) +\d+ (?P<client>\S+) (?P<note>\S+) \S+ (?P<result>[A-Z_]+)/(?P<status>\d+) \d+ CONNECT (?P<target>\S+) "
+    r"(?P<time>\S+) +\d+ (?P<client>\S+) (?P<note>\S+) \S+ (?P<result>[A-Z_]+)/(?P<status>\d{3}) \d+ CONNECT (?P<target>\S+) "
 )
 _ESTABLISHED = "01"
 _OWN_TRAFFIC = "probe"
@@ -101,7 +103,8 @@ def _entry(line: str) -> Entry | None:
     try:
         # Far quicker than strptime; until Python 3.11 it wants the zone with a colon.
         time = datetime.fromisoformat(f"{match['time'][:-2]}:{match['time'][-2:]}").astimezone(timezone.utc)
-        return Entry(plain(match["client"]), time, host, int(port), int(match["status"]), match["result"])
+        # Who asks chooses the name, and Squid logs it as it is.
+        return Entry(plain(match["client"]), time, one_line(host), int(port), int(match["status"]), match["result"])
     except ValueError:
         return None
 

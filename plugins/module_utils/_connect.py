@@ -16,7 +16,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import one_line
+
 _LARGEST_HEAD = 65536
+_LONGEST_VALUE = 2000
+"""Characters of a header's value, which may name every hop of a chain."""
 
 
 @dataclass(frozen=True)
@@ -120,5 +124,5 @@ def _parse(head: bytes) -> Answer:
     headers = {}
     for line in rest:
         name, _colon, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        headers[name.strip().lower()] = one_line(value, _LONGEST_VALUE)
     return Answer(int(words[1]), None, headers)

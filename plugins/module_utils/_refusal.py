@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import one_line
+
+_LONGEST_PAGE = 60
+"""Characters of an error page's name; Squid's own have half as many."""
 
 
 class Refusal(NamedTuple):
@@ -34,14 +38,14 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
     """
     if answer.status == 200:
         return None
-    index, certain = _speaker(answer, [hostname for _name, hostname in hops])
+    index = _speaker(answer, [hostname for _name, hostname in hops])
     name = hops[index][0]
     if answer.status is None:
         return Refusal("proxy-denied", name, f"{name} refuses CONNECT to {target}: it {answer.error}.")
-    page = ((answer.headers or {}).get("x-squid-error") or "").split(" ")[0]
+    page = one_line(((answer.headers or {}).get("x-squid-error") or "").split(" ")[0], _LONGEST_PAGE)
     said = f"{answer.status}{', ' + page if page else ''}"
-    # A proxy that leaves its name out of its answers may pass on what another said.
-    via = "" if certain or len(hops) == 1 else ", or a hop behind it,"
+    # It may pass on what another said, and that one may have left its name out, or used this one's.
+    via = "" if index == len(hops) - 1 else ", or a hop behind it,"
     if answer.status == 407:
         return Refusal("proxy-auth", name, f"{name}{via} does not accept the sign-in for CONNECT to {target} ({said}).")
     if page == "ERR_DNS_FAIL":
@@ -62,11 +66,11 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
     return Refusal("endpoint-unreachable", name, f"{name} cannot reach {target} ({said}).")
 
 
-def _speaker(answer: Answer, hostnames: Sequence[str]) -> tuple[int, bool]:
-    """The hop whose name the answer carries, the farthest of them, and whether it carries one at all."""
+def _speaker(answer: Answer, hostnames: Sequence[str]) -> int:
+    """The hop whose name the answer carries, the farthest of them; the first where it carries none."""
     headers = answer.headers or {}
     named = set(re.split(r"[\s,;()]+", " ".join(headers.get(key, "") for key in ("via", "x-cache", "cache-status"))))
     for index in range(len(hostnames) - 1, -1, -1):
         if hostnames[index] and hostnames[index] in named:
-            return index, True
-    return 0, False
+            return index
+    return 0

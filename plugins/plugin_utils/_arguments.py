@@ -27,6 +27,10 @@ ROLES = ("squid", "sensor_proxy", "chain_verify", "topology", "azure_proxy", "mu
 
 _FOLDER = Path(__file__).parents[2] / "roles"
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LONGEST = 4096
+"""Characters of one text; a path on Linux has no more."""
+
 Option = Mapping[str, Any]
 """One variable, as argument_specs.yml declares it."""
 
@@ -107,7 +111,12 @@ def _str(option: Option, value: object) -> str:
         return next((choice for choice in option.get("choices", ()) if choice in words), str(value))
     if isinstance(value, list | tuple | set | Mapping):
         raise ValueError("is not text")
-    return str(value)
+    text = str(value)
+    if not option.get("no_log") and _CONTROL.search(text):
+        raise ValueError("has a line break or another control character; take it out")
+    if len(text) > _LONGEST:
+        raise ValueError(f"has {len(text)} characters; {_LONGEST} are the most")
+    return text
 
 
 def _list(option: Option, value: object) -> list[Any]:
@@ -140,7 +149,7 @@ def _entry(option: Option, value: object) -> str:
     try:
         return _str({}, value)
     except ValueError as error:
-        raise ValueError("has an entry that is not text") from error
+        raise ValueError(f"has an entry that {error}") from error
 
 
 def _dict(_option: Option, value: object) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import short
+
 PORT = 443
 """The only TCP port that a sensor's endpoints use."""
 
@@ -37,7 +39,7 @@ def allow_list(entries: Iterable[Any]) -> list[str]:
     for entry in entries:
         name = _endpoint(str(entry))
         if name is None:
-            wrong.append(repr(str(entry)))
+            wrong.append(repr(short(str(entry), 300)))
         else:
             names.add(name)
     if wrong:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import short
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _hostvars, _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import Address, parse_address
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._hostvars import Secret
@@ -182,7 +183,7 @@ def _check_names(inventory: Inventory) -> None:
     for name in [*inventory.proxies, *inventory.sensors]:
         problem = _names.name_problem(name)
         if problem:
-            inventory.mistakes.append(f"{name!r}: the host's name {problem}; rename it.")
+            inventory.mistakes.append(f"{short(name)!r}: the host's name {problem}; rename it.")
             continue
         other = owner.setdefault(_names.acl_name(name), name)
         if other != name:
@@ -289,7 +290,9 @@ class _Reader:
         self._mistakes.append(sentence(self._host, variable, value, problem))
 
     def _is_set(self, variable: str) -> bool:
-        return self._values.get(variable) not in (None, "", [])
+        value = self._values.get(variable)
+        # Text of blanks and commas is a list of nothing.
+        return value not in (None, []) and not (isinstance(value, str) and not value.strip(", "))
 
     def _addresses(self, variable: str, source: bool = False) -> list[Address]:
         """Read a list of addresses (or one), falling back to ansible_host and then to the host's name."""
@@ -398,7 +401,7 @@ def shown(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: shown(value[key]) for key in value if key in _PARENT_KEYS and key != "password"}
     if isinstance(value, str):
-        return _USER_INFO.sub("********@", value)
+        return short(_USER_INFO.sub("********@", value))
     if isinstance(value, list):
         # Also where ansible-core has a class of its own for it.
         return "list"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import short
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_picture import (
     Edge,
     Layer,
@@ -34,9 +35,13 @@ def dot(results: Results) -> str:
     return "".join([*parts, "}\n"])
 
 
+MOST = 4000
+"""Characters of one string; of four times as many dot makes an error, and no picture."""
+
+
 def quote(text: str) -> str:
     """Return text as a quoted string of DOT that shows just this text, line by line."""
-    safe = text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    safe = short(text, MOST).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
     return '"' + safe.replace("\n", "\\n") + '"'
 
 

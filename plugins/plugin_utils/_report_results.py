@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import UNSAFE
+
 Results = Mapping[str, Any]
 """RESULTS, of plain dictionaries and lists."""
 
@@ -26,7 +28,6 @@ VERDICTS = ("broken", "unknown", "degraded", "ok")
 ENDPOINTS = "endpoints"
 """What stands at the end of each path."""
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -35,7 +36,7 @@ def clean(value: object) -> str:
 
     Names come from inventories, and certificates from strangers.
     """
-    return "" if value is None else _UNSAFE.sub(" ", str(value)).strip()
+    return "" if value is None else UNSAFE.sub(" ", str(value)).strip()
 
 
 def rank(verdict: object) -> int:

@@ -16,7 +16,12 @@ from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_labels
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _addresses, _arguments, _endpoints
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _addresses,
+    _arguments,
+    _endpoints,
+    _names,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
 
 Values = dict[str, Any]
@@ -32,11 +37,19 @@ def check(role: str, host: str, given: Mapping[str, Any]) -> tuple[Values, list[
     mistakes = []
     for variable, value in given.items():
         try:
-            typed[variable] = _arguments.convert(variable, options[variable], value)
+            typed[variable] = _in_range(variable, _arguments.convert(variable, options[variable], value))
         except ValueError as error:
             shown = "********" if options[variable].get("no_log") else value
             mistakes.append(sentence(host, variable, shown, str(error)))
     return typed, mistakes
+
+
+def _in_range(variable: str, value: Any) -> Any:
+    if variable in RANGES:
+        low, high = RANGES[variable]
+        if not low <= value <= high:
+            raise ValueError(f"is out of its range; give a number from {low} to {high}")
+    return value
 
 
 def unset_problems(host: str, typed: Values, unset: Mapping[str, str]) -> list[str]:
@@ -110,17 +123,75 @@ def _squid(values: Values, document: object) -> Iterator[str]:
     paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
     if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
         yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
-    if re.search(r"[\n\r#]", values["squid_auth_realm"]):
-        yield "squid_auth_realm must be one line without a # in it."
     for derive in (lambda: _allowed(values, document), lambda: _inside(values)):
         try:
             derive()
         except ValueError as error:
             yield str(error)
-    if not all(re.fullmatch(r"[0-9a-fA-F.:]+", address) for address in values["squid_listen_addresses"]):
-        yield "squid_listen_addresses has something other than IP addresses."
-    if not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", name) for name in values["squid_probe_endpoints"]):
-        yield "squid_probe_endpoints must be host names that squid_endpoints allows, without wildcards."
+    for variable, (is_one, problem) in _FORMS.items():
+        value = values[variable]
+        if not all(map(is_one, value if isinstance(value, list) else filter(None, [value]))):
+            yield f"{variable} {problem}."
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith("/") and _names.text_problem(text) is None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return "/" not in text and bool(_addresses.parse_address(text))
+    except ValueError:
+        return False
+
+
+_PATH = "must be the path of a file on the proxy, from / on, without blanks, quotes, '#', '%', '@@' and backslashes"
+_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "squid_tls_certificate": (_is_path, _PATH),
+    "squid_tls_private_key": (_is_path, _PATH),
+    # What stands between two @@ is replaced by a secret.
+    "squid_auth_realm": (
+        re.compile(r'(?!.*@@)[^#"\\]{1,200}').fullmatch,
+        "must be at most 200 characters, without #, double quotes, backslashes and @@",
+    ),
+    "squid_listen_addresses": (_is_address, "has something other than IP addresses"),
+    "squid_probe_endpoints": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{,252}").fullmatch,
+        "must be host names that squid_endpoints allows, without wildcards",
+    ),
+    "squid_remote_syslog_host": (_is_host, "must be an IP address or a host name"),
+}
+"""What a text that reaches a file of Squid's, or of what runs beside it, must be like."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "squid_connect_timeout": (1, 3600),
+    "squid_parent_connect_timeout": (1, 60),
+    "squid_parent_fail_limit": (0, 1_000_000),
+    "squid_tunnel_idle_timeout": (1, 2_592_000),
+    "squid_workers": (1, 64),
+    # What systemd may give a service, unless the kernel was told otherwise.
+    "squid_max_filedescriptors": (1024, 1_048_576),
+    "squid_client_max_connections": (16, 1_048_576),
+    "squid_shutdown_lifetime": (0, 3600),
+    "squid_logrotate_days": (0, 3650),
+    "squid_apt_cache_valid_time": (0, 2_147_483_647),
+    "sensor_proxy_console_timeout": (0.1, 3600),
+    "sensor_proxy_browsers": (1, 64),
+    "sensor_proxy_cloud_timeout": (0, 86_400),
+    "sensor_proxy_cloud_delay": (0, 3600),
+    "chain_verify_timeout": (0.1, 3600),
+    "chain_verify_parallel": (1, 256),
+    "chain_verify_log_minutes": (0, 5_256_000),
+    "azure_proxy_flow_log_retention_days": (0, 365),
+}
+"""The least and the most of each number; what Azure sets limits to is checked with its plan."""
 
 
 def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:

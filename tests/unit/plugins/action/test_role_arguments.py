@@ -104,7 +104,7 @@ def test_every_mistake_of_a_role_is_named(play: Play) -> None:
     assert done.returncode != 0
     said = " ".join(done.stdout.replace("''", "'").split())
     for sentence in (
-        "site: squid_auth_realm must be one line without a # in it.",
+        "site: squid_auth_realm must be at most 200 characters, without #, double quotes, backslashes and @@.",
         "site: squid_endpoints is empty; name the endpoints that clients may reach.",
         "site: squid_probe_endpoints must be host names that squid_endpoints allows, without wildcards.",
     ):

@@ -18,7 +18,6 @@ NAMES = [
     "azure_plan",
     "cloud_problem",
     "chain_sensors",
-    "chain_verdicts",
     "chain_walks",
     "client_users",
     "connectivity",
@@ -30,13 +29,6 @@ NAMES = [
     "parent_passwords",
     "shown",
     "topology",
-    "verdict_changes",
-    "verdict_dot",
-    "verdict_junit",
-    "verdict_mermaid",
-    "verdict_svg",
-    "verdict_table",
-    "verdict_view",
 ]
 PACKAGE = "ansible_collections.ot_security.proxy_chaining.plugins.filter"
 

@@ -107,7 +107,13 @@ def test_the_letters_of_old_certificates() -> None:
 
 
 def test_a_name_longer_than_a_short_length_can_say() -> None:
-    assert parse(der(signed(name([(NameOID.ORGANIZATION_NAME, "x" * 300)])))).authority == "x" * 300
+    assert parse(der(signed(name([(NameOID.ORGANIZATION_NAME, "x" * 190)])))).authority == "x" * 190
+
+
+def test_a_name_that_somebody_chose_is_short_and_one_line() -> None:
+    shown = parse(der(signed(name([(NameOID.ORGANIZATION_NAME, "a\n\x1b[31mb" + "x" * 9000)] * 5))))
+    assert shown.authority == "a [31mb" + "x" * 190 + "..."
+    assert len(text(shown.issuer)) == 500
 
 
 @pytest.mark.parametrize("oid", ["2.5.4.97", "0.9.2342.19200300.100.1.25", "1.3.6.1.4.1.311.60.2.1.3", "2.999.7"])

@@ -277,3 +277,10 @@ def test_a_kernel_without_ipv6(tables: list[Path]) -> None:
 )
 def test_one_spelling_of_an_address(written: str, same: str) -> None:
     assert plain(written) == same
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\x1b[2Jb", "a\u202eb", "{{ 7 * 7 }}".replace(" ", "")])
+def test_a_name_that_a_sensor_chose_is_short_and_does_nothing(name: str, tmp_path: Path) -> None:
+    (found,) = _read(tmp_path / "access.log", _line({"%ru": f"{name}:443"}))
+    assert len(found.host) <= 200
+    assert found.host.isprintable()

@@ -112,6 +112,13 @@ def test_what_comes_from_elsewhere_or_is_no_refusal_is_not_its_own(head: str) ->
     assert not asked(says(f"{head}\r\n\r\n".encode())).refused_by("site1")
 
 
+def test_a_header_is_cut_and_cleaned() -> None:
+    head = f"HTTP/1.1 403 Forbidden\r\nX-Squid-Error: \x1b[2J{'E' * 30_000}\r\nVia: 1.1 a\x00b"
+    headers = asked(says(f"{head}\r\n\r\n".encode())).headers
+    assert headers is not None
+    assert (len(headers["x-squid-error"]), headers["x-squid-error"][:5], headers["via"]) == (2000, "[2JEE", "1.1 a b")
+
+
 def test_a_proxy_without_a_name_refused_nothing() -> None:
     assert not Answer(403, None, {"via": "1.1 parent (squid)"}).refused_by("")
 

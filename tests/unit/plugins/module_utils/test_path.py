@@ -191,7 +191,11 @@ def test_packets_that_are_lost() -> None:
     [
         (
             "407 Auth\r\nVia: 1.1 site.plant (squid)",
-            ("proxy-auth", "site", f"site does not accept the sign-in for CONNECT to {TARGET} (407)."),
+            (
+                "proxy-auth",
+                "site",
+                f"site, or a hop behind it, does not accept the sign-in for CONNECT to {TARGET} (407).",
+            ),
         ),
         (
             "403 No\r\nVia: 1.1 dmz.plant (squid)\r\nX-Squid-Error: ERR_ACCESS_DENIED 0",

@@ -45,8 +45,26 @@ def test_an_open_tunnel_is_no_refusal() -> None:
     ids=["Via", "X-Cache", "Cache-Status"],
 )
 def test_the_hop_that_the_answer_names_refused(headers: dict[str, str]) -> None:
-    found = explained(Answer(403, None, headers | {"x-squid-error": "ERR_ACCESS_DENIED 0"}))
-    assert found == ("proxy-denied", "dmz", f"dmz refuses CONNECT to {TARGET} (403, ERR_ACCESS_DENIED).")
+    answer = Answer(403, None, headers | {"x-squid-error": "ERR_ACCESS_DENIED 0"})
+    assert explained(answer, hops=2) == (
+        *("proxy-denied", "dmz"),
+        f"dmz refuses CONNECT to {TARGET} (403, ERR_ACCESS_DENIED).",
+    )
+
+
+@pytest.mark.parametrize("status", [403, 407])
+@pytest.mark.parametrize(("hop", "hostname"), HOPS)
+def test_a_name_may_be_used_by_any_hop_behind_it(status: int, hop: str, hostname: str) -> None:
+    """An answer is passed on as it is (measured with Squid 5.7), so a parent may speak in this proxy's name."""
+    found = explained(says(status, "ERR_ACCESS_DENIED", [hostname]))
+    assert (found.hop, ", or a hop behind it, " in found.reason) == (hop, hop != "edge")
+
+
+@pytest.mark.parametrize("page", ["E" * 30_000, "ERR\x1b[2J\x00\u202eX"], ids=["long", "controls"])
+def test_the_name_of_an_error_page_is_short_and_does_nothing(page: str) -> None:
+    found = explained(says(403, page))
+    assert len(found.reason) < 200
+    assert found.reason.isprintable()
 
 
 def test_of_several_names_the_farthest_counts() -> None:

@@ -151,7 +151,7 @@ def test_its_refusal_is_known_by_the_name_in_its_configuration(run: Run, tmp_pat
         result = run(hops=[hop(1), beyond], own_config=str(tmp_path / "squid.conf"))
     (endpoint,) = result["endpoints"]
     assert (endpoint["stage"], endpoint["hop"]) == ("proxy-denied", "site")
-    assert endpoint["reason"] == f"site refuses CONNECT to {HOST}:443 (403)."
+    assert endpoint["reason"] == f"site, or a hop behind it, refuses CONNECT to {HOST}:443 (403)."
     assert PROBE_TOKEN not in json.dumps(result)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _found, _verdict
+
 from tests.rendered_report import apply
 
 TIME = "2026-11-24T10:40:00+00:00"
@@ -120,10 +122,10 @@ class Found:
         clients: list[Json] = self.hostvars[proxy]["__chain_verify_clients"]["clients"]
         return next(one for one in clients if one["name"] == sensor)
 
-    def judged(self, *cloud: Any) -> Json:
-        """The results."""
-        results: Json = apply("chain_verdicts", self.graph, self.hostvars, TIME, *cloud)
-        return results
+    def judged(self, *cloud: Json) -> Json:
+        """The results, with these rows of the cloud."""
+        asked = {"__chain_verify_asked": {"response": {"data": cloud}}}
+        return _verdict.judge(self.graph, _found.reports_of(self.graph, self.hostvars), TIME, _found.cloud_of(asked))
 
     def sensors(self) -> dict[str, Json]:
         """The results of the sensors by name."""

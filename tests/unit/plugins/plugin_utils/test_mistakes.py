@@ -251,7 +251,9 @@ MISTAKES = {
     "invalid source of a sensor": _address("sensors", "sensor_proxy_src", "10.0.0.1.1", "'10.0.0.1.1'"),
     "invalid IPv6 address of a sensor": _address("sensors", "sensor_proxy_src", "2001:db8::x", "'2001:db8::x'"),
     "invalid address in a list": _address("sensors", "sensor_proxy_src", ["10.0.0.1", "10.0.0.1/33"], "'10.0.0.1/33'"),
-    "address with a line break": _address("sensors", "sensor_proxy_src", "10.0.0.1\n", r"'10.0.0.1\n'"),
+    "address with a line break": _address(
+        "sensors", "sensor_proxy_src", "10.0.0.1\n", r"'10.0.0.1\n'", "has a line break or another control character"
+    ),
     "address with a zone": _address("sensors", "sensor_proxy_src", "fe80::1%eth0", "'fe80::1%eth0'", ""),
     "invalid address of a proxy": _address("proxies", "ansible_host", "10.0.0.256", "'10.0.0.256'"),
     "invalid listed address of a proxy": _address("proxies", "squid_addresses", ["10.0.0"], "'10.0.0'"),

@@ -10,10 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_changes import changes
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tests.rendered_report import apply
 
 from .fake_found import Found, chain
 
@@ -52,7 +51,7 @@ def test_since_is_the_first_report_in_a_row_and_changes_are_those_of_verdict_and
     text = ""
     for run, states in enumerate(row):
         before = row[run - 1] if run else {}
-        results = apply("verdict_changes", _told(run, states), text)
+        results = changes(_told(run, states), text)
         for sensor in results["sensors"]:
             first = run
             name = sensor["name"]
@@ -86,7 +85,7 @@ def test_results_of_today_can_be_compared_with_results_of_today(graph_of: GraphO
     found = Found(graph_of(*chain("site", "dmz", sensors=["site", "dmz"])))
     before = found.judged()
     found.cut("site", "dmz", "tcp")
-    results = apply("verdict_changes", found.judged(), json.dumps(before))
+    results = changes(found.judged(), json.dumps(before))
     assert results["previous_problem"] is None
     assert results["changes"] == [{"sensor": "sensor1", "before": "ok", "after": "broken"}]
     # All that was judged is still there.
@@ -99,7 +98,7 @@ def test_another_format_is_not_compared(graph_of: GraphOf) -> None:
     before = found.judged()
     found.cut("site", "", "endpoint-unreachable")
     now = found.judged()
-    results = apply("verdict_changes", now, {**before, "format": before["format"] + 1})
+    results = changes(now, {**before, "format": before["format"] + 1})
     assert (results["changes"], results["previous"]) == ([], None)
     assert "format" in results["previous_problem"]
     assert [sensor["since"] for sensor in results["sensors"]] == [now["time"]]

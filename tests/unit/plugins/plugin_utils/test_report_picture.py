@@ -13,11 +13,14 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible.errors import AnsibleFilterError
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_dot import dot
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_files import drawn
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_mermaid import mermaid
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_picture import Picture, picture
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_svg import finish
 
 from tests.generated_site import demo, generated
-from tests.rendered_report import DOT, apply, drawn
+from tests.rendered_report import DOT
 
 needs_dot = pytest.mark.skipif(DOT is None, reason="no dot on the PATH; tools/programs installs it")
 
@@ -86,7 +89,7 @@ def _mixed() -> dict[str, Any]:
 
 def _places(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
     """Return where dot puts the middle of each box, from the left and from the bottom."""
-    text = apply("verdict_dot", results)
+    text = dot(results)
     done = subprocess.run([str(DOT), "-Tplain"], input=text, capture_output=True, text=True, check=True, timeout=60)
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("node ")]
     return {key: (float(x), float(y)) for _node, key, x, y, *_rest in rows}
@@ -118,7 +121,8 @@ def _hostile() -> dict[str, Any]:
 
 
 def _svg(results: dict[str, Any]) -> ET.Element:
-    text = drawn(results)
+    text, problem = drawn(results)
+    assert problem == ""
     assert text.startswith("<svg ")
     return ET.fromstring(text)
 
@@ -126,7 +130,7 @@ def _svg(results: dict[str, Any]) -> ET.Element:
 @needs_dot
 @pytest.mark.parametrize("results", [demo(), generated(), _mixed(), generated(0, 0)])
 def test_graphviz_draws_every_box_and_arrow(results: dict[str, Any]) -> None:
-    text = apply("verdict_dot", results)
+    text = dot(results)
     # What dot warns of is wrong in the text.
     said = subprocess.run([str(DOT), "-Tsvg"], input=text, capture_output=True, text=True, check=True, timeout=60)
     assert said.stderr == ""
@@ -153,7 +157,7 @@ def test_hostile_names_in_graphviz() -> None:
 
 @needs_dot
 def test_the_svg_stands_alone() -> None:
-    text = drawn(demo())
+    text, _problem = drawn(demo())
     assert "<?xml" not in text
     assert "DOCTYPE" not in text
     assert "prefers-color-scheme:dark" in text
@@ -170,12 +174,12 @@ def test_the_svg_stands_alone() -> None:
 
 @pytest.mark.parametrize("text", ["", "Error: no dot", "</svg><svg>"])
 def test_what_is_no_svg_is_refused(text: str) -> None:
-    with pytest.raises(AnsibleFilterError, match="is not an SVG"):
-        apply("verdict_svg", text)
+    with pytest.raises(ValueError, match="is not an SVG"):
+        finish(text)
 
 
 def test_the_flowchart_of_the_demo() -> None:
-    lines = apply("verdict_mermaid", demo()).splitlines()
+    lines = mermaid(demo()).splitlines()
     assert lines[:4] == [
         "flowchart LR",
         '  subgraph layer0["Sensors"]',
@@ -188,7 +192,17 @@ def test_the_flowchart_of_the_demo() -> None:
 
 
 def test_hostile_names_in_the_flowchart() -> None:
-    text = apply("verdict_mermaid", _hostile())
+    text = mermaid(_hostile())
     (label,) = [line for line in text.splitlines() if "10.100.100.250" in line]
     assert "#34;#92;#60;b#62;#38;amp#59;" in label
     assert not re.search(r'[`\\|]|"[^\]]', label.split('["')[1].split("<br/>")[0])
+
+
+@needs_dot
+def test_any_amount_of_endpoints_and_of_words_is_drawn() -> None:
+    results = demo()
+    for link in results["links"]:
+        for probe in link["endpoints"]:
+            probe |= {"verdict": "broken", "stage": "proxy-denied", "hop": "dmz-proxy", "reason": "x" * 30_000}
+    results["sensors"][0]["endpoints"] = [f"{number}.blob.core.windows.net" for number in range(2000)]
+    assert _svg(results) is not None

@@ -14,16 +14,18 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_changes import changes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_junit import junit
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import table
 
 from tests.generated_site import demo, generated
-from tests.rendered_report import apply
 
 HOSTILE = 'x"\\<script>alert(1)</script>&amp;\x1b[31m\x00\n\u202e"é中'
 """A name that an inventory could hold, and that a terminal, XML, DOT, Mermaid or HTML could act on."""
 
 
 def _table(results: dict[str, Any]) -> list[str]:
-    lines = apply("verdict_table", results)
+    lines = table(results)
     assert all(isinstance(line, str) and "\n" not in line for line in lines)
     return list(lines)
 
@@ -137,7 +139,7 @@ ORDER["testcase"] = ["error", "failure", "system-out"]
 
 
 def _junit(results: dict[str, Any]) -> ET.Element:
-    root = ET.fromstring(apply("verdict_junit", results))
+    root = ET.fromstring(junit(results))
     for element in root.iter():
         needed, allowed = ATTRIBUTES[element.tag]
         assert needed <= set(element.keys()) <= needed | allowed
@@ -180,7 +182,7 @@ def test_hostile_names_in_junit() -> None:
 
 
 def _changes(results: dict[str, Any], earlier: object) -> dict[str, Any]:
-    found: dict[str, Any] = apply("verdict_changes", results, earlier)
+    found: dict[str, Any] = changes(results, earlier)
     return found
 
 

@@ -30,7 +30,7 @@ def _native(name: str, option: _arguments.Option) -> Any:
         return ["192.0.2.250/24"]
     values = {
         "bool": not option["default"],
-        "int": 4711,
+        "int": int(_role_check.RANGES.get(name, (0, 4711))[1]),
         "float": 2.5,
         "list": ["192.0.2.7", "2001:db8::7"] if re.search("address|src", name) else ["a.example.net", "b.example.net"],
         "dict": {"some": "thing", "other": "text"},

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.topology import topology
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.verdict_mermaid import verdict_mermaid
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.verdict_table import verdict_table
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.verdict_view import verdict_view
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_mermaid import mermaid
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import table
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_view import view
 
 from .fake_found import Found
 
@@ -110,15 +110,15 @@ def test_no_two_sites_have_one_name(graph_of: GraphOf, name: str) -> None:
 
 def test_table_and_report_name_the_tunnel(graph: dict[str, Any]) -> None:
     results = Found(graph).judged()
-    rows = {line.split()[0]: line for line in verdict_table(results) if " > " in line and "-sensor " in line}
+    rows = {line.split()[0]: line for line in table(results) if " > " in line and "-sensor " in line}
     assert "tunnel aws-plant > azure-proxy > endpoints" in rows["aws-sensor"]
     for name in ("inner-sensor", "site-sensor"):
         assert "tunnel aws" not in rows[name]
-    page = verdict_view(results)
+    page = view(results)
     kinds = {(link["source"], link["target"]): link["kind"] for link in page["links"]}
     assert kinds["aws-proxy", "azure-proxy"] == "parent, tunnel aws-plant"
     assert kinds["site-proxy", "azure-proxy"] == "parent"
-    drawn = verdict_mermaid(results)
+    drawn = mermaid(results)
     assert drawn.count("tunnel aws-plant") == 2
     assert drawn.count("tunnel google-plant") == 1
 

@@ -122,7 +122,7 @@ class TestResults:
 
     def test_carry_the_clouds_word(self, found: Found) -> None:
         word = {"status": "Disconnected", "time": TIME}
-        results = found.judged([{"name": "sensor2", **word}, {"name": "of another site", **word}])
+        results = found.judged({"name": "sensor2", **word}, {"name": "of another site", **word})
         assert [sensor["cloud"] for sensor in results["sensors"]] == [None, word, None]
         assert results["verdict"] == "ok"
 
@@ -147,7 +147,13 @@ class TestTheWorst:
             found.client("site", name)["open"] = 0
         assert found.judged()["never_seen"] == 2
         assert found.judged()["counts"] == {"ok": 3, "degraded": 0, "unknown": 0, "broken": 0}
-        found.client("site", "sensor1")["last"] = {"time": TIME, "status": 403}
+        found.client("site", "sensor1")["last"] = {
+            "time": TIME,
+            "endpoint": HUB,
+            "port": 443,
+            "status": 403,
+            "result": "TCP_DENIED",
+        }
         assert found.judged()["never_seen"] == 1
         _lose(found, "site")
         assert found.judged()["never_seen"] == 0

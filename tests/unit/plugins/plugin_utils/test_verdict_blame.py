@@ -234,3 +234,11 @@ def test_a_certificate_that_cannot_be_read_is_compared_with_nothing(found: Found
     unread = [{**probe(each), "certificate": None} for each in ENDPOINTS]
     found.finds("edge", "" if outside else "edge", *unread)
     assert _blamed(found) == [OK] * 3
+
+
+def test_a_parent_that_speaks_in_this_proxys_name_is_found_by_going_around_it(graph_of: GraphOf) -> None:
+    found = Found(graph_of(*chain("site", "dmz", sensors=["site"])))
+    found.breaks("site", "site", "proxy-denied", "site")
+    found.breaks("site", "dmz", "proxy-denied", "dmz")
+    (sensor,) = found.judged()["sensors"]
+    assert (sensor["stage"], sensor["hop"]) == ("proxy-denied", "dmz")

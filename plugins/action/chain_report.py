@@ -1,0 +1,83 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.shown import shown
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+    _cores,
+    _found,
+    _hostvars,
+    _report_changes,
+    _report_files,
+    _report_table,
+    _verdict,
+)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(("step", "graph_of", "report_dir"))
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Do one step."""
+        _cores.refuse()
+        result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
+        variables = task_vars or {}
+        hostvars, args = variables["hostvars"], self._task.args
+        own = _hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
+        if args["step"] == "judge":
+            return result | _judged(hostvars, str(args["graph_of"]), str(args["report_dir"]), own)
+        results = own["chain_verify_results"]
+        if args["step"] == "show":
+            return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
+        failing = _failing(results)
+        sentence = (
+            f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
+            "the table above says where they end."
+        )
+        return result if results["verdict"] in _PROVEN else result | {"failed": True, "msg": sentence}
+
+
+_PROVEN = ("ok", "degraded")
+
+
+def _judged(hostvars: Mapping[str, Any], graph_of: str, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    graph = _hostvars.raw_variables(hostvars, graph_of)["topology_graph"]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    folder = Path(report_dir)
+    results = _report_changes.changes(
+        _verdict.judge(graph, _found.reports_of(graph, hostvars), now, _found.cloud_of(own)),
+        _report_files.earlier(folder) if report_dir else None,
+    )
+    lines, problem = _report_table.table(results), ""
+    if report_dir:
+        try:
+            problem = _report_files.write(folder, results)
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"The report cannot be written to {folder} ({error.strerror}); correct chain_verify_report_dir."
+            ) from error
+        lines += ["", f"The report: {report_dir}/report.html"]
+    stats = {
+        "chain_verify_verdict": results["verdict"],
+        "chain_verify_counts": {**results["counts"], "never_seen": results["never_seen"]},
+        "chain_verify_failing": _failing(results),
+    }
+    told = {"lines": lines, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
+    return {**results, **told, **({"warnings": [problem]} if problem else {})}
+
+
+def _failing(results: Mapping[str, Any]) -> list[str]:
+    return [sensor["name"] for sensor in results["sensors"] if sensor["verdict"] not in _PROVEN]

@@ -1,0 +1,117 @@
+#!/usr/bin/python
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chain_report
+short_description: Judge every sensor's path, and write the report
+version_added: 0.2.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Judges every path from what the role P(ot_security.proxy_chaining.chain_verify#role) registered on each proxy, compares with the report
+    that is in the folder, and writes the new one. Its steps after that show the table and fail when a path is not proven.
+  - It reads what was registered as it is, since names and messages in it were chosen by hosts, endpoints and sensors, and must not
+    pass through a template.
+  - It runs on the controller and connects to no host. That role uses it; it is of no use without what the role registers.
+options:
+  step:
+    description:
+      - V(judge) judges, and writes the report. Register it as C(chain_verify_results).
+      - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven.
+    type: str
+    choices: [judge, show, prove]
+    required: true
+  graph_of:
+    description: Name of a host that has the topology as its C(topology_graph). Only for O(step=judge).
+    type: str
+  report_dir:
+    description: The folder that the report is written to. Empty for none. Only for O(step=judge).
+    type: str
+attributes:
+  check_mode:
+    description: It does the same, since it changes no host.
+    support: full
+  diff_mode:
+    description: It changes no host.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Judge every path, and write the report
+  ot_security.proxy_chaining.chain_report:
+    step: judge
+    graph_of: plant-a-proxy
+    report_dir: /srv/chain-report
+  register: chain_verify_results
+
+- name: Show every sensor's path
+  ot_security.proxy_chaining.chain_report:
+    step: show
+"""
+
+RETURN = r"""
+format:
+  description: Number of the format of the results, which are all but RV(lines), without secrets, as C(results.json) has them.
+  type: int
+  returned: with O(step=judge), as all others
+time:
+  description: When the paths were judged, in UTC (ISO 8601).
+  type: str
+  returned: with O(step=judge)
+verdict:
+  description: The worst of the sensors, of V(ok), V(degraded), V(unknown) and V(broken).
+  type: str
+  returned: with O(step=judge)
+counts:
+  description: Number of sensors by verdict.
+  type: dict
+  returned: with O(step=judge)
+never_seen:
+  description: Number of sensors of whose own traffic their first hop knows nothing, whatever their verdict.
+  type: int
+  returned: with O(step=judge)
+proxies:
+  description: For each proxy its C(kind), C(tier), C(address) and C(port).
+  type: dict
+  returned: with O(step=judge)
+links:
+  description:
+    - Each link once, with C(source), C(target), C(kind), C(preferred), C(verdict), C(reason) and, in C(endpoints), what
+      P(ot_security.proxy_chaining.proxy_path_info#module) returned, and C(tunnel) if it goes through one.
+  type: list
+  elements: dict
+  returned: with O(step=judge)
+sensors:
+  description:
+    - Each sensor with C(name), C(addresses), C(path), C(verdict), C(since), C(stage), C(hop), C(reason), C(endpoints) that
+      fail, C(evidence) from its first hop (P(ot_security.proxy_chaining.proxy_client_info#module)) and C(cloud),
+      and C(tunnel) if one leads to its first hop.
+  type: list
+  elements: dict
+  returned: with O(step=judge)
+changes:
+  description:
+    - For each sensor whose verdict or path changed C(sensor), and the verdicts C(before) and C(after). C(before) is null for a
+      new sensor, C(after) for one that is gone.
+    - Where the path changed also C(before_path) and C(after_path), each the names of the proxies on it.
+  type: list
+  elements: dict
+  returned: with O(step=judge)
+previous:
+  description: Time of the earlier report; null for none.
+  type: str
+  returned: with O(step=judge)
+previous_problem:
+  description: Why an earlier report was not used; null otherwise.
+  type: str
+  returned: with O(step=judge)
+lines:
+  description: The table for a terminal.
+  type: list
+  elements: str
+  returned: with O(step=judge)
+"""
