@@ -26,6 +26,9 @@ ISSUES = (
 )
 """The issue classes of the connectivity screen (vendor's documentation)."""
 
+BUDGET = 256 * 1024 * 1024
+"""Bytes that a console may send in one visit, however many screens are looked at; a sensor's whole console is a small part of that."""
+
 
 @dataclass(frozen=True)
 class ProxySettings:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_chromium
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    BUDGET,
     Account,
     Cloud,
     ConsoleError,
@@ -32,6 +33,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnreachableError,
     UntrustedError,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_gate import authority
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import Labels, Texts
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
     NO_FILE,
@@ -72,6 +74,7 @@ def _in_a_sentence(method: Method) -> Method:
         except ConsoleError:
             raise
         except Exception as error:
+            self._own()
             if not type(error).__module__.startswith("playwright."):
                 raise
             said = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -104,6 +107,9 @@ class BrowserConsole:
         self._page: Page | None = None
         self._traffic: Traffic | None = None
         self._secrets = [account.password]
+        parts = urlsplit(url)
+        self._address = parts.hostname or "", parts.port or 443
+        self._origin = f"https://{authority(*self._address)}".removesuffix(":443")
         self._seen = False
         """Whether the settings were seen since the sign-in."""
         self._fresh = False
@@ -119,19 +125,16 @@ class BrowserConsole:
     def sign_in(self) -> None:
         """Sign in, once; see Console."""
         if self._chromium is None:
-            parts = urlsplit(self._url)
-            host, port = parts.hostname or "", parts.port or 443
-            self._chromium = _console_chromium.start(host, port, self._trust, self._timeout)
+            self._chromium = _console_chromium.start(*self._address, self._trust, self._timeout)
         self._seen = False
         page = self._page = self._chromium.page(self._timeout)
-        self._traffic = Traffic(page)
+        self._traffic = Traffic(page, self._origin)
         screen, labels = Screen(page), self._labels
         self._load()
         if not until(page, lambda: screen.field(labels.sign_in_password) is not None, self._timeout):
             raise self._missing("sign_in_password", labels.sign_in_password)
-        password = self._field("sign_in_password", labels.sign_in_password)
         self._field("sign_in_username", labels.sign_in_username).fill(self._account.username)
-        password.fill(self._account.password)
+        self._field("sign_in_password", labels.sign_in_password).fill(self._account.password)
         button = screen.button(labels.sign_in_button)
         if button is None:
             raise self._missing("sign_in_button", labels.sign_in_button)
@@ -247,9 +250,29 @@ class BrowserConsole:
             self._chromium = None
 
     def _current(self) -> Page:
+        """Return the page, as long as it is the console's own; every step begins here."""
         if self._page is None:
             raise ExpiredError("nobody has signed in yet")
+        self._own()
         return self._page
+
+    def _own(self) -> None:
+        """See that the console has led nowhere else, and has not sent without end."""
+        if self._chromium is None or self._page is None:
+            return
+        if self._chromium.gate.spent:
+            raise UnexpectedError(
+                f"the console has sent more than {BUDGET // 1024 // 1024} MB in one visit; see that its address is a sensor's"
+            )
+        if self._page.url != "about:blank" and not f"{self._page.url}/".startswith(f"{self._origin}/"):
+            raise self._led_elsewhere(self._chromium.gate.refused)
+
+    @staticmethod
+    def _led_elsewhere(refused: list[str]) -> UnexpectedError:
+        place = refused[-1] if refused else "a page of its own making"
+        return UnexpectedError(
+            f"the console leads to {place}, which is not the console; see that console_url is the console's own address"
+        )
 
     def _sent(self) -> Traffic:
         if self._traffic is None:
@@ -261,9 +284,14 @@ class BrowserConsole:
         page = self._current()
         self._ready = False
         page.goto("about:blank")
+        refused = self._chromium.gate.refused if self._chromium else []
+        refused.clear()
         try:
             answer = page.goto(self._url, wait_until="domcontentloaded")
         except Exception as error:
+            self._own()
+            if refused:
+                raise self._led_elsewhere(refused) from error
             code = re.search(r"net::(ERR_\w+)", str(error))
             if code and code[1].startswith("ERR_CERT_"):
                 raise UntrustedError(
@@ -271,6 +299,7 @@ class BrowserConsole:
                 ) from error
             what = code[1] if code else f"no page within {self._timeout:g} s"
             raise UnreachableError(f"the console does not answer ({what}); see that it is up") from error
+        self._own()
         if answer is not None and answer.status >= 400:
             raise UnreachableError(f"the console answers with status {answer.status}; see that it works")
         self._fresh = True

@@ -195,9 +195,10 @@ class Walk:
 
 
 class Traffic:
-    """The page's own requests since a moment."""
+    """The page's requests of its own console since a moment; others reach nobody, and their failure says nothing."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, origin: str) -> None:
+        self._origin = f"{origin}/"
         self._open: set[Request] = set()
         self.statuses: list[int] = []
         self.failed = 0
@@ -223,18 +224,19 @@ class Traffic:
         return not self._open and passed > (quiet if self.statuses or self.failed else 1.0)
 
     def _begin(self, request: Request) -> None:
-        self._open.add(request)
-        self._last = time.monotonic()
+        if request.url.startswith(self._origin):
+            self._open.add(request)
+            self._last = time.monotonic()
 
     def _answer(self, response: Response) -> None:
         # Not "requestfinished": a page that does not read an answer's body never finishes it.
         if response.request in self._open:
             self._open.discard(response.request)
             self.statuses.append(response.status)
-        self._last = time.monotonic()
+            self._last = time.monotonic()
 
     def _fail(self, request: Request) -> None:
         if request in self._open:
             self._open.discard(request)
             self.failed += 1
-        self._last = time.monotonic()
+            self._last = time.monotonic()

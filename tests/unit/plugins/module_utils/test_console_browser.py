@@ -52,6 +52,7 @@ class FakeChromium:
         self.site = site
         self.pages = 0
         self.stops = 0
+        self.gate = SimpleNamespace(spent=False, refused=[])
 
     def page(self, timeout: float) -> Any:
         assert timeout == TIMEOUT
@@ -206,6 +207,7 @@ def test_a_mistake_of_our_own_is_not_hidden(console: BrowserConsole, monkeypatch
 @pytest.fixture
 def no_console(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_console_tls, "certificate", lambda *_arguments: b"")
+    monkeypatch.setattr(_console_chromium, "_is_root", lambda: False)
 
 
 @pytest.mark.usefixtures("no_console")
@@ -222,6 +224,7 @@ class FakePlaywright:
     def __init__(self, launched: Exception | None) -> None:
         self.launched = launched
         self.options: dict[str, Any] = {}
+        self.sandboxes: list[bool] = []
         self.stops = 0
         self.chromium = SimpleNamespace(launch=self._launch)
 
@@ -235,6 +238,7 @@ class FakePlaywright:
 
     def _launch(self, **options: Any) -> Any:
         self.options = options
+        self.sandboxes.append(options["chromium_sandbox"])
         if self.launched:
             raise self.launched
         return SimpleNamespace(close=self.stop)
@@ -261,7 +265,7 @@ def test_the_systems_chromium_is_preferred(monkeypatch: pytest.MonkeyPatch, inst
     playwright = FakePlaywright(None)
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}" if name == installed else None)
-    _console_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT)
+    _console_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT).stop()
     assert playwright.options["executable_path"] == (f"/usr/bin/{installed}" if installed else None)
 
 
@@ -272,7 +276,32 @@ def test_a_browser_that_is_gone_already_ends_without_a_word(monkeypatch: pytest.
     started = _console_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT)
     started.stop()
     started.stop()
-    assert playwright.stops == 4
+    assert playwright.stops == 2
+
+
+@pytest.mark.usefixtures("no_console")
+@pytest.mark.parametrize(("root", "sandboxes"), [(False, [True]), (True, [True, False])])
+def test_without_a_sandbox_only_a_user_without_rights_goes_on(
+    monkeypatch: pytest.MonkeyPatch, root: bool, sandboxes: list[bool]
+) -> None:
+    playwright = FakePlaywright(Error("Chromium sandboxing failed!"))
+    monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
+    monkeypatch.setattr(_console_chromium, "_is_root", lambda: root)
+    monkeypatch.setattr(_console_chromium, "_without_rights", lambda path, _folder: path)
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/chromium")
+    said = _refused(ConsoleError, _console(PASSWORD).sign_in)
+    assert playwright.sandboxes == sandboxes
+    assert ("Chromium's sandbox cannot be used on this controller" in said) is not root
+
+
+@pytest.mark.usefixtures("no_console")
+def test_as_root_without_setpriv_no_browser_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    playwright = FakePlaywright(None)
+    monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
+    monkeypatch.setattr(_console_chromium, "_is_root", lambda: True)
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "setpriv" else f"/usr/bin/{name}")
+    assert "there is no setpriv" in _refused(ConsoleError, _console(PASSWORD).sign_in)
+    assert playwright.sandboxes == []
 
 
 def test_closing_ends_the_browser_once(console: BrowserConsole, chromium: FakeChromium) -> None:

@@ -40,7 +40,8 @@ def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
     def look() -> tuple[list[str], list[str]]:
-        return _processes(str(tmp_path)), [file.name for file in tmp_path.iterdir()]
+        folders = (tmp_path.iterdir(), Path("/tmp").glob(f"console-{os.getpid()}-*"))
+        return _processes(str(tmp_path)), [file.name for files in folders for file in files]
 
     yield look
     deadline = time.monotonic() + 5
