@@ -55,7 +55,10 @@ options:
       - With O(transport=http), the console profile that the playbook C(learn_console) made and a person reviewed.
     type: dict
   timeout:
-    description: Seconds to wait for each answer or screen.
+    description:
+      - Seconds to wait for each answer or screen.
+      - The whole visit is ended from outside after eight times that and 90 seconds, and with M(ot_security.proxy_chaining.sensor_proxy)
+        a minute and twice the time for the cloud more.
     type: float
     default: 30
   evidence_dir:

@@ -138,6 +138,13 @@ class UnexpectedError(ConsoleError):
     """The screen or the answer is not the one that the labels or the profile describe."""
 
 
+def too_much() -> UnexpectedError:
+    """Return what it means that a console has sent more than BUDGET."""
+    return UnexpectedError(
+        f"the console has sent more than {BUDGET // 1024 // 1024} MB in one visit; see that its address is a sensor's"
+    )
+
+
 class RejectedError(ConsoleError):
     """The console refused the values; its own words are in the sentence."""
 

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_chromium
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
-    BUDGET,
     Account,
     Cloud,
     ConsoleError,
@@ -32,6 +31,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnexpectedError,
     UnreachableError,
     UntrustedError,
+    too_much,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_gate import authority
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import Labels, Texts
@@ -261,9 +261,7 @@ class BrowserConsole:
         if self._chromium is None or self._page is None:
             return
         if self._chromium.gate.spent:
-            raise UnexpectedError(
-                f"the console has sent more than {BUDGET // 1024 // 1024} MB in one visit; see that its address is a sensor's"
-            )
+            raise too_much()
         if self._page.url != "about:blank" and not f"{self._page.url}/".startswith(f"{self._origin}/"):
             raise self._led_elsewhere(self._chromium.gate.refused)
 

@@ -107,9 +107,7 @@ def start(host: str, port: int, trust: Trust, timeout: float) -> Chromium:
         flags = [*FLAGS, f"--proxy-server=http://127.0.0.1:{gate.port}", "--proxy-bypass-list=<-loopback>"]
         if trust.validate or trust.fingerprint:
             flags.append(f"--ignore-certificate-errors-spki-list={_key_of(certificate)}")
-        # The environment's own folder may be closed to NOBODY.
-        shared = "/tmp" if _is_root() else None  # noqa: S108 - mkdtemp makes it safe
-        folder = Path(tempfile.mkdtemp(prefix=f"console-{os.getpid()}-", dir=shared))
+        folder = Path(tempfile.mkdtemp(prefix="browser-"))
         ends.callback(shutil.rmtree, folder, ignore_errors=True)
         playwright = sync_playwright().start()
         ends.callback(_quietly, playwright.stop)

@@ -20,10 +20,12 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_tls
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    BUDGET,
     Trust,
     UnexpectedError,
     UnreachableError,
     UntrustedError,
+    too_much,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import (
     MISSING,
@@ -140,6 +142,8 @@ class Wire:
         self._timeout = timeout
         self._context: ssl.SSLContext | None = None
         self._connection: http.client.HTTPConnection | None = None
+        self._carried = 0
+        """Bytes of all answers so far."""
         self.cookies = Cookies()
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool) -> list[Answer]:
@@ -271,7 +275,11 @@ class Wire:
         pieces, size = [], 0
         while piece := response.read1(_PIECE):
             size += len(piece)
+            self._carried += len(piece)
             pieces.append(piece)
+            if self._carried > BUDGET:
+                self.close()
+                raise too_much()
             if size > LARGEST:
                 self.close()
                 raise UnexpectedError(
