@@ -9,6 +9,7 @@ Private to this collection. The vendor documents a screen with labels and no int
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -165,7 +166,16 @@ class Console(Protocol):
         """Look once at the sensor's word on its cloud connection; None where the console has no such screen."""
 
     def evidence(self, path: str) -> str | None:
-        """Save the latest screen or answer beside `path` with every secret blanked, mode 0600; return the file's name."""
+        """Save what may be shown of the latest screen or answer beside `path`, mode 0600; return the file's name."""
 
     def close(self) -> None:
         """Let go of everything. Never raises."""
+
+
+def keep(file: str, content: bytes) -> str:
+    """Write a file that its owner alone may read; return its name."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(content)
+    return file

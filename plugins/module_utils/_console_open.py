@@ -23,6 +23,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Trust,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import SETTLE
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import blank
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -64,12 +65,22 @@ def visit(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
     if params.get("cloud_timeout") is not None:
         # Once for the new settings, once for the previous ones.
         seconds += 2 * (SETTLE + params["cloud_delay"] + params["cloud_timeout"])
-    result = _console_visit.within(seconds, work)
+    secrets = [params[name] for name in ("console_password", "password", "previous_password") if params.get(name)]
+    result: dict[str, Any] = _blanked(_console_visit.within(seconds, work), secrets)
     for warning in result.pop("warnings", []):
         module.warn(f"{params['console_url']}: {warning}")
     if result.get("failed"):
         module.fail_json(**{**result, "msg": f"{params['console_url']}: {result['msg']}"})
     module.exit_json(**result)
+
+
+def _blanked(value: Any, secrets: list[str]) -> Any:
+    """Return a result without secrets: a console may show them as a setting, in one spelling or another."""
+    if isinstance(value, str):
+        return blank(value, secrets)
+    if isinstance(value, dict):
+        return {name: _blanked(member, secrets) for name, member in value.items()}
+    return [_blanked(member, secrets) for member in value] if isinstance(value, list) else value
 
 
 def open_console(params: Mapping[str, Any]) -> Console:

@@ -49,15 +49,6 @@ _BESIDE = """(field, label) => {
   return '';
 }"""
 
-_BLANK = """(secrets) => {
-  const holds = text => secrets.some(secret => text && text.includes(secret));
-  for (const field of document.querySelectorAll('input, textarea'))
-    if (field.type === 'password' || holds(field.value)) field.value = '';
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode())
-    if (holds(walker.currentNode.data)) walker.currentNode.data = '****';
-}"""
-
 
 @dataclass(frozen=True)
 class Screen:
@@ -99,10 +90,6 @@ class Screen:
         """Return the texts of the visible alerts."""
         texts = self.page.get_by_role("alert").locator("visible=true").all_inner_texts()
         return [" ".join(text.split()) for text in texts if text.strip()]
-
-    def blank(self, secrets: list[str]) -> None:
-        """Take secrets off the page."""
-        self.page.evaluate(_BLANK, [secret for secret in secrets if secret])
 
     def _scope(self) -> Page | Locator:
         dialog = _first(self.page.get_by_role("dialog").locator("visible=true"))

@@ -88,8 +88,6 @@ class Cookies:
 
     def __init__(self) -> None:
         self._jar: dict[tuple[str, str], str] = {}
-        self.seen: set[str] = set()
-        """Every value there ever was."""
 
     def take(self, header: str) -> None:
         """Take one Set-Cookie header."""
@@ -107,7 +105,6 @@ class Cookies:
             self._jar.pop(key, None)
             return
         self._jar[key] = value
-        self.seen.add(value.strip('"'))
 
     def header(self, path: str) -> str:
         """Return the Cookie header for a path, "" for none."""
@@ -120,7 +117,7 @@ class Cookies:
         return next((value.strip('"') for (key, _path), value in self._jar.items() if key == name), None)
 
     def clear(self) -> None:
-        """Forget all cookies, but not which values there were."""
+        """Forget all cookies."""
         self._jar.clear()
 
     @staticmethod
@@ -216,7 +213,10 @@ class Wire:
             return UnreachableError(
                 f"it does not answer within {self._timeout:g} s; see that it is up and not overloaded"
             )
-        return UnreachableError(f"it does not answer as a web server ({type(error).__name__}: {str(error)[:80]!r})")
+        # Its words may be the console's.
+        return UnreachableError(
+            f"it does not answer as a web server ({type(error).__name__}); see that it is the console"
+        )
 
     def _connect(self) -> bool:
         """Connect where there is no connection; say whether a new one was made."""

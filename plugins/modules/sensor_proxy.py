@@ -165,7 +165,7 @@ gone:
   type: bool
   sample: false
 evidence:
-  description: The file with the screen or answer that was not as expected.
+  description: The file with what can be kept of the screen or answer that was not as expected.
   returned: failure, when O(evidence_dir) is given
   type: str
 """

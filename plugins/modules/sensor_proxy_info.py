@@ -82,7 +82,7 @@ cloud:
     connected: false
     issues: [Proxy authentication issues]
 evidence:
-  description: The file with the latest screen or answer of a console that was not as expected.
+  description: The file with what can be kept of the latest screen or answer of a console that was not as expected.
   returned: failure, when O(evidence_dir) is given
   type: str
 """

@@ -205,15 +205,6 @@ class FakePage:
         assert selector == "body"
         return self._found(lambda _widget: True)
 
-    def evaluate(self, _script: str, secrets: list[str]) -> None:
-        """Blank secrets, which is all that is evaluated."""
-        self._alive()
-        for widget in self.widgets:
-            if any(secret in widget.value for secret in secrets):
-                widget.value = ""
-            if any(secret in widget.name for secret in secrets):
-                widget.name = "****"
-
     def screenshot(self) -> bytes:
         """Everything that is seen."""
         self._alive()
