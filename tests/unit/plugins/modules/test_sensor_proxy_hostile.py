@@ -237,7 +237,8 @@ def test_an_answer_that_repeats_the_password(
     [ECHOES[name] for name in ("base64", "base64 with the name", "hexadecimal", "spaced", "with dashes", "backwards")],
 )
 def test_a_setting_that_is_the_password(what: str, echo: str, run_main: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeConsole(replace(ON, **{what: f"x {echo}"}))
+    shown: dict[str, Any] = {what: f"x {echo}"}
+    fake = FakeConsole(replace(ON, **shown))
     fake.stores = False
     monkeypatch.setattr(_console_open, "open_console", lambda _params: fake)
     options = {"console_url": "https://192.0.2.1", "console_username": USERNAME, "console_password": PASSWORD}
