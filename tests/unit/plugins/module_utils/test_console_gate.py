@@ -24,6 +24,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnexpectedError,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_browser import BrowserConsole
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_gate import authority
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
 
 from .fake_web import CHROMIUM, PASSWORD, USERNAME, Web, certify, serve
@@ -95,6 +96,18 @@ def console(web: Web, tmp_path: Path) -> Iterator[BrowserConsole]:
     )
     yield found
     found.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "written"),
+    [
+        ("2001:DB8:0::1", "[2001:db8::1]:8443"),
+        ("192.0.2.1", "192.0.2.1:8443"),
+        ("Sensor.example", "sensor.example:8443"),
+    ],
+)
+def test_an_address_is_written_as_the_browser_does(host: str, written: str) -> None:
+    assert authority(host, 8443) == written
 
 
 def _leads(where: str, elsewhere: Elsewhere) -> str:

@@ -11,7 +11,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import UNCHECKED, Page
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import UNCHECKED, Page, said
 
 HOSTILE = {
     "open tags": "<a",
@@ -101,3 +101,14 @@ def test_text(text: str, shown: str) -> None:
 def test_alerts() -> None:
     page = Page("<p>a</p><div role=alert>b <div>c</div> d</div>e<p role=alert>f</p>")
     assert page.alert == "b c d f"
+
+
+def test_long_keys_cost_no_memory() -> None:
+    """As places they would be repeated for each value below them."""
+    tree = {"message" + "x" * 100_000: [str(number) for number in range(500)]}
+    tracemalloc.start()
+    try:
+        assert list(said(tree)) == [(True, str(number)) for number in range(500)]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
