@@ -55,13 +55,17 @@ options:
       - With O(transport=http), the console profile that the playbook C(learn_console) made and a person reviewed.
     type: dict
   timeout:
-    description: Seconds to wait for each answer or screen.
+    description:
+      - Seconds to wait for each answer or screen.
+      - The whole visit is ended from outside after eight times that and 90 seconds, and with M(ot_security.proxy_chaining.sensor_proxy)
+        a minute and twice the time for the cloud more.
     type: float
     default: 30
   evidence_dir:
     description:
-      - A folder on the controller for a screenshot, or the last answer, of a console that was not as expected.
-      - Secrets are blanked, and only the user of the controller may read the file. Without it, nothing is kept.
+      - A folder on the controller for what a console that was not as expected has shown, readable by the controller's user only.
+      - A screenshot is taken only before a password was typed. After that, of the screen or the answer only words are kept that this
+        collection knows, since a console can repeat a password in any form. Without a folder, nothing is kept.
     type: path
 attributes:
   action_group:

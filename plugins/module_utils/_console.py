@@ -9,6 +9,7 @@ Private to this collection. The vendor documents a screen with labels and no int
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,9 @@ ISSUES = (
     "Time drift detected",
 )
 """The issue classes of the connectivity screen (vendor's documentation)."""
+
+BUDGET = 256 * 1024 * 1024
+"""Bytes that a console may send in one visit, however many screens are looked at; a sensor's whole console is a small part of that."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,13 @@ class UnexpectedError(ConsoleError):
     """The screen or the answer is not the one that the labels or the profile describe."""
 
 
+def too_much() -> UnexpectedError:
+    """Return what it means that a console has sent more than BUDGET."""
+    return UnexpectedError(
+        f"the console has sent more than {BUDGET // 1024 // 1024} MB in one visit; see that its address is a sensor's"
+    )
+
+
 class RejectedError(ConsoleError):
     """The console refused the values; its own words are in the sentence."""
 
@@ -155,7 +166,16 @@ class Console(Protocol):
         """Look once at the sensor's word on its cloud connection; None where the console has no such screen."""
 
     def evidence(self, path: str) -> str | None:
-        """Save the latest screen or answer beside `path` with every secret blanked, mode 0600; return the file's name."""
+        """Save what may be shown of the latest screen or answer beside `path`, mode 0600; return the file's name."""
 
     def close(self) -> None:
         """Let go of everything. Never raises."""
+
+
+def keep(file: str, content: bytes) -> str:
+    """Write a file that its owner alone may read; return its name."""
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(content)
+    return file

@@ -10,7 +10,6 @@ Private to this collection.
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -31,7 +30,10 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnexpectedError,
     UnreachableError,
     UntrustedError,
+    keep,
+    too_much,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_gate import authority
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import Labels, Texts
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
     NO_FILE,
@@ -44,7 +46,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import (
     LOCKED,
     MASK,
+    NOT_QUOTED,
     VERSION,
+    judged,
     locked,
     refused,
 )
@@ -72,11 +76,13 @@ def _in_a_sentence(method: Method) -> Method:
         except ConsoleError:
             raise
         except Exception as error:
+            self._own()
             if not type(error).__module__.startswith("playwright."):
                 raise
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
+            # A page may have a hand in it.
+            said = judged((str(error).strip() or type(error).__name__).splitlines()[0], self._secrets)
             raise UnreachableError(
-                f"the browser could not operate the console ({said}); see that it works in a browser by hand"
+                f"the browser could not operate the console ({said or type(error).__name__}); see that it works in a browser by hand"
             ) from error
 
     return cast(Method, wrapped)
@@ -104,6 +110,11 @@ class BrowserConsole:
         self._page: Page | None = None
         self._traffic: Traffic | None = None
         self._secrets = [account.password]
+        parts = urlsplit(url)
+        self._address = parts.hostname or "", parts.port or 443
+        self._origin = f"https://{authority(*self._address)}".removesuffix(":443")
+        self._typed = False
+        """Whether a password was typed, after which the page may show it in any form."""
         self._seen = False
         """Whether the settings were seen since the sign-in."""
         self._fresh = False
@@ -119,19 +130,17 @@ class BrowserConsole:
     def sign_in(self) -> None:
         """Sign in, once; see Console."""
         if self._chromium is None:
-            parts = urlsplit(self._url)
-            host, port = parts.hostname or "", parts.port or 443
-            self._chromium = _console_chromium.start(host, port, self._trust, self._timeout)
+            self._chromium = _console_chromium.start(*self._address, self._trust, self._timeout)
         self._seen = False
         page = self._page = self._chromium.page(self._timeout)
-        self._traffic = Traffic(page)
+        self._traffic = Traffic(page, self._origin)
         screen, labels = Screen(page), self._labels
         self._load()
         if not until(page, lambda: screen.field(labels.sign_in_password) is not None, self._timeout):
             raise self._missing("sign_in_password", labels.sign_in_password)
-        password = self._field("sign_in_password", labels.sign_in_password)
         self._field("sign_in_username", labels.sign_in_username).fill(self._account.username)
-        password.fill(self._account.password)
+        self._typed = True
+        self._field("sign_in_password", labels.sign_in_password).fill(self._account.password)
         button = screen.button(labels.sign_in_button)
         if button is None:
             raise self._missing("sign_in_button", labels.sign_in_button)
@@ -223,21 +232,19 @@ class BrowserConsole:
         return Cloud(connected=bool(screen.says(labels.connected)) and not issues, issues=issues)
 
     def evidence(self, path: str) -> str | None:
-        """Save a screenshot; see Console."""
+        """Save a screenshot, or after a password was typed the known words of the page; see Console."""
         if self._page is None:
             return None
         try:
-            Screen(self._page).blank(self._secrets)
-            picture = self._page.screenshot()
+            if not self._typed:
+                return keep(f"{path}.png", self._page.screenshot())
+            lines = (judged(line, self._secrets) for line in Screen(self._page).everything().splitlines())
+            return keep(f"{path}.txt", "".join(f"{line}\n" for line in lines if line).encode())
+        except OSError:
+            raise
         except Exception:
             # Nothing can be shown of a page that is gone; the sentence says what happened.
             return None
-        file = f"{path}.png"
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            os.fchmod(stream.fileno(), 0o600)
-            stream.write(picture)
-        return file
 
     def close(self) -> None:
         """End the browser; see Console."""
@@ -247,9 +254,27 @@ class BrowserConsole:
             self._chromium = None
 
     def _current(self) -> Page:
+        """Return the page, as long as it is the console's own; every step begins here."""
         if self._page is None:
             raise ExpiredError("nobody has signed in yet")
+        self._own()
         return self._page
+
+    def _own(self) -> None:
+        """See that the console has led nowhere else, and has not sent without end."""
+        if self._chromium is None or self._page is None:
+            return
+        if self._chromium.gate.spent:
+            raise too_much()
+        if self._page.url != "about:blank" and not f"{self._page.url}/".startswith(f"{self._origin}/"):
+            raise self._led_elsewhere(self._chromium.gate.refused)
+
+    def _led_elsewhere(self, refused: list[str]) -> UnexpectedError:
+        # A name can be made of a password.
+        place = refused[-1] if refused and not self._typed else "another place"
+        return UnexpectedError(
+            f"the console leads to {place}, which is not the console; see that console_url is the console's own address"
+        )
 
     def _sent(self) -> Traffic:
         if self._traffic is None:
@@ -261,9 +286,14 @@ class BrowserConsole:
         page = self._current()
         self._ready = False
         page.goto("about:blank")
+        refused = self._chromium.gate.refused if self._chromium else []
+        refused.clear()
         try:
             answer = page.goto(self._url, wait_until="domcontentloaded")
         except Exception as error:
+            self._own()
+            if refused:
+                raise self._led_elsewhere(refused) from error
             code = re.search(r"net::(ERR_\w+)", str(error))
             if code and code[1].startswith("ERR_CERT_"):
                 raise UntrustedError(
@@ -271,6 +301,7 @@ class BrowserConsole:
                 ) from error
             what = code[1] if code else f"no page within {self._timeout:g} s"
             raise UnreachableError(f"the console does not answer ({what}); see that it is up") from error
+        self._own()
         if answer is not None and answer.status >= 400:
             raise UnreachableError(f"the console answers with status {answer.status}; see that it works")
         self._fresh = True
@@ -285,17 +316,18 @@ class BrowserConsole:
             return bool(gone or new) and traffic.is_over(0.0)
 
         until(page, decided, self._timeout)
-        said = self._blanked(" ".join(screen.alerts()))
-        if screen.field(self._labels.sign_in_password) is None and not LOCKED.search(said):
+        alerts = " ".join(screen.alerts())
+        said = judged(alerts, self._secrets)
+        if screen.field(self._labels.sign_in_password) is None and not LOCKED.search(alerts):
             return
         broken = [status for status in traffic.statuses if status >= 500]
         if broken:
             raise UnreachableError(f"the console answers the sign-in with status {broken[0]}; see that it works")
-        if not said and traffic.waits():
+        if not alerts and traffic.waits():
             raise UnreachableError(
                 f"the console did not answer the sign-in within {self._timeout:g} s; see that it works"
             )
-        if LOCKED.search(said or screen.everything()):
+        if LOCKED.search(alerts or screen.everything()):
             raise locked(said)
         raise refused(self._account.username, said)
 
@@ -394,12 +426,13 @@ class BrowserConsole:
         page, screen, traffic = self._current(), Screen(self._current()), self._sent()
         done = until(page, lambda: traffic.is_over(QUIET), self._timeout)
         self._not_signed_out()
-        said = [self._blanked(text) for text in screen.alerts() if text not in before]
+        alerts = [text for text in screen.alerts() if text not in before]
         broken = [status for status in traffic.statuses if status >= 500]
         rejected = [status for status in traffic.statuses if 400 <= status < 500]
         # An alert after an answer may as well say that all is saved; before anything is sent it cannot.
-        if said and (rejected or not (traffic.statuses or traffic.failed)):
-            raise RejectedError(f"the console refused the values: {said[0]!r}")
+        if alerts and (rejected or not (traffic.statuses or traffic.failed)):
+            said = judged(alerts[0], self._secrets)
+            raise RejectedError(f"the console refused the values: {repr(said) if said else NOT_QUOTED}")
         if broken:
             raise UnreachableError(f"the console answers the save with status {broken[0]}; see that it works")
         if rejected:
@@ -408,12 +441,6 @@ class BrowserConsole:
             raise UnreachableError("the connection to the console broke during the save; see that it works")
         if not done:
             raise UnreachableError(f"the console did not answer the save within {self._timeout:g} s; see that it works")
-
-    def _blanked(self, text: str) -> str:
-        """Return a text of the console without what was typed in as a secret, which it may repeat."""
-        for secret in filter(None, self._secrets):
-            text = text.replace(secret, "****")
-        return text
 
     def _missing(self, key: str, texts: Texts) -> ConsoleError:
         looked = " or ".join(repr(text) for text in texts)

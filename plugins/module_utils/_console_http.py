@@ -10,11 +10,9 @@ The vendor documents no interface; what is sent and where comes from the profile
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from urllib.parse import urlencode
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
@@ -30,9 +28,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Trust,
     UnexpectedError,
     UnreachableError,
+    keep,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import Profile, Request
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import BLANK, blank
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import (
     Placeholder,
     Resolve,
@@ -46,27 +44,20 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Nothing,
     Tree,
     find,
-    leaves,
+    said,
     text_of,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_wire import Answer, Wire
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import (
     LOCKED,
     MASK,
+    NOT_QUOTED,
+    NUMBER,
     VERSION,
+    judged,
     locked,
     refused,
 )
-
-_WORDS = 200
-"""Characters of the console's own words that go into a sentence."""
-
-_SPEAKING = re.compile(r"message|error|detail|reason|description|title|msg", re.IGNORECASE)
-# A console might show a secret that this session does not know, such as a password that is stored.
-_JSON_SECRET = re.compile(r'("[^"]*(?:pass|secret|token|pwd)[^"]*"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
-_HTML_SECRET = re.compile(r"<(?:input|meta)\b[^>]*(?:pass|secret|token|csrf)[^>]*>", re.IGNORECASE)
-_HTML_VALUE = re.compile(r"""\b(value|content)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
-_PEM_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
 
 class HttpConsole:
@@ -82,11 +73,11 @@ class HttpConsole:
         self._account = account
         self._profile = profile
         self._tokens: dict[str, str] = {}
-        self._secrets: set[str] = {account.password}
+        self._secrets = [account.password]
         self._signed_in = False
         self._proven = False
         self._version: str | None = None
-        self._last: Answer | None = None
+        self._last: tuple[Request, Answer] | None = None
         sign_in = profile.sign_in
         usual = {self._path(request) for request in (profile.read.request, *profile.save.requests)}
         self._doors = {self._path(request) for request in (sign_in.request, *sign_in.prepare)} - usual
@@ -112,7 +103,7 @@ class HttpConsole:
     def save(self, push: Push) -> None:
         """Enter and save; return when the console has taken it."""
         if push.password:
-            self._secrets.add(push.password)
+            self._secrets.append(push.password)
         self._check_carried(push)
         # What is sent beside the proxy settings is this sensor's own, as it is now.
         answer, tree = self._current()
@@ -124,11 +115,9 @@ class HttpConsole:
             answer = self._inside(request, resolve, push.certificate)
             words = self._words(answer)
             if answer.status >= 400:
-                raise RejectedError(
-                    f"the console refused the values (HTTP {answer.status}): {words or 'it says no more'}"
-                )
+                raise RejectedError(f"the console refused the values (HTTP {answer.status}): {words or NOT_QUOTED}")
             if _says_no(answer.json):
-                raise RejectedError(f"the console refused the values: {words or 'it says no more'}")
+                raise RejectedError(f"the console refused the values: {words or NOT_QUOTED}")
             if request.only_with and request is not self._profile.save.requests[-1]:
                 # What is sent next must not put back what this one has changed.
                 resolve = self._resolver(push, self._current()[1])
@@ -141,28 +130,20 @@ class HttpConsole:
         answer = self._inside(pane.request, self._resolver())
         if answer.status == 404:
             return None
-        self._fine(answer)
+        self._fine(pane.request, answer)
         if answer.json is MISSING:
             text = (answer.page.text if answer.is_html else answer.text).lower()
         else:
-            text = "\n".join(text_of(value) for _place, value in leaves(answer.json)).lower()
+            text = "\n".join(text_of(value) for _speaking, value in said(answer.json)).lower()
         issues = tuple(dict.fromkeys(issue for mark, issue in pane.issues.items() if mark.lower() in text))
         return Cloud(not issues and pane.connected.lower() in text, issues)
 
     def evidence(self, path: str) -> str | None:
-        """Save the latest answer beside `path` with every secret blanked, mode 0600; return the file's name."""
-        answer = self._last
-        if answer is None:
+        """Save the latest answer's status and known words; see Console."""
+        if self._last is None:
             return None
-        head = [f"HTTP {answer.status} {answer.path}"]
-        head += [f"{name}: {value}" for name, value in answer.headers if name not in ("set-cookie", "authorization")]
-        text = blank("\n".join(head) + "\n\n" + _blank_unknown(answer.text), self._known_secrets())
-        name = f"{path}.txt"
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace") as file:
-            Path(name).chmod(0o600)
-            file.write(text)
-        return name
+        request, answer = self._last
+        return keep(f"{path}.txt", f"HTTP {answer.status} {request.path}\n\n{self._words(answer)}\n".encode())
 
     def close(self) -> None:
         """Let go of everything. Never raises."""
@@ -251,7 +232,7 @@ class HttpConsole:
         if content_type and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = content_type
         for answer in self._wire.send(request.method, path, headers, body, again):
-            self._last = answer
+            self._last = request, answer
             self._take_tokens(answer)
         return answer
 
@@ -288,7 +269,6 @@ class HttpConsole:
                 value = self._token(answer, source.kind, source.at)
                 if isinstance(value, str) and value:
                     self._tokens[name] = value
-                    self._secrets.add(value)
 
     def _token(self, answer: Answer, kind: str, at: str) -> Tree:
         if kind == "cookie":
@@ -342,9 +322,9 @@ class HttpConsole:
         )
         if not failed:
             return
-        words = self._words(answer)
+        words = self._said(answer)
         if answer.status in (423, 429) or LOCKED.search(words):
-            raise locked(words)
+            raise locked(judged(words, self._secrets))
         if answer.status in (404, 405):
             raise UnexpectedError(
                 f"there is no sign-in where the profile has it (HTTP {answer.status}); see that the profile is of the same version "
@@ -366,22 +346,24 @@ class HttpConsole:
         if answer.status == 429 and self._signed_in:
             raise UnreachableError("the console answers that there are too many requests (HTTP 429); try again later")
 
-    def _fine(self, answer: Answer) -> None:
+    def _fine(self, request: Request, answer: Answer) -> None:
         if answer.status >= 400:
+            # By the profile's path: where a redirect has led may be the console's own invention.
             raise UnexpectedError(
-                f"{answer.path} answers HTTP {answer.status}; see that the profile is of the same version as the sensor"
+                f"{request.path} answers HTTP {answer.status}; see that the profile is of the same version as the sensor"
             )
 
     def _current(self) -> tuple[Answer, Tree]:
-        answer = self._inside(self._profile.read.request, self._resolver())
-        self._fine(answer)
+        request = self._profile.read.request
+        answer = self._inside(request, self._resolver())
+        self._fine(request, answer)
         if self._profile.read.format == "html":
             tree: Tree = answer.page.fields
         else:
             tree = answer.json
         if tree is MISSING or not tree:
             raise UnexpectedError(
-                f"{answer.path} holds no settings as {self._profile.read.format}; see that the profile is of the same version as "
+                f"{request.path} holds no settings as {self._profile.read.format}; see that the profile is of the same version as "
                 "the sensor"
             )
         return answer, tree
@@ -445,26 +427,22 @@ class HttpConsole:
         else:
             tree = answer.page.fields if answer.is_html else answer.json
             value = find(tree, where.at) if tree is not MISSING else MISSING
-            self._version = value if isinstance(value, str) and value else None
+            self._version = value if isinstance(value, str) and NUMBER.fullmatch(value) else None
         return self._version
 
-    def _words(self, answer: Answer) -> str:
-        """Return what the console says in an answer, on one short line without secrets."""
+    def _said(self, answer: Answer) -> str:
+        """Return what the console says in an answer."""
         if answer.json is not MISSING:
-            said = [(place, value) for place, value in leaves(answer.json) if isinstance(value, str) and value]
-            speaking = [value for place, value in said if _SPEAKING.search(place)]
-            text = " ".join(speaking or [value for _place, value in said])
-        elif answer.is_html:
-            text = answer.page.alert or answer.page.text
-        else:
-            text = answer.text
-        line = " ".join(blank(text[:20000], self._known_secrets()).split())
-        line = "".join(mark for mark in line if mark.isprintable())
-        return line if len(line) <= _WORDS else line[: _WORDS - 3] + "..."
+            texts = [(speaking, value) for speaking, value in said(answer.json) if isinstance(value, str) and value]
+            to_a_person = [value for speaking, value in texts if speaking]
+            return " ".join(to_a_person or [value for _speaking, value in texts])
+        if answer.is_html:
+            return answer.page.alert or answer.page.text
+        return answer.text
 
-    def _known_secrets(self) -> set[str]:
-        # A cookie such as a language is no secret, and blanking two letters everywhere would leave nothing to read.
-        return self._secrets | {value for value in self._wire.cookies.seen if len(value) > 5}
+    def _words(self, answer: Answer) -> str:
+        """Return of what the console says in an answer what can be quoted."""
+        return judged(self._said(answer), self._secrets)
 
     @staticmethod
     def _path(request: Request) -> str:
@@ -517,9 +495,3 @@ def _shown(value: Tree) -> str | None:
     if value is None or isinstance(value, Nothing):
         return ""
     return value if isinstance(value, str) else None
-
-
-def _blank_unknown(text: str) -> str:
-    text = _PEM_KEY.sub(BLANK, text)
-    text = _JSON_SECRET.sub(lambda match: f'{match[1]}"{BLANK}"', text)
-    return _HTML_SECRET.sub(lambda match: _HTML_VALUE.sub(lambda part: f'{part[1]}="{BLANK}"', match[0]), text)

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_visit
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
     Account,
     Cloud,
@@ -21,6 +22,11 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     ProxySettings,
     Trust,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import SETTLE
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import blank
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENTS: dict[str, Any] = {
     "console_url": {"type": "str", "required": True},
@@ -38,6 +44,43 @@ ARGUMENTS: dict[str, Any] = {
 """The options of every module that operates a console; documented in the fragment sensor_console."""
 
 REQUIRED_IF = [("transport", "http", ["profile"])]
+
+
+_STARTS = 90.0
+"""Seconds for Chromium, which may need a second try to start."""
+
+_SCREENS = 8
+"""How many screens or answers of a visit may take all the time that each may take."""
+
+
+def visit(module: AnsibleModule, work: Callable[[], dict[str, Any]]) -> None:
+    """Do the module's work at the console in a process of its own, bounded in time, and exit with its result.
+
+    Args:
+        module: the module.
+        work: returns the module's result; with failed and msg, without the console's address, where it has failed.
+    """
+    params = module.params
+    seconds = _STARTS + _SCREENS * params["timeout"]
+    if params.get("cloud_timeout") is not None:
+        # Once for the new settings, once for the previous ones.
+        seconds += 2 * (SETTLE + params["cloud_delay"] + params["cloud_timeout"])
+    secrets = [params[name] for name in ("console_password", "password", "previous_password") if params.get(name)]
+    result: dict[str, Any] = _blanked(_console_visit.within(seconds, work), secrets)
+    for warning in result.pop("warnings", []):
+        module.warn(f"{params['console_url']}: {warning}")
+    if result.get("failed"):
+        module.fail_json(**{**result, "msg": f"{params['console_url']}: {result['msg']}"})
+    module.exit_json(**result)
+
+
+def _blanked(value: Any, secrets: list[str]) -> Any:
+    """Return a result without secrets: a console may show them as a setting, in one spelling or another."""
+    if isinstance(value, str):
+        return blank(value, secrets)
+    if isinstance(value, dict):
+        return {name: _blanked(member, secrets) for name, member in value.items()}
+    return [_blanked(member, secrets) for member in value] if isinstance(value, list) else value
 
 
 def open_console(params: Mapping[str, Any]) -> Console:

@@ -49,15 +49,6 @@ _BESIDE = """(field, label) => {
   return '';
 }"""
 
-_BLANK = """(secrets) => {
-  const holds = text => secrets.some(secret => text && text.includes(secret));
-  for (const field of document.querySelectorAll('input, textarea'))
-    if (field.type === 'password' || holds(field.value)) field.value = '';
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode())
-    if (holds(walker.currentNode.data)) walker.currentNode.data = '****';
-}"""
-
 
 @dataclass(frozen=True)
 class Screen:
@@ -99,10 +90,6 @@ class Screen:
         """Return the texts of the visible alerts."""
         texts = self.page.get_by_role("alert").locator("visible=true").all_inner_texts()
         return [" ".join(text.split()) for text in texts if text.strip()]
-
-    def blank(self, secrets: list[str]) -> None:
-        """Take secrets off the page."""
-        self.page.evaluate(_BLANK, [secret for secret in secrets if secret])
 
     def _scope(self) -> Page | Locator:
         dialog = _first(self.page.get_by_role("dialog").locator("visible=true"))
@@ -195,9 +182,10 @@ class Walk:
 
 
 class Traffic:
-    """The page's own requests since a moment."""
+    """The page's requests of its own console since a moment; others reach nobody, and their failure says nothing."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, origin: str) -> None:
+        self._origin = f"{origin}/"
         self._open: set[Request] = set()
         self.statuses: list[int] = []
         self.failed = 0
@@ -223,18 +211,19 @@ class Traffic:
         return not self._open and passed > (quiet if self.statuses or self.failed else 1.0)
 
     def _begin(self, request: Request) -> None:
-        self._open.add(request)
-        self._last = time.monotonic()
+        if request.url.startswith(self._origin):
+            self._open.add(request)
+            self._last = time.monotonic()
 
     def _answer(self, response: Response) -> None:
         # Not "requestfinished": a page that does not read an answer's body never finishes it.
         if response.request in self._open:
             self._open.discard(response.request)
             self.statuses.append(response.status)
-        self._last = time.monotonic()
+            self._last = time.monotonic()
 
     def _fail(self, request: Request) -> None:
         if request in self._open:
             self._open.discard(request)
             self.failed += 1
-        self._last = time.monotonic()
+            self._last = time.monotonic()

@@ -17,11 +17,11 @@ BLANK = "********"
 """What stands where a secret was."""
 
 _LEAST = 8
-"""Characters that an inner piece of base64 must have to say anything."""
+"""Characters that an inner piece of base64, or a secret in a form that may stand there by chance, must have to say anything."""
 
 
 def spellings(secret: str) -> set[str]:
-    """Return the ways in which a secret may be written: plain, URL-encoded, JSON-escaped, HTML-escaped, base64."""
+    """Return the ways in which a secret may be written: plain, URL-encoded, JSON-escaped, HTML-escaped, base64, hexadecimal, backwards."""
     if not secret:
         return set()
     raw = secret.encode("utf-8", "surrogatepass")
@@ -44,15 +44,17 @@ def spellings(secret: str) -> set[str]:
             piece = coded.rstrip("=") if len(raw) > 2 else ""
         if offset == 0 or len(piece) >= _LEAST:
             found |= {piece, piece.replace("+", "-").replace("/", "_")}
+    if len(secret) >= _LEAST:
+        found |= {raw.hex(), secret[::-1]}
     return found - {""}
 
 
 def blank(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every spelling of every secret blanked, whatever its case."""
-    forms = {form for secret in secrets for form in spellings(secret)}
+    """Return the text with every spelling of every secret blanked, whatever its case, or what stands between its characters."""
+    forms = sorted({form for secret in secrets for form in spellings(secret)}, key=len, reverse=True)
     if not forms:
         return text
-    pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    pattern = "|".join((r"[\W_]{0,3}" if len(form) >= _LEAST else "").join(map(re.escape, form)) for form in forms)
     return re.sub(pattern, BLANK, text, flags=re.IGNORECASE)
 
 

@@ -12,9 +12,11 @@ and "~3" for "}", which end a placeholder.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from enum import Enum
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any
 
 Tree = Any
@@ -97,6 +99,24 @@ def leaves(tree: Tree) -> list[tuple[str, Tree]]:
     return [(place, node) for place, node in nodes(tree) if not isinstance(node, (dict, list)) or not node]
 
 
+_SPEAKING = re.compile(r"message|error|detail|reason|description|title|msg", re.IGNORECASE)
+
+
+def said(tree: Tree, speaking: bool = False) -> Iterator[tuple[bool, Tree]]:
+    """Yield the values of a tree, each with whether a key on the way to it is one for words to a person.
+
+    Not by their places: the keys of a hostile answer may be long, and each place repeats those above it.
+    """
+    if isinstance(tree, dict):
+        for key, member in tree.items():
+            yield from said(member, speaking or _SPEAKING.search(key) is not None)
+    elif isinstance(tree, list):
+        for member in tree:
+            yield from said(member, speaking)
+    else:
+        yield speaking, tree
+
+
 def text_of(value: Tree) -> str:
     """Return a value as a form would send it."""
     if value is None or isinstance(value, Nothing):
@@ -130,14 +150,27 @@ def too_deep(tree: Tree) -> bool:
     return True
 
 
-class Page(HTMLParser):
-    """What an HTML page or fragment holds: its fields as a browser would send them, and its visible text."""
+_MARKUP = re.compile(r"<(?=[a-z/!?])", re.IGNORECASE)
+_TAG = re.compile(r"<(/?)([a-z][^\s/>]*)", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"[\s/]*(=?[^\s/>=]*)\s*(=\s*)?")
+_BARE = re.compile(r"[^\s>]*")
+_COMMENT_ENDS = re.compile("--!?>")
+_KEPT = frozenset({"name", "value", "type", "role", "content", "placeholder", "checked", "selected", "multiple"})
+"""The attributes that say something here."""
 
-    _HIDDEN = ("script", "style", "template", "noscript")
+
+class Page:
+    """What an HTML page or fragment holds: its fields as a browser would send them, and its visible text.
+
+    html.parser looks at the rest of the page again for each tag that does not end. Here whatever does not end is the last thing of
+    the page, as in a browser, so that a page of any content costs what it is long.
+    """
+
+    _HIDDEN = ("template", "noscript")
+    _RAW = ("script", "style", "textarea")
     _UNSENT = ("submit", "button", "reset", "image", "file")
 
     def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.fields: dict[str, Tree] = {}
         self.meta: dict[str, str] = {}
         self.passwords: dict[str, str] = {}
@@ -151,14 +184,14 @@ class Page(HTMLParser):
         self._unseen = 0
         self._alert: list[str] = []
         self._select: tuple[str, bool, list[str], list[str]] | None = None
-        self._area: tuple[str, list[str]] | None = None
-        try:
-            self.feed(text)
-            self.close()
-        except AssertionError:  # html.parser's own word for a declaration that it cannot read
-            pass
+        place: int | None = 0
+        while place is not None and place < len(text):
+            found = _MARKUP.search(text, place)
+            begins = found.start() if found else len(text)
+            if begins > place:
+                self._data(text[place:begins])
+            place = self._markup(text, begins) if found else None
         self._end_select()
-        self._end_area()
 
     @property
     def text(self) -> str:
@@ -170,10 +203,34 @@ class Page(HTMLParser):
         """The text of what is marked role=alert, on one line."""
         return " ".join(" ".join(self._alerts).split())
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def _markup(self, text: str, place: int) -> int | None:
+        """Take what begins with the "<" at a place; return where it ends, None for the end of the page."""
+        if text.startswith("<!--", place):
+            ends = _COMMENT_ENDS.search(text, place + 2)
+            return ends.end() if ends else None
+        tag = _TAG.match(text, place)
+        if tag is None:
+            return text.find(">", place) + 1 or None
+        attributes: dict[str, str] = {}
+        ends_at = _take_attributes(text, tag.end(), attributes)
+        name = tag[2].lower()
+        if ends_at is None:
+            return None
+        if tag[1]:
+            self._end(name)
+            return ends_at
+        self._start(name, attributes)
+        if name in self._RAW:
+            raw = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(text, ends_at)
+            until = raw.start() if raw else len(text)
+            if name == "textarea" and "name" in attributes:
+                # A browser drops the first line feed of a text area.
+                self._add(attributes["name"], _plain(text[ends_at:until]).removeprefix("\n"))
+            return until
+        return ends_at
+
+    def _start(self, tag: str, given: dict[str, str]) -> None:
         """Note fields, and where hidden text and alerts begin."""
-        given = {name: value or "" for name, value in reversed(attrs)}
-        present = {name for name, _value in attrs}
         if tag in self._HIDDEN:
             self._unseen += 1
         if self._alert:
@@ -184,19 +241,17 @@ class Page(HTMLParser):
         if tag == "meta" and name:
             self.meta[name] = given.get("content", "")
         elif tag == "input" and name:
-            self._input(name, given, present)
+            self._input(name, given)
         elif tag == "select" and name:
             self._end_select()
-            self._select = (name, "multiple" in present, [], [])
+            self._select = (name, "multiple" in given, [], [])
         elif tag == "option" and self._select:
             value = given.get("value", "")
             self._select[2].append(value)
-            if "selected" in present:
+            if "selected" in given:
                 self._select[3].append(value)
-        elif tag == "textarea" and name:
-            self._area = (name, [])
 
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         """Note where hidden text, alerts and fields end."""
         if tag in self._HIDDEN and self._unseen:
             self._unseen -= 1
@@ -204,19 +259,16 @@ class Page(HTMLParser):
             self._alert.pop()
         if tag == "select":
             self._end_select()
-        elif tag == "textarea":
-            self._end_area()
 
-    def handle_data(self, data: str) -> None:
+    def _data(self, raw: str) -> None:
         """Keep visible text."""
-        if self._area:
-            self._area[1].append(data)
-        elif not self._unseen:
-            self._texts.append(data)
+        if not self._unseen:
+            text = _plain(raw)
+            self._texts.append(text)
             if self._alert:
-                self._alerts.append(data)
+                self._alerts.append(text)
 
-    def _input(self, name: str, given: dict[str, str], present: set[str]) -> None:
+    def _input(self, name: str, given: dict[str, str]) -> None:
         kind = given.get("type", "text").lower()
         value = given.get("value", "")
         if kind in self._UNSENT:
@@ -224,8 +276,8 @@ class Page(HTMLParser):
         if kind in ("checkbox", "hidden"):
             (self.checkboxes if kind == "checkbox" else self.hidden).add(name)
         if kind in ("checkbox", "radio"):
-            if "checked" in present:
-                self._add(name, value if "value" in present else "on")
+            if "checked" in given:
+                self._add(name, value if "value" in given else "on")
             else:
                 self.fields.setdefault(name, UNCHECKED)
             return
@@ -237,8 +289,10 @@ class Page(HTMLParser):
         old = self.fields.get(name, UNCHECKED)
         if old is UNCHECKED:
             self.fields[name] = value
+        elif isinstance(old, list):
+            old.append(value)
         else:
-            self.fields[name] = [*(old if isinstance(old, list) else [old]), value]
+            self.fields[name] = [old, value]
 
     def _end_select(self) -> None:
         if self._select:
@@ -247,9 +301,29 @@ class Page(HTMLParser):
             for value in selected if multiple else (selected or options[:1])[-1:]:
                 self._add(name, value)
 
-    def _end_area(self) -> None:
-        if self._area:
-            name, texts = self._area
-            self._area = None
-            # A browser drops the first line feed of a text area.
-            self._add(name, "".join(texts).removeprefix("\n"))
+
+def _take_attributes(text: str, place: int, attributes: dict[str, str]) -> int | None:
+    """Take the attributes that begin at a place, of each name the first; return where the tag ends, None where it does not."""
+    while found := _ATTRIBUTE.match(text, place):
+        name, value, place = found[1].lower(), "", found.end()
+        if found[2]:
+            quote = text[place : place + 1]
+            if quote in ("'", '"'):
+                ends = text.find(quote, place + 1)
+                if ends < 0:
+                    return None
+                value, place = text[place + 1 : ends], ends + 1
+            elif bare := _BARE.match(text, place):
+                value, place = bare[0], bare.end()
+        elif not name:
+            return place + 1 if place < len(text) else None
+        if name in _KEPT and name not in attributes:
+            attributes[name] = _plain(value)
+    return None
+
+
+def _plain(text: str) -> str:
+    """Return a text with its character references replaced, as far as they are any."""
+    with suppress(ValueError):
+        return unescape(text)
+    return text

@@ -20,10 +20,12 @@ from urllib.parse import urljoin, urlsplit
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_tls
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+    BUDGET,
     Trust,
     UnexpectedError,
     UnreachableError,
     UntrustedError,
+    too_much,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import (
     MISSING,
@@ -86,8 +88,6 @@ class Cookies:
 
     def __init__(self) -> None:
         self._jar: dict[tuple[str, str], str] = {}
-        self.seen: set[str] = set()
-        """Every value there ever was."""
 
     def take(self, header: str) -> None:
         """Take one Set-Cookie header."""
@@ -105,7 +105,6 @@ class Cookies:
             self._jar.pop(key, None)
             return
         self._jar[key] = value
-        self.seen.add(value.strip('"'))
 
     def header(self, path: str) -> str:
         """Return the Cookie header for a path, "" for none."""
@@ -118,7 +117,7 @@ class Cookies:
         return next((value.strip('"') for (key, _path), value in self._jar.items() if key == name), None)
 
     def clear(self) -> None:
-        """Forget all cookies, but not which values there were."""
+        """Forget all cookies."""
         self._jar.clear()
 
     @staticmethod
@@ -140,6 +139,8 @@ class Wire:
         self._timeout = timeout
         self._context: ssl.SSLContext | None = None
         self._connection: http.client.HTTPConnection | None = None
+        self._carried = 0
+        """Bytes of all answers so far."""
         self.cookies = Cookies()
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool) -> list[Answer]:
@@ -212,7 +213,10 @@ class Wire:
             return UnreachableError(
                 f"it does not answer within {self._timeout:g} s; see that it is up and not overloaded"
             )
-        return UnreachableError(f"it does not answer as a web server ({type(error).__name__}: {str(error)[:80]!r})")
+        # Its words may be the console's.
+        return UnreachableError(
+            f"it does not answer as a web server ({type(error).__name__}); see that it is the console"
+        )
 
     def _connect(self) -> bool:
         """Connect where there is no connection; say whether a new one was made."""
@@ -271,7 +275,11 @@ class Wire:
         pieces, size = [], 0
         while piece := response.read1(_PIECE):
             size += len(piece)
+            self._carried += len(piece)
             pieces.append(piece)
+            if self._carried > BUDGET:
+                self.close()
+                raise too_much()
             if size > LARGEST:
                 self.close()
                 raise UnexpectedError(

@@ -165,7 +165,7 @@ gone:
   type: bool
   sample: false
 evidence:
-  description: The file with the screen or answer that was not as expected.
+  description: The file with what can be kept of the screen or answer that was not as expected.
   returned: failure, when O(evidence_dir) is given
   type: str
 """
@@ -219,35 +219,35 @@ def main() -> None:
         required_if=[*_console_open.REQUIRED_IF, ("state", "present", ["host"])],
         supports_check_mode=True,
     )
-    url = module.params["console_url"]
+    _console_open.visit(module, lambda: _push(module.params, module.check_mode))
+
+
+def _push(params: dict[str, Any], check: bool) -> dict[str, Any]:
+    """Bring the console to what is wanted; return the module's result."""
     try:
-        wanted = _wanted(module.params)
-        console = _console_open.open_console(module.params)
+        wanted = _wanted(params)
+        console = _console_open.open_console(params)
     except ConsoleError as error:
-        module.fail_json(msg=f"{url}: {error}.")
+        return {"failed": True, "msg": f"{error}."}
     evidence: dict[str, str | None] = {}
-    save = _console_open.evidence_of(console, module.params)
-    sequence = Sequence(
-        console, wanted, _terms(module.params), evidence=lambda: evidence.setdefault("evidence", save())
-    )
+    save = _console_open.evidence_of(console, params)
+    sequence = Sequence(console, wanted, _terms(params), evidence=lambda: evidence.setdefault("evidence", save()))
     try:
-        outcome = sequence.run(module.check_mode)
+        outcome = sequence.run(check)
     except PushError as error:
         kept = {name: path for name, path in evidence.items() if path}
-        module.fail_json(msg=f"{url}: {error}", **_result(error.outcome), **kept)
+        return {"failed": True, "msg": str(error), **_result(error.outcome), **kept}
     finally:
         console.close()
-    for warning in outcome.warnings:
-        module.warn(f"{url}: {warning}")
-    result = _result(outcome)
+    result = {**_result(outcome), "warnings": outcome.warnings}
     if outcome.changed:
         result["diff"] = {
             "before": _lines(result["before"], sends=False),
             "after": _lines(result["after"], sends="password" in outcome.changed),
-            "before_header": url,
-            "after_header": url,
+            "before_header": params["console_url"],
+            "after_header": params["console_url"],
         }
-    module.exit_json(**result)
+    return result
 
 
 def _wanted(params: dict[str, Any]) -> Wanted:

@@ -82,10 +82,12 @@ cloud:
     connected: false
     issues: [Proxy authentication issues]
 evidence:
-  description: The file with the latest screen or answer of a console that was not as expected.
+  description: The file with what can be kept of the latest screen or answer of a console that was not as expected.
   returned: failure, when O(evidence_dir) is given
   type: str
 """
+
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_open
@@ -98,24 +100,29 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec=_console_open.ARGUMENTS, required_if=_console_open.REQUIRED_IF, supports_check_mode=True
     )
-    url = module.params["console_url"]
+    _console_open.visit(module, lambda: _look(module.params))
+
+
+def _look(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result."""
     try:
-        console = _console_open.open_console(module.params)
+        console = _console_open.open_console(params)
     except ConsoleError as error:
-        module.fail_json(msg=f"{url}: {error}.")
-    save_evidence = _console_open.evidence_of(console, module.params)
+        return {"failed": True, "msg": f"{error}."}
     session = Session(console)
     try:
         session.open()
         reading = session.do(lambda each: each.read())
         cloud = session.do(lambda each: each.cloud())
     except ConsoleError as error:
-        module.fail_json(msg=f"{url}: {error}.", evidence=save_evidence())
+        return {"failed": True, "msg": f"{error}.", "evidence": _console_open.evidence_of(console, params)()}
     finally:
         console.close()
-    module.exit_json(
-        settings=_console_open.shown(reading.settings), version=reading.version, cloud=_console_open.verdict(cloud)
-    )
+    return {
+        "settings": _console_open.shown(reading.settings),
+        "version": reading.version,
+        "cloud": _console_open.verdict(cloud),
+    }
 
 
 if __name__ == "__main__":

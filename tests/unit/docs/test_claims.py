@@ -27,7 +27,7 @@ def test_a_sensor_is_three_lines_that_carry_its_name() -> None:
     assert all("plant-a-line3-sensor" in line for line in added)
 
 
-def test_a_plant_behind_a_shared_proxy_is_the_three_lines_of_its_page() -> None:
+def test_a_plant_behind_a_shared_proxy_is_the_lines_of_its_page() -> None:
     child = {"plant-c-proxy": {"squid_addresses": ["10.50.0.23/24"], "squid_parents": ["site"]}}
     shared: dict[str, Any] = {"squid_addresses": ["10.50.0.10/24", "192.0.2.250/24"]}
     added = _added(squid_conf(SENSORS, **shared), squid_conf(SENSORS, child, **shared))

@@ -130,6 +130,13 @@ class FakeLocator:
         return widget
 
 
+@dataclass(eq=False)
+class FakeRequest:
+    """Something that the page has sent."""
+
+    url: str = "https://192.0.2.1/api"
+
+
 @dataclass
 class FakePage:
     """A page; `load` shows what it starts with."""
@@ -143,6 +150,7 @@ class FakePage:
     did: list[tuple[str, str]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
     loads: int = 0
+    url: str = "about:blank"
     gone: bool = False
     """Whether the browser has crashed."""
     _handlers: dict[str, list[Callable[[Any], None]]] = field(default_factory=dict)
@@ -150,6 +158,7 @@ class FakePage:
     def goto(self, url: str, **_options: Any) -> SimpleNamespace | None:
         """Load; about:blank shows nothing."""
         self.widgets.clear()
+        self.url = url
         if url == "about:blank":
             return None
         self.loads += 1
@@ -168,7 +177,7 @@ class FakePage:
 
     def sends(self, status: int | str | None) -> None:
         """Send a request: answered with a status, failed ("failed"), or never answered (None)."""
-        request = object()
+        request = FakeRequest()
         self._emit("request", request)
         if isinstance(status, int):
             self._emit("response", SimpleNamespace(request=request, status=status))
@@ -195,15 +204,6 @@ class FakePage:
         """Everything."""
         assert selector == "body"
         return self._found(lambda _widget: True)
-
-    def evaluate(self, _script: str, secrets: list[str]) -> None:
-        """Blank secrets, which is all that is evaluated."""
-        self._alive()
-        for widget in self.widgets:
-            if any(secret in widget.value for secret in secrets):
-                widget.value = ""
-            if any(secret in widget.name for secret in secrets):
-                widget.name = "****"
 
     def screenshot(self) -> bytes:
         """Everything that is seen."""

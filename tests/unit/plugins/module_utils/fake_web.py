@@ -161,6 +161,8 @@ class Web:
     stored: dict[str, Any] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     sessions: set[str] = field(default_factory=set)
+    answers: dict[str, tuple[int, dict[str, str], str]] = field(default_factory=dict)
+    """Status, headers and body of what is answered to the GET of a path, instead of the console's own."""
 
     def url(self, path: str = "") -> str:
         """An address of the page; the path is ``shape/kind of switch/where/manner``."""
@@ -184,7 +186,10 @@ def serve(certified: Certified, port: int = 0) -> Iterator[Web]:
             web.requests.append(self.path)
             if self.path == "/settings-after-a-while":
                 time.sleep(0.6)
-            if self.path.startswith("/settings"):
+            if self.path in web.answers:
+                status, headers, body = web.answers[self.path]
+                self._answer(status, body, "text/html", headers)
+            elif self.path.startswith("/settings"):
                 self._answer(200 if self._signed_in() else 401, json.dumps(web.stored))
             else:
                 self._answer(200, _PAGE, "text/html")
@@ -196,7 +201,11 @@ def serve(certified: Certified, port: int = 0) -> Iterator[Web]:
                 right = data == {"username": USERNAME, "password": PASSWORD}
                 if right:
                     web.sessions.add(session := f"s{len(web.requests)}")
-                self._answer(200 if right else 403, "{}", cookie=session if right else None)
+                self._answer(
+                    200 if right else 403,
+                    "{}",
+                    headers={"Set-Cookie": f"session={session}; Path=/; Secure"} if right else None,
+                )
             elif not self._signed_in():
                 self._answer(401, "{}")
             elif self.path == "/refuse":
@@ -208,10 +217,12 @@ def serve(certified: Certified, port: int = 0) -> Iterator[Web]:
         def _signed_in(self) -> bool:
             return (self.headers["Cookie"] or "").removeprefix("session=") in web.sessions
 
-        def _answer(self, status: int, body: str, kind: str = "application/json", cookie: str | None = None) -> None:
+        def _answer(
+            self, status: int, body: str, kind: str = "application/json", headers: dict[str, str] | None = None
+        ) -> None:
             self.send_response(status)
-            if cookie:
-                self.send_header("Set-Cookie", f"session={cookie}; Path=/; Secure")
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
             self.send_header("Content-Length", str(len(body.encode())))
             self.end_headers()

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,18 +36,23 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 
 
 @pytest.fixture
-def left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
+def left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
     """Return a look at the browser's processes and temporary files, both of which must be gone at the end of a test."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    # Not pytest's own, which is closed to the user as whom Chromium runs where the tests run as root.
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        monkeypatch.setenv("TMPDIR", name)
 
-    def look() -> tuple[list[str], list[str]]:
-        return _processes(str(tmp_path)), [file.name for file in tmp_path.iterdir()]
+        def look() -> tuple[list[str], list[str]]:
+            return _processes(name), [file.name for file in folder.iterdir()]
 
-    yield look
-    deadline = time.monotonic() + 5
-    while any(look()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert look() == ([], [])
+        yield look
+        deadline = time.monotonic() + 5
+        while any(look()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert look() == ([], [])
 
 
 def _processes(word: str) -> list[str]:

@@ -377,7 +377,7 @@ def test_evidence_holds_no_secret(opened: Open, dialect: str, tmp_path: Path) ->
     console.save(Push(True, "h.example", 1, "u", SECRET))
     console.read()
     spelled = [SECRET, quote(SECRET, safe=""), quote_plus(SECRET), state.token, *state.sessions, fake.PASSWORD]
-    text = "\n".join(spelled) + ' {"password": "unknown-1"} <input type=password value=unknown-2> visible'
+    text = "\n".join(spelled) + ' {"password": "unknown-1"} <input type=password value=unknown-2> stored'
     state.answer, state.only = (418, "text/plain", text.encode()), "GET"
     with pytest.raises(UnexpectedError):
         console.read()
@@ -385,7 +385,7 @@ def test_evidence_holds_no_secret(opened: Open, dialect: str, tmp_path: Path) ->
     assert name
     written = Path(name).read_text()
     assert "HTTP 418" in written
-    assert "visible" in written
+    assert "stored" in written
     for secret in (*spelled, "unknown-1", "unknown-2"):
         assert secret not in written
     assert Path(name).stat().st_mode & 0o777 == 0o600

@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_open, _console_push
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
+    _console_open,
+    _console_push,
+    _console_visit,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
     ConsoleError,
     GoneError,
@@ -36,6 +40,8 @@ def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     fake = FakeConsole(right="proxy-secret")
     monkeypatch.setattr(_console_open, "open_console", lambda _params: fake)
     monkeypatch.setattr(_console_push, "Clock", FastClock)
+    # In this process, whose console a test looks at.
+    monkeypatch.setattr(_console_visit, "within", lambda _seconds, work: work())
     return fake
 
 
