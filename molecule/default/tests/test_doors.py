@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from typing import Any
 
 import lab
 import play
@@ -42,6 +43,18 @@ def tried(name: str, port: int, ipv6: bool = False, host: str = STRANGER) -> str
     return lab.output(host, "python3", "-c", TRY, address, str(port)).strip()
 
 
+def deploy(group: str = "proxies", hosts: dict[str, Any] | None = None, *options: str) -> play.Run:
+    """Run the playbook for the proxies with variables of some hosts changed."""
+    # What was flushed with the rules is Docker's way to a DNS server, too, so that no package source is reached.
+    return play.playbook(
+        "proxies",
+        *options,
+        change={
+            "all": {"vars": {"squid_apt_cache_valid_time": 1_000_000_000}, "children": {group: {"hosts": hosts or {}}}}
+        },
+    )
+
+
 def shut(name: str) -> bool:
     """Whether the proxy's port is shut for a stranger, and another one is not filtered."""
     return all((tried(name, 3128, ipv6), tried(name, 3333, ipv6)) == ("dropped", "closed") for ipv6 in (False, True))
@@ -68,31 +81,30 @@ def test_a_run_brings_rules_back_and_takes_away_what_is_wanted_no_more() -> None
         lab.output(name, "nft", "flush", "ruleset")
     first, second, third = sorted(PROXIES)
     hosts = {first: {"squid_firewall": "nftables"}, third: {"squid_firewall": "none"}}
-    run = play.playbook("proxies", change={"all": {"children": {"proxies": {"hosts": hosts}}}})
+    run = deploy(hosts=hosts)
     assert run.code == 0, run.output
     assert shut(second)
     assert "ot_proxy" not in lab.output(first, "ufw", "show", "added")
     assert "ot_proxy" not in lab.output(third, "nft", "list", "ruleset")
     assert not lab.run(third, "test", "-e", "/etc/systemd/system/nftables.service.d/ot-proxy.conf").stdout
-    again = play.playbook("proxies", change={"all": {"children": {"proxies": {"hosts": hosts}}}})
+    again = deploy(hosts=hosts)
     assert [again.changed(name) for name in sorted(PROXIES)] == [0, 0, 0]
 
 
 def test_ufw_forgets_a_client_and_is_refused_where_it_filters_nothing() -> None:
     first = sorted(PROXIES)[0]
-    back = play.playbook("proxies")
+    back = deploy()
     assert back.code == 0, back.output
     assert "10.101.0.1 " in lab.output(first, "ufw", "show", "added")
-    moved = {"children": {"sensors": {"hosts": {PROXIES[first]: {"sensor_proxy_src": "10.101.0.9"}}}}}
-    gone = play.playbook("proxies", change={"all": moved})
+    gone = deploy("sensors", {PROXIES[first]: {"sensor_proxy_src": "10.101.0.9"}})
     assert gone.code == 0, gone.output
     assert "10.101.0.1 " not in lab.output(first, "ufw", "show", "added")
     lab.output(first, "ufw", "disable")
-    refused = play.playbook("proxies", "--limit", first)
+    refused = deploy("proxies", {}, "--limit", first)
     assert refused.code != 0
     assert "squid_firewall is ufw, but ufw is not active here" in refused.text
     lab.output(first, "ufw", "--force", "enable")
-    assert play.playbook("proxies").code == 0
+    assert deploy().code == 0
 
 
 INSIDE = [
