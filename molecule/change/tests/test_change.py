@@ -282,6 +282,7 @@ def test_removal_and_reinstallation() -> None:
     for proxy in PROXIES:
         assert lab.run(proxy, "test", "-e", "/etc/squid").returncode != 0
         assert lab.run(proxy, "test", "-e", "/etc/systemd/system/squid.service.d").returncode != 0
+        assert lab.output(proxy, "sh", "-c", "find /etc /usr/lib -name '*ot[-_]proxy*'") == ""
         assert "squid" not in lab.output(proxy, "dpkg-divert", "--list")
         assert "ii  squid" not in lab.run(proxy, "dpkg", "-l", "squid", "squid-openssl").stdout
     again = deploy(on_proxies(squid_state="absent"))
