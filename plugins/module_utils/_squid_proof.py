@@ -9,7 +9,7 @@ Private to this collection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
@@ -37,20 +37,20 @@ class Proof:
         """Say what the running proxy does not do as this configuration does, or return None."""
         if not self._host.is_active():
             return "the service is not running"
-        name, token = _squid_text.visible_hostname(config), _squid_text.token_of(config)
+        token, refused = _squid_text.token_of(config), _refusals(config)
         listeners = _squid_text.listeners(config)
         for listener in listeners:
             answer = self._ask(listener, self._endpoints[0], None, _QUICK)
             if answer.status is None:
                 return f"{listener} does not answer ({answer})"
-            if token and not answer.refused_by(name):
+            if token and not refused(answer):
                 return f"{listener} does not refuse a CONNECT from an unknown source (it answered {answer})"
         if not token:
             return None
         answer = self._ask(listeners[0], self._endpoints[0], token, _QUICK)
         if answer.status is None and not answer.pending:
             return f"{listeners[0]} does not answer a CONNECT that it allows ({answer})"
-        if answer.refused_by(name):
+        if refused(answer):
             return f"{listeners[0]} refuses a CONNECT to {self._endpoints[0]}:{PORT} that the configuration allows"
         return None
 
@@ -85,3 +85,12 @@ class Proof:
     def _ask(self, listener: Listener, endpoint: str, token: str | None, timeout: float) -> Answer:
         headers = {_squid_text.PROBE_HEADER: token} if token else {}
         return self._host.connect(listener, f"{endpoint}:{PORT}", headers, timeout)
+
+
+def _refusals(config: str) -> Callable[[Answer], bool]:
+    """Return what tells this proxy's own refusals, which another one may forge, from a parent's."""
+    mark, name = _squid_text.mark_of(config), _squid_text.visible_hostname(config)
+    if mark is None:
+        return lambda answer: answer.refused_by(name)
+    header = _squid_text.REFUSED_HEADER.lower()
+    return lambda answer: answer.status in (403, 407) and (answer.headers or {}).get(header) == mark

@@ -117,6 +117,7 @@ _IRRELEVANT = frozenset(
         "pinger_enable",
         "positive_dns_ttl",
         "read_timeout",
+        "reply_header_add",
         "request_header_access",
         "request_start_timeout",
         "request_timeout",

@@ -9,6 +9,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,12 @@ PROBE_HEADER = "X-Proxy-Chaining-Probe"
 PROBE_TOKEN = "probe-token"  # noqa: S105 - the placeholder's name
 """Placeholder that the module fills by itself."""
 
+PROBE_MARK = "probe-mark"
+"""Placeholder of what follows from the token, and cannot be turned back into it."""
+
+REFUSED_HEADER = "X-Proxy-Chaining-Refused"
+"""Header by which the proxy signs its own refusals to its own host; a parent's are passed on without it (measured, 5.7, 6.13, 7.7)."""
+
 OWNED_MARK = "# Managed by Ansible, ot_security.proxy_chaining"
 """First line of every squid.conf that this collection wrote."""
 
@@ -32,6 +39,7 @@ HIDDEN = "********"
 
 _PLACEHOLDER = re.compile(r"@@([^@\s]+)@@")
 _TOKEN_IN_USE = re.compile(rf"^acl \S+ req_header {PROBE_HEADER} \^([0-9a-f]{{32,}})\$$", re.MULTILINE)
+_MARK_IN_USE = re.compile(rf'^reply_header_add {REFUSED_HEADER} "([0-9a-f]{{32,}})" ', re.MULTILINE)
 _VISIBLE_HOSTNAME = re.compile(r"^visible_hostname (\S+)$", re.MULTILINE)
 _SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
 _LOGIN_KEPT = re.compile(r"^(auth_param basic credentialsttl ).+$", re.MULTILINE)
@@ -39,6 +47,7 @@ _PARENT = re.compile(r"^cache_peer\s+(\S+)\s", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
+    re.compile(rf"(\breply_header_add {REFUSED_HEADER} )\S+"),
     re.compile(r"(\bcache_peer\s.*\blogin=[^:\s]*:)\S+"),
     re.compile(r"(\bcachemgr_passwd\s+)\S+"),
     # Squid quotes the line that it complains of; the helpers of a configuration made by hand take passwords as -w VALUE.
@@ -57,6 +66,9 @@ def fill(content: str, values: Mapping[str, str]) -> str:
     Raises:
         ValueError: a placeholder has no value.
     """
+
+    if PROBE_TOKEN in values:
+        values = {**values, PROBE_MARK: mark(values[PROBE_TOKEN])}
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
@@ -77,10 +89,25 @@ def token_of(content: str) -> str | None:
     return match[1] if match else None
 
 
+def mark(token: str) -> str:
+    """Return the mark that belongs to a token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def mark_of(content: str) -> str | None:
+    """Return the mark with which a configuration signs refusals; those of older ones have none."""
+    match = _MARK_IN_USE.search(content)
+    return match[1] if match else None
+
+
 def untoken(content: str) -> str | None:
-    """Return a configuration with the token's placeholder in the place of its token; None when it has no token."""
+    """Return a configuration with placeholders in the place of its token and mark; None when it has no token."""
     token = token_of(content)
-    return None if token is None else content.replace(token, f"@@{PROBE_TOKEN}@@")
+    return (
+        None
+        if token is None
+        else content.replace(token, f"@@{PROBE_TOKEN}@@").replace(mark(token), f"@@{PROBE_MARK}@@")
+    )
 
 
 def visible_hostname(content: str) -> str:

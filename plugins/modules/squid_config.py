@@ -37,7 +37,9 @@ options:
   content:
     description:
       - The whole text of the configuration.
-      - C(@@name@@) stands for the secret of that name in O(secrets), URL-escaped. C(@@probe-token@@) is filled by the module.
+      - C(@@name@@) stands for the secret of that name in O(secrets), URL-escaped. C(@@probe-token@@) is filled by the module, and
+        C(@@probe-mark@@) with what follows from it, by which a C(reply_header_add) of C(X-Proxy-Chaining-Refused) tells this proxy's own
+        refusals from those of a parent that uses its name.
       - It must hold C(visible_hostname), and a C(req_header) ACL of C(X-Proxy-Chaining-Probe) with C(^@@probe-token@@$).
       - Required with O(state=present).
     type: str

@@ -37,6 +37,7 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     deaf PORT: Squid runs and does not open this port
     open: Squid lets everybody through
     closed: Squid refuses the probe too
+    forged: the next hop refuses, in the name of this proxy
     loses X: the next hop does not reach X
     crashes: Squid ends with the first CONNECT that it allows
     brittle: Squid ends with the next reload, whatever the file says
@@ -45,6 +46,7 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     return (
         f"{_squid_text.OWNED_MARK}.\nvisible_hostname {name}\nhttp_port {port}\n"
         f"acl probe_token req_header {_squid_text.PROBE_HEADER} ^@@{_squid_text.PROBE_TOKEN}@@$\n"
+        f'reply_header_add {_squid_text.REFUSED_HEADER} "@@{_squid_text.PROBE_MARK}@@" probe_source\n'
         + "".join(f"fault {fault}\n" for fault in faults)
         + more
     )
@@ -208,8 +210,11 @@ class FakeHost(Host):
             self._clock += timeout
             return Answer(None, f"no answer within {timeout:g} s")
         token = headers.get(_squid_text.PROBE_HEADER)
+        own = {"via": f"1.1 {_squid_text.visible_hostname(loaded)} (squid)"}
         if (token != _squid_text.token_of(loaded) or _has(loaded, "closed")) and not _has(loaded, "open"):
-            return Answer(403, None, {"via": f"1.1 {_squid_text.visible_hostname(loaded)} (squid)"})
+            return Answer(403, None, {**own, _squid_text.REFUSED_HEADER.lower(): str(_squid_text.mark_of(loaded))})
+        if _has(loaded, "forged"):
+            return Answer(403, None, own)
         if _has(loaded, "crashes"):
             self.loaded = None
             return Answer(None, "closed the connection without an HTTP answer")

@@ -89,6 +89,14 @@ def test_a_squid_that_only_seems_to_run_is_no_proof() -> None:
     assert_is_back(host)
 
 
+def test_a_refusal_that_a_parent_forges_is_not_this_proxys() -> None:
+    """Or one hostile parent could keep every change from being made."""
+    host = FakeHost()
+    outcome = change(host, config("forged"))
+    assert outcome.endpoints == {"a.example": "403", "b.example": "403"}
+    assert_is_new(host, config("forged"))
+
+
 class TestNothingToChange:
     def test_it_only_proves(self) -> None:
         host = FakeHost(OLD)

@@ -17,12 +17,15 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
     complaints,
     fill,
     listeners,
+    mark_of,
     patient,
     restart_reasons,
     showable,
     token_of,
+    untoken,
     visible_hostname,
     warnings,
+    without_secrets,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +78,17 @@ def test_a_lone_at_sign_is_no_placeholder() -> None:
 
 def test_the_token_is_read_back() -> None:
     assert token_of(f"http_port 3128\n{PROBE}http_access deny all\n") == TOKEN
+
+
+def test_the_mark_follows_from_the_token_and_is_a_secret_too() -> None:
+    template = f'{PROBE.replace(TOKEN, "@@probe-token@@")}reply_header_add X-Proxy-Chaining-Refused "@@probe-mark@@" probe_source\n'
+    filled = fill(template, {"probe-token": TOKEN})
+    found = mark_of(filled)
+    assert found is not None
+    assert TOKEN not in found
+    assert untoken(filled) == template
+    assert found not in without_secrets(filled)
+    assert mark_of(PROBE) is None
 
 
 @pytest.mark.parametrize(
