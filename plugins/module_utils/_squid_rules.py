@@ -64,7 +64,7 @@ class _Acl:
         if self.kind == "proxy_auth":
             return None if request.user is None else "REQUIRED" in self.values or request.user in self.values
         # The header of our own probe, which no client has; what Squid was told of a parent, which admits nobody; where a name
-        # leads, which only the proxy knows.
+        # leads, and who guesses passwords, which only the proxy knows.
         return False
 
 
@@ -87,7 +87,7 @@ class _Line(NamedTuple):
 _BUILT_IN = {"all": True, "connect": True, "manager": False}
 """What Squid defines by itself, in lower case, and whether a CONNECT matches it."""
 
-_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header", "note", "dst"})
+_KINDS = frozenset({"src", "port", "dstdomain", "proxy_auth", "req_header", "note", "dst", "external"})
 
 _IRRELEVANT = frozenset(
     {
@@ -104,6 +104,7 @@ _IRRELEVANT = frozenset(
         "deny_info",
         "email_err_data",
         "eui_lookup",
+        "external_acl_type",
         "forwarded_for",
         "http_port",
         "httpd_suppress_version_string",

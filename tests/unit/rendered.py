@@ -75,7 +75,8 @@ def _known(
     known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][proxy], "__squid_host": running}
     known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
     known["squid_arrived"] = variables.get("squid_arrived", [])
-    known["__squid_parents_program"] = _role_file("vars")["__squid_parents_program"]
+    for name in ("__squid_parents_program", "__squid_guesses_program"):
+        known[name] = _role_file("vars")[name]
     for name in ("__squid_admitted", "__squid_tls_options", "__squid_has_named_parent", "__squid_proxy_addresses"):
         known[name] = _expressions().from_string(_role_file("vars")[name].removesuffix("\n")).render(known)
     return known
