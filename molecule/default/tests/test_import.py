@@ -83,7 +83,7 @@ class Asked:
         command = ["ansible-playbook", "-i", str(self._file), "-e", variables, str(playbook)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        return re.sub("@@parent:[^@]*@@", "secret", rendered.read_text().replace("@@probe-token@@", "0" * 32))
+        return re.sub("@@parent:[^@]*@@", "secret", re.sub("@@probe-[a-z]+@@", "0" * 32, rendered.read_text()))
 
     def _serve(self, name: str, text: str) -> None:
         ports = iter((PORTS[name], PORTS[name] + 100))
