@@ -2,7 +2,6 @@
 
 Usage: attack.py half-open PROXY-ADDRESS SECONDS COUNT    requests that never end
        attack.py guess PROXY-ADDRESS SECONDS RATE USER    CONNECTs with a new wrong password, RATE a second
-       attack.py fill PROXY-ADDRESS SECONDS               long requests that are refused
 """
 
 from __future__ import annotations
@@ -48,8 +47,6 @@ def main() -> None:
             request = HEAD + b"Proxy-Authorization: Basic " + wrong + b"\r\n\r\n"
             threading.Thread(target=ask, args=(proxy, request), daemon=True).start()
             time.sleep(1 / float(more[0]))
-        elif kind == "fill":
-            ask(proxy, b"GET http://hub.azure-devices.net/" + b"x" * 8000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         else:
             time.sleep(0.2)
     print(len(kept) or number)

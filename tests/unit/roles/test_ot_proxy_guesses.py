@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / "roles" / "squid" / "files" / "ot_proxy_guesses.py"
+from tests.unit.roles.programs import FILES, load
+
+PROGRAM = FILES / "ot_proxy_guesses.py"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ot_proxy_guesses", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-program = load()
+program = load("ot_proxy_guesses")
 
 
 def header(login: str) -> bytes:

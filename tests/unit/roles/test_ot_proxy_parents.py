@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 import socket
 import subprocess
@@ -12,28 +11,19 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-PROGRAM = Path(__file__).parents[3] / "roles" / "squid" / "files" / "ot_proxy_parents.py"
+from tests.unit.roles.programs import FILES, load
+
+PROGRAM = FILES / "ot_proxy_parents.py"
 E = "hub.example:443"
 
 
-def load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ot_proxy_parents", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-program = load()
+program = load("ot_proxy_parents")
 
 
 class FakeParent:
