@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,23 +73,31 @@ class Watch:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @contextmanager
-    def over(self, sensors: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
+    def over(self, sensors: Mapping[str, tuple[str, ...]], seconds: int = 240) -> Iterator[None]:
         """Let each sensor hold a tunnel and CONNECT all the time, and keep the reports.
 
         Args:
-            sensors: by the sensor's name the proxy's address, the endpoint and, if need be, the interval in seconds and the user.
+            sensors: by the sensor's name the proxy's address, the endpoint and, if need be, the interval in seconds, the user and the
+                number of tunnels.
+            seconds: how long it takes at most.
         """
+        for sensor in sensors:
+            output(sensor, "rm", "-f", "/tmp/watch.ready")
         script = ["python3", "/opt/shared/watch.py"]
         started = {
             sensor: subprocess.Popen(
-                ["docker", "exec", sensor, *script, proxy, endpoint, "240", *more], stdout=subprocess.PIPE, text=True
+                ["docker", "exec", sensor, *script, proxy, endpoint, str(seconds), *more],
+                stdout=subprocess.PIPE,
+                text=True,
             )
             for sensor, (proxy, endpoint, *more) in sensors.items()
         }
         try:
-            subprocess.run(["sleep", "2"], check=True)
+            for sensor in sensors:
+                output(sensor, "timeout", "110", "sh", "-c", "until [ -e /tmp/watch.ready ]; do sleep 0.2; done")
+            time.sleep(2)
             yield
-            subprocess.run(["sleep", "2"], check=True)
+            time.sleep(2)
         finally:
             for sensor in started:
                 output(sensor, "touch", "/tmp/watch.stop")

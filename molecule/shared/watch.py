@@ -1,108 +1,118 @@
-"""A sensor's traffic while the proxy changes: one tunnel held open, and a new CONNECT every 0.1 s.
+"""A sensor's traffic while the proxy changes: tunnels held open, which ask again and again, and a new CONNECT every INTERVAL.
 
-Usage: watch.py PROXY-ADDRESS ENDPOINT SECONDS [INTERVAL [USER:PASSWORD]]
-Prints one JSON object at the end, or when /tmp/watch.stop appears.
+Usage: watch.py PROXY-ADDRESS ENDPOINT SECONDS [INTERVAL [USER:PASSWORD [TUNNELS]]]
+/tmp/watch.ready appears once the tunnels are there. Prints one JSON object at the end, or when /tmp/watch.stop appears.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-import socket
 import ssl
 import sys
-import threading
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-STOP = Path("/tmp/watch.stop")
+READY, STOP = Path("/tmp/watch.ready"), Path("/tmp/watch.stop")
+ANSWER_SECONDS = 10
+REQUESTS_PER_SECOND = 100
+"""Of all tunnels together, at most."""
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def connect(proxy: str, endpoint: str, user: str = "") -> socket.socket:
-    """Open a tunnel to the endpoint's port 443; OSError says that the proxy refused."""
-    stream = socket.create_connection((proxy, 3128), timeout=5)
-    head = f"CONNECT {endpoint}:443 HTTP/1.1\r\nHost: {endpoint}:443\r\n"
-    if user:
-        head += f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
-    stream.sendall(f"{head}\r\n".encode())
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        received = stream.recv(4096)
-        if not received:
-            raise ConnectionResetError("the proxy closed the connection")
-        answer += received
-    if answer.split()[1] != b"200":
-        stream.close()
-        raise ConnectionRefusedError(f"the proxy answered {answer.split()[1].decode()}")
-    return stream
+@dataclass
+class Seen:
+    """What became of it."""
+
+    died: list[str] = field(default_factory=list)
+    """Why tunnels ended."""
+    exchanges: int = 0
+    attempts: int = 0
+    failures: list[tuple[float, str]] = field(default_factory=list)
+    """When new CONNECTs were refused, in seconds from the start, and how."""
+    slowest: float = 0
+    """Seconds of the longest CONNECT."""
 
 
-class Tunnel(threading.Thread):
-    """Speaks TLS with the endpoint through one tunnel for as long as it lives."""
+class Sensor:
+    """One sensor at one proxy."""
 
     def __init__(self, proxy: str, endpoint: str, interval: float, user: str) -> None:
-        super().__init__(daemon=True)
-        self.endpoint = endpoint
-        self.interval = interval
-        context = ssl.create_default_context(cafile="/srv/endpoint.pem")
-        self.stream = context.wrap_socket(connect(proxy, endpoint, user), server_hostname=endpoint)
-        self.exchanges = 0
-        self.died: str | None = None
+        self.proxy, self.endpoint, self.interval = proxy, endpoint, interval
+        self.head = f"CONNECT {endpoint}:443 HTTP/1.1\r\nHost: {endpoint}:443\r\n"
+        if user:
+            self.head += f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\r\n"
+        self.context = ssl.create_default_context(cafile="/srv/endpoint.pem")
+        self.seen = Seen()
 
-    def run(self) -> None:
-        """Ask, read the whole answer, wait, ask again."""
-        request = f"GET / HTTP/1.1\r\nHost: {self.endpoint}\r\n\r\n".encode()
+    async def connect(self) -> Streams:
+        """Open a tunnel to the endpoint's port 443; OSError says that the proxy refused."""
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(self.proxy, 3128)
+            writer.write(f"{self.head}\r\n".encode())
+            try:
+                answer = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError as error:
+                raise ConnectionResetError("the proxy closed the connection") from error
+            if answer.split()[1] != b"200":
+                writer.close()
+                raise ConnectionRefusedError(f"the proxy answered {answer.split()[1].decode()}")
+            return reader, writer
+
+    async def tunnel(self) -> Streams:
+        """Open a tunnel and speak TLS in it."""
+        reader, writer = await self.connect()
+        await writer.start_tls(self.context, server_hostname=self.endpoint)
+        return reader, writer
+
+    async def talk(self, streams: Streams, pause: float) -> None:
+        """Ask, read the whole answer, wait, ask again, for as long as the tunnel lives."""
+        reader, writer = streams
         try:
             while True:
-                self.stream.sendall(request)
-                answer = b""
-                while not answer.endswith(f"endpoint {self.endpoint}\n".encode()):
-                    received = self.stream.recv(4096)
-                    if not received:
-                        raise ConnectionResetError("closed")
-                    answer += received
-                self.exchanges += 1
-                time.sleep(self.interval)
-        except OSError as error:
-            self.died = str(error)
+                writer.write(f"GET / HTTP/1.1\r\nHost: {self.endpoint}\r\n\r\n".encode())
+                async with asyncio.timeout(6 * ANSWER_SECONDS):
+                    await reader.readuntil(f"endpoint {self.endpoint}\n".encode())
+                self.seen.exchanges += 1
+                await asyncio.sleep(pause)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.seen.died.append(repr(error))
+
+    async def knock(self, seconds: float) -> None:
+        """Open a new tunnel every INTERVAL until the time is over or the stop file appears."""
+        start = time.monotonic()
+        while not STOP.exists() and time.monotonic() - start < seconds:
+            begun = time.monotonic()
+            self.seen.attempts += 1
+            try:
+                (await self.connect())[1].close()
+            except OSError as error:
+                self.seen.failures.append((round(begun - start, 2), str(error) or repr(error)))
+            taken = time.monotonic() - begun
+            self.seen.slowest = max(self.seen.slowest, round(taken, 3))
+            await asyncio.sleep(max(0.0, self.interval - taken))
 
 
-def main(proxy: str, endpoint: str, seconds: float, interval: float, user: str) -> None:
-    """Watch until the time is over or the stop file appears."""
-    STOP.unlink(missing_ok=True)
-    tunnel = Tunnel(proxy, endpoint, interval, user)
-    tunnel.start()
-    attempts = 0
-    failures: list[tuple[float, str]] = []
-    longest = down_since = 0.0
-    start = time.monotonic()
-    while not STOP.exists() and time.monotonic() - start < seconds:
-        begun = time.monotonic()
-        attempts += 1
-        try:
-            connect(proxy, endpoint, user).close()
-            if down_since:
-                longest = max(longest, begun - down_since)
-            down_since = 0.0
-        except OSError as error:
-            failures.append((round(begun - start, 2), str(error)))
-            down_since = down_since or begun
-        time.sleep(max(0.0, interval - (time.monotonic() - begun)))
-    if down_since:
-        longest = max(longest, time.monotonic() - down_since)
-    print(
-        json.dumps(
-            {
-                "died": tunnel.died,
-                "exchanges": tunnel.exchanges,
-                "attempts": attempts,
-                "failures": failures,
-                "longest_refusal": round(longest, 2),
-            }
-        )
-    )
+async def main(proxy: str, endpoint: str, seconds: float, interval: float, user: str, tunnels: int) -> None:
+    """Watch."""
+    for path in (READY, STOP):
+        path.unlink(missing_ok=True)
+    sensor = Sensor(proxy, endpoint, interval, user)
+    held = []
+    while len(held) < tunnels:
+        held += await asyncio.gather(*(sensor.tunnel() for _number in range(min(20, tunnels - len(held)))))
+    talks = [asyncio.create_task(sensor.talk(each, max(interval, tunnels / REQUESTS_PER_SECOND))) for each in held]
+    READY.touch()
+    await sensor.knock(seconds)
+    print(json.dumps(asdict(sensor.seen)))
+    sys.stdout.flush()
+    for talk in talks:
+        talk.cancel()
 
 
 if __name__ == "__main__":
-    watched, endpoint, seconds, interval, user = [*sys.argv[1:], *("0.1", "")[len(sys.argv) - 4 :]]
-    main(watched, endpoint, float(seconds), float(interval), user)
+    watched, asked, lasting, every, login, number = [*sys.argv[1:], *("0.1", "", "1")[len(sys.argv) - 4 :]]
+    asyncio.run(main(watched, asked, float(lasting), float(every), login, int(number)))

@@ -215,6 +215,10 @@ class Change:
             reasons.add("the Squid package")
         self._outcome.restart_reasons = sorted(reasons)
         self._outcome.action = "restart" if reasons else "reload"
+        if not reasons and (left := _squid_text.deserted(current.config or "", new.config or "")):
+            self._outcome.warnings.append(
+                f"{' and '.join(map(str, left))} is given up, but stays open until Squid is restarted: who connects there is not answered"
+            )
 
     @contextmanager
     def _staged(self, new: _Texts) -> Iterator[dict[str, str]]:

@@ -24,6 +24,9 @@ _QUICK = 2.0
 
 _PARALLEL = 8
 
+_IN_A_ROW = 3
+"""Proofs in a row that several workers have to give: each reads the new file in its own time, and which one answers is chance."""
+
 
 class Proof:
     """Asks the proxy on this host, as the configuration says that it should answer."""
@@ -57,11 +60,15 @@ class Proof:
     def wait(self, config: str, seconds: float) -> str | None:
         """Repeat missing() until nothing is missing; return what still was when the time ended."""
         deadline = self._host.now() + seconds
-        while (problem := self.missing(config)) is not None:
-            if self._host.now() >= deadline:
+        proven, enough = 0, _IN_A_ROW if _squid_text.workers(config) > 1 else 1
+        while True:
+            problem = self.missing(config)
+            proven = 0 if problem else proven + 1
+            if proven == enough:
+                return None
+            if problem and self._host.now() >= deadline:
                 return problem
             self._host.pause(0.1)
-        return None
 
     def upstream(self, config: str, endpoints: Sequence[str] | None = None) -> dict[str, Answer]:
         """Connect to every endpoint of the probe through the proxy."""

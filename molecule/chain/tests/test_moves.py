@@ -15,8 +15,6 @@ SITE_1, SITE_2, SITE_3 = sorted(SITES)
 DMZ_1, DMZ_2 = PARENTS
 NEW_ADDRESS = "10.102.1.121"
 MOVED = "ot-chain-sensor3"
-RELOAD_SECONDS = 0.5
-"""Longest time for which a reload may refuse new connections here, where five proxies share two processors."""
 
 
 def deploy(*options: str, **hosts: dict[str, Any]) -> Run:
@@ -79,14 +77,9 @@ def test_nobody_is_refused_while_all_that_can_move_moves() -> None:
         run = deploy(**after)
     assert run.code == 0, run.output
     for sensor, report in watch.reports.items():
-        # While a proxy or its only parent reloads, its port is closed for a moment: nobody there, or 500 or 503, no way on.
-        refused = [failure for failure in report["failures"] if "answered 4" in failure[1]]
-        print(
-            f"{sensor}: {len(refused)} of {report['attempts']} CONNECTs refused, {len(report['failures'])} in a reload"
-        )
+        print(f"{sensor}: {report['attempts']} CONNECTs")
         assert report["attempts"] > 100
-        assert refused == [], run.output
-        assert report["longest_refusal"] <= RELOAD_SECONDS, report["failures"]
+        assert report["failures"] == [], (sensor, run.output)
     assert f"still admits {MOVED}" in run.text
     for site in SITES:
         assert visit(site).connect == 200
@@ -94,7 +87,9 @@ def test_nobody_is_refused_while_all_that_can_move_moves() -> None:
         assert admits(DMZ_1, site) == (site != SITE_1)
     listening = lab.output(DMZ_1, "ss", "-Htln")
     assert ":3138 " in listening
-    assert ":3128 " not in listening
+    # What its workers have given up stays open until it is restarted, and nobody is behind it.
+    assert "10.102.1.21:3128 is given up" in run.text or ":3128 is given up" in run.text
+    assert lab.visit(SITE_1, f"http://{NEW_ADDRESS}:3128", ENDPOINT).connect == 0
     assert lab.visit(MOVED, f"http://{lab.address(SITE_2, 'ot-chain-ot')}:3128", ENDPOINT).connect == 200
     again = deploy(**after)
     assert [again.changed(host) for host in (*SITES, DMZ_1, DMZ_2)] == [0] * 5, again.output

@@ -22,8 +22,6 @@ SENSORS = {
 NEWCOMER = "ot-change-newcomer"
 ENDPOINT = "hub.azure-devices.net"
 KEPT = {"squid.conf.previous", "users.previous"}
-REFUSED_SECONDS = 0.2
-"""Longest time for which a reload may refuse new connections."""
 
 
 def deploy(change: dict[str, Any] | None = None) -> Run:
@@ -47,14 +45,13 @@ class Watch(lab.Watch):
 
     def tunnels_survived(self) -> None:
         for sensor, report in self.reports.items():
-            assert report["died"] is None, f"{sensor}: the tunnel died: {report['died']}"
+            assert report["died"] == [], f"{sensor}: the tunnel died: {report['died']}"
             assert report["exchanges"] > 10, f"{sensor}: the tunnel carried nothing"
             assert report["attempts"] > 10
 
-    def refusals_bounded(self) -> None:
+    def nothing_refused(self) -> None:
         for sensor, report in self.reports.items():
-            print(f"{sensor}: {len(report['failures'])} of {report['attempts']} CONNECTs refused: {report['failures']}")
-            assert report["longest_refusal"] <= REFUSED_SECONDS, f"{sensor}: {report['failures']}"
+            assert report["failures"] == [], f"{sensor}: of {report['attempts']} CONNECTs"
 
 
 @contextmanager
@@ -107,7 +104,7 @@ def test_adding_a_sensor_drops_no_tunnel() -> None:
     assert [run.changed(proxy) for proxy in PROXIES] == [1, 0, 0]
     assert status(NEWCOMER, PROXIES[0]) == 200
     watch.tunnels_survived()
-    watch.refusals_bounded()
+    watch.nothing_refused()
 
 
 def test_removing_a_sensor_drops_no_other_tunnel() -> None:
@@ -119,7 +116,7 @@ def test_removing_a_sensor_drops_no_other_tunnel() -> None:
     assert f"-acl {NEWCOMER} src 10.103.0.5" in run.output
     assert status(NEWCOMER, PROXIES[0]) == 403
     watch.tunnels_survived()
-    watch.refusals_bounded()
+    watch.nothing_refused()
 
 
 def test_changing_the_endpoints() -> None:
@@ -130,7 +127,7 @@ def test_changing_the_endpoints() -> None:
     for sensor, proxy in SENSORS.items():
         assert status(sensor, proxy, "extra.example.net") == 200
     watch.tunnels_survived()
-    watch.refusals_bounded()
+    watch.nothing_refused()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +184,7 @@ def test_fault_that_squid_reports_with_exit_code_zero() -> None:
     assert "planted-secret-1" not in run.output
     assert {proxy: config(proxy) for proxy in PROXIES} == before
     watch.tunnels_survived()
-    watch.refusals_bounded()
+    watch.nothing_refused()
 
 
 def test_lost_upstream_brings_the_previous_configuration_back() -> None:
@@ -204,7 +201,7 @@ def test_lost_upstream_brings_the_previous_configuration_back() -> None:
     for sensor, proxy in SENSORS.items():
         assert status(sensor, proxy) == 200
     for report in watch.reports.values():
-        assert report["died"] is None
+        assert report["died"] == []
     for proxy in PROXIES:
         assert lab.run(proxy, "grep", "-r", "planted-secret-2", "/etc/squid", "/tmp", "/root/.ansible").stdout == ""
 
@@ -250,7 +247,7 @@ def test_rollback_brings_back_what_was_live_before() -> None:
     assert status(NEWCOMER, PROXIES[0]) == 403
     assert status("ot-change-sensor1", PROXIES[0]) == 200
     watch.tunnels_survived()
-    watch.refusals_bounded()
+    watch.nothing_refused()
     again = playbook("rollback", *only, change=broken)
     assert (again.code, again.changed(PROXIES[0])) == (0, 0), again.output
     kept = lab.output(PROXIES[0], "stat", "-c", "%a %U %G", "/etc/squid/squid.conf.previous").split()

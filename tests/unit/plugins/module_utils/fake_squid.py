@@ -84,6 +84,8 @@ class FakeHost(Host):
         """Endpoints whose answer does not come in time."""
         self.unresolved = False
         """Whether the parents' names did not resolve when Squid loaded its file."""
+        self.behind: set[int] = set()
+        """Which questions after a reload are answered by a worker that has not read the file yet."""
         self.parse_says: tuple[int, str] | None = None
         self.log: list[str] = []
         """What was done, in order; questions in a row are one."""
@@ -96,6 +98,8 @@ class FakeHost(Host):
         """Contents that lay at the configuration's path although Squid refuses them."""
         self._number = 0
         self._clock = 0.0
+        self._asked = 0
+        self._loaded_before: str | None = None
         if running is not None:
             self.files[CONFIG] = self.loaded = self.started_with = running
 
@@ -200,7 +204,8 @@ class FakeHost(Host):
     def connect(self, listener: Listener, target: str, headers: Mapping[str, str], timeout: float) -> Answer:
         if self.log[-1:] != ["ask"]:
             self._step("ask")
-        loaded = self.loaded
+        self._asked += 1
+        loaded = self._loaded_before if self._asked in self.behind else self.loaded
         kind = "https_port" if listener.tls else "http_port"
         address = str(listener).rpartition(":")[0]
         opened = rf"(?m)^{kind} ({re.escape(address)}:)?{listener.port}( .*)?$"
@@ -233,6 +238,7 @@ class FakeHost(Host):
 
     def _load(self, dies: bool = False) -> None:
         self.unresolved = False
+        self._asked, self._loaded_before = 0, self.loaded
         content = self.files.get(CONFIG)
         fatal = content is None or dies or _has(content, "unparsable") or _has(content, "kills")
         self.loaded = None if fatal else content

@@ -368,6 +368,20 @@ class TestRestart:
         outcome = change(host, NEW)
         assert (outcome.action, outcome.restart_reasons) == ("restart", ["the Squid package"])
 
+    def test_a_port_that_workers_give_up_is_said_to_stay_open(self) -> None:
+        workers = "workers 2\n"
+        outcome = change(FakeHost(proven(port=3129, more=workers)), config(more=workers))
+        assert outcome.action == "reload"
+        assert any("3129 is given up, but stays open until Squid is restarted" in each for each in outcome.warnings)
+        assert change(FakeHost(proven(port=3129)), config()).warnings == []
+
+    def test_every_worker_has_to_give_the_proof(self) -> None:
+        """Each reads the file in its own time, and any of them may answer."""
+        host = FakeHost(proven(more="workers 2\n"))
+        host.behind = {5, 6}
+        outcome = change(host, config(more="workers 2\n# new\n"))
+        assert outcome.endpoints == dict.fromkeys(ENDPOINTS, "200")
+
     def test_nothing_else_does(self) -> None:
         host = FakeHost(OLD)
         change(host, NEW, users={"anna": "secret"})

@@ -201,16 +201,26 @@ def test_what_is_read_at_the_start_only_needs_a_restart(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"), [("http_port 1", "http_port 10.0.0.1:1"), ("https_port [2001:db8::1]:1 tls-cert=/c", "http_port 1")]
+)
+def test_workers_cannot_listen_on_less_or_more_of_a_port_without_a_restart(old: str, new: str) -> None:
+    assert restart_reasons(f"{old}\nworkers 2\n", f"{new}\nworkers 2\n") == ["the address of port 1"]
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("http_port 1\nworkers 2\n", "http_port 3\nworkers 2\n"),
+        ("http_port 1\n", "http_port 10.0.0.1:1\n"),
+        ("http_port 1\nworkers 2\n", "http_port 1 tcpkeepalive=1,2,3\nhttp_port 10.0.0.1:2\nworkers 2\n"),
+        ("http_port 10.0.0.1:1\nworkers 2\n", "http_port 10.0.0.2:1\nworkers 2\n"),
         ("acl a src 10.0.0.1\n", ""),
         ("# workers 1\n", "# workers 2\n"),
         ("workers 2\n", "  workers   2 \n"),
         ("workers\t2\n", "workers 2\n"),
         ("", "cpu_affinity_map process_numbers=1 cores=2\n"),
     ],
-    ids=["others", "sensor", "comment", "blanks", "tab", "affinity"],
+    ids=["others", "one", "more", "moved", "sensor", "comment", "blanks", "tab", "affinity"],
 )
 def test_nothing_else_restarts(old: str, new: str) -> None:
     assert restart_reasons(old, new) == []
