@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import connects, converge, lab, report, sensors, topology, verify
+from tests.bench import connects, converge, lab, reloads, report, sensors, topology, verify
 from tests.bench.progress import Progress
 
-PARTS = {"a": converge, "b": topology, "c": connects, "d": sensors, "e": verify}
+PARTS = {"a": converge, "b": topology, "c": connects, "d": sensors, "e": verify, "f": reloads}
 _BUSY = 1.0
 
 

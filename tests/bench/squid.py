@@ -67,6 +67,10 @@ class Instance:
             raise RuntimeError(f"{result['failed']} of {count} CONNECTs failed: {result['examples']}")
         return Sample(cpu_us=used / count * 1e6, per_second=count / result["seconds"])
 
+    def reload(self) -> None:
+        """Let it read its configuration, as the unit does."""
+        lab.execute(self._host.container, "sh", "-c", f"kill -HUP $(cat {self._pid_file})")
+
     def stop(self) -> None:
         """End it at once."""
         processes = " ".join(map(str, self._tree(self._processes())))

@@ -9,6 +9,7 @@ from typing import Any
 import lab
 import play
 import pytest
+from attack_table import answered
 
 PROXIES = {f"ot-default-proxy-{number}": f"ot-default-sensor{number}" for number in (1, 2, 3)}
 WITH_NFTABLES = sorted(PROXIES)[1:]
@@ -73,6 +74,11 @@ def test_the_ports_rules_survive(name: str, by: str) -> None:
     lab.output(name, "sh", "-c", by)
     assert shut(name)
     assert visit(name).connect == 200
+    answered(
+        "A stranger at the port, before Squid starts too, and after the system's firewall was restarted or reloaded",
+        "Dropped, IPv4 and IPv6",
+        "`firewall.nft`",
+    )
 
 
 def test_a_run_brings_rules_back_and_takes_away_what_is_wanted_no_more() -> None:
@@ -102,6 +108,9 @@ def test_ufw_forgets_a_client_and_is_refused_where_it_filters_nothing() -> None:
     lab.output(first, "ufw", "disable")
     refused = deploy("proxies", {}, "--limit", first)
     assert refused.code != 0
+    answered(
+        "The address of a client that is gone, where ufw filters", "Its rule of ufw is deleted", "The role, at each run"
+    )
     assert "squid_firewall is ufw, but ufw is not active here" in refused.text
     lab.output(first, "ufw", "--force", "enable")
     assert deploy().code == 0
@@ -135,8 +144,16 @@ def test_no_name_leads_inside(name: str) -> None:
         time.sleep(1)
         assert visit(name, "good.azure-devices.net").connect == 200
         assert {other: visit(name, other).connect for other in names} == dict.fromkeys(names, 403)
+        time.sleep(1)
+        assert lab.log_lines(name, "evil0.azure-devices.net")[-1].split()[5] == "TCP_DENIED/403"
     finally:
         subprocess.run(write, input=before, text=True, check=True)
+    answered(
+        "An allowed name that leads to loopback, link-local, private or other addresses inside, IPv4 and IPv6, or to a proxy",
+        "403; only networks of `squid_private_endpoints`, for their names, are let through",
+        "`squid.conf` of the last hop",
+        "Its access log",
+    )
 
 
 def test_a_full_disk_costs_lines_and_not_the_service(name: str) -> None:
@@ -155,6 +172,11 @@ def test_a_full_disk_costs_lines_and_not_the_service(name: str) -> None:
     visit(name)
     time.sleep(1)
     assert len(lab.log_lines(name, "hub.azure-devices.net")) > before
+    answered(
+        "A full log disk",
+        "Squid works on without its log, starts without it too, and writes it again later",
+        "`squid.conf`",
+    )
 
 
 def test_a_log_that_grows_is_rotated_the_same_day(name: str) -> None:
@@ -166,12 +188,16 @@ def test_a_log_that_grows_is_rotated_the_same_day(name: str) -> None:
     assert int(lab.output(name, "stat", "--format", "%s", "/var/log/squid/access.log.1")) > 100_000_000
     lab.output(name, "rm", "/var/log/squid/access.log.1")
     assert visit(name).connect == 200
+    answered(
+        "Requests that make the log grow", "It is rotated at 100 MB, the same day", "logrotate, by a timer of its own"
+    )
 
 
 def test_a_long_target_is_cut_in_the_log(name: str) -> None:
     visit(name, "x" * 60 + ".y" * 90 + ".azure-devices.net")
     time.sleep(1)
     assert len(lab.log_lines(name, "x" * 60)[-1]) < 400
+    answered("Long targets that fill the log", "Cut at 260 characters", "`squid.conf`", "Access log")
 
 
 @pytest.mark.parametrize("name", WITH_NFTABLES)

@@ -1,0 +1,72 @@
+"""Knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
+
+Usage: knock.py ADDRESS PORT SECONDS   Prints attempts, what failed by its kind, and the seconds of the slowest as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import json
+import sys
+import threading
+import time
+
+EVERY = 0.001
+ANSWER_SECONDS = 20
+REQUEST = b"CONNECT nobody.example:25 HTTP/1.1\r\nHost: nobody.example:25\r\n\r\n"
+
+
+class Knocks:
+    """What one thread sees."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.failures: collections.Counter[str] = collections.Counter()
+        self.slowest = 0.0
+
+    async def once(self, address: str, port: int) -> None:
+        """Ask."""
+        start = time.monotonic()
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port), ANSWER_SECONDS)
+            writer.write(REQUEST)
+            answer = await asyncio.wait_for(reader.readline(), ANSWER_SECONDS)
+            writer.close()
+            if b" 403 " not in answer:
+                self.failures[repr(answer)] += 1
+        except (OSError, asyncio.TimeoutError) as error:
+            self.failures[type(error).__name__] += 1
+        self.slowest = max(self.slowest, time.monotonic() - start)
+
+    async def run(self, address: str, port: int, seconds: float) -> None:
+        """Ask all the time, whether or not earlier ones were answered."""
+        start = time.monotonic()
+        asked: set[asyncio.Task[None]] = set()
+        while (now := time.monotonic() - start) < seconds:
+            while self.attempts * EVERY < now:
+                self.attempts += 1
+                task = asyncio.create_task(self.once(address, port))
+                asked.add(task)
+                task.add_done_callback(asked.discard)
+            await asyncio.sleep(EVERY)
+        await asyncio.gather(*asked)
+
+
+def main(address: str, port: int, seconds: float) -> None:
+    """Run both."""
+    both = [Knocks(), Knocks()]
+    threads = [
+        threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, seconds))) for each in both
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    failures = sum((each.failures for each in both), collections.Counter())
+    attempts, slowest = sum(each.attempts for each in both), max(each.slowest for each in both)
+    print(json.dumps({"attempts": attempts, "failures": failures, "slowest": round(slowest, 2)}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
