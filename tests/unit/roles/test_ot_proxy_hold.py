@@ -40,4 +40,4 @@ def test_every_port_of_the_configuration_is_held(
     rules = (tmp_path / "rules").read_text(encoding="utf-8")
     held = re.search(r"add element inet ot_proxy_hold ports \{ (.*) \}", rules)
     assert held is not None
-    assert [element.split() for element in held[1].split(",")] == [[port, "timeout", "600ms"] for port in ports]
+    assert [element.split() for element in held[1].split(",")] == [[port, "timeout", "1s"] for port in ports]
