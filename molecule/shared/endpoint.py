@@ -39,6 +39,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     """Does the TLS handshake in the connection's own thread, so that a silent client holds up nobody."""
 
+    request_queue_size = 1024
+
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
         self.context = context
         super().__init__(("", port), Handler)

@@ -103,7 +103,7 @@ async def main(proxy: str, endpoint: str, seconds: float, interval: float, user:
     sensor = Sensor(proxy, endpoint, interval, user)
     held = []
     while len(held) < tunnels:
-        held += await asyncio.gather(*(sensor.tunnel() for _number in range(min(20, tunnels - len(held)))))
+        held += await asyncio.gather(*(sensor.tunnel() for _number in range(min(10, tunnels - len(held)))))
     talks = [asyncio.create_task(sensor.talk(each, max(interval, tunnels / REQUESTS_PER_SECOND))) for each in held]
     READY.touch()
     await sensor.knock(seconds)
