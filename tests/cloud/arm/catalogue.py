@@ -29,6 +29,10 @@ AUTOMATIC_UPGRADE = {
 }
 """The images that automatic OS upgrade takes, as of May 2026."""
 
+ZONES = ("1", "2", "3")
+NO_ZONES = ("germanynorth", "northcentralus", "ukwest", "westcentralus", "westus")
+"""Some of the regions without any (learn.microsoft.com "Azure regions list"); every other one has three here."""
+
 
 def sizes() -> list[Json]:
     """Return the sizes as vmSizes lists them."""

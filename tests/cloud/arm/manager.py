@@ -70,6 +70,7 @@ class Manager:
         """Start over with an empty subscription."""
         with self._lock:
             self.store.documents.clear()
+            self.store.zones.clear()
             self.faults.order([])
 
     def _route(self, request: Request, target: ids.Id) -> Answer:

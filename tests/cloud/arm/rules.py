@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tests.cloud.arm import ids, rules_compute, rules_network, rules_other
+from tests.cloud.arm import ids, rules_common, rules_compute, rules_network, rules_other
 from tests.cloud.arm.exchange import ArmError, Json, Request, version
 from tests.cloud.arm.store import Store
 
@@ -115,9 +115,14 @@ def check_document(document: Json, store: Store, before: Json | None) -> None:
         ArmError: something is wrong with it.
     """
     check_location(document, before)
+    rules_common.check_name(ids.parse(document["id"]))
+    rules_common.check_tags(document)
+    rules_common.check_zones(document, store, before)
     kind = ids.parse(document["id"]).kind
     if kind.startswith(("microsoft.network/", "microsoft.compute/")):
         rules_network.check_references(document, store)
+    if kind.startswith("microsoft.network/"):
+        rules_common.check_part_names(document)
     check = _CHECKS.get(kind)
     if check:
         check(document, store, before)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from tests.cloud.arm.exchange import Json
-from tests.cloud.arm.rules_network import refuse
+from tests.cloud.arm.rules_common import refuse
 from tests.cloud.arm.store import Store
 
 _LOGS = {

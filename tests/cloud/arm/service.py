@@ -99,10 +99,13 @@ class Service:
             for document in body:
                 self.manager.seed(document)
             return Answer(200, {})
+        if (method, path) == ("PUT", "/zones"):
+            self.manager.store.zones = dict(body)
+            return Answer(200, {})
         if (method, path) == ("PUT", "/faults"):
             self.manager.faults.order(body)
             return Answer(200, {})
         if (method, path) == ("POST", "/reset"):
             self.manager.reset()
             return Answer(200, {})
-        return Answer(404, {"error": "GET or PUT /resources, PUT /faults, POST /reset"})
+        return Answer(404, {"error": "GET or PUT /resources, PUT /zones, PUT /faults, POST /reset"})
