@@ -107,6 +107,8 @@ _SAID = re.compile(r"(?:^|- |\t)\(([A-Za-z]\w+)\) (.+)")
 _DEPLOYED = re.compile(r"Deployment failed: (.*?) \(Code: (\w+)\)(?: \| |$)", re.DOTALL)
 _STATUS = re.compile(r"\(('.*'|\".*\"), \d+\)", re.DOTALL)
 """A body and its status as azure_rm_resource prints them."""
+_LONGEST = 20_000
+"""Characters of a message that are looked at."""
 
 
 def problem(host: str, task: str, action: str, message: str) -> str:
@@ -178,9 +180,10 @@ def _action(said: str) -> str:
 
 def _innermost(message: str) -> tuple[str, str]:
     """Return code and text of the error that the others only hold; no code where there is none."""
+    message = message[:_LONGEST]
     body = _STATUS.search(message)
     if body:
-        with contextlib.suppress(ValueError, SyntaxError):
+        with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
             message = ast.literal_eval(body[1])
     inner = _json(message)
     if inner:
@@ -201,7 +204,7 @@ def _json(message: str) -> tuple[str, str] | None:
     """Return the innermost error of the JSON in a message."""
     decoder = json.JSONDecoder()
     for start in (found.start() for found in re.finditer(r"\{", message)):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             found, _end = decoder.raw_decode(message, start)
             if isinstance(found, dict):
                 inner = _deepest(found)

@@ -15,9 +15,7 @@ from tests.cloud.arm.exchange import ArmError, Json
 _KNOWN: dict[str, tuple[str, ...]] = {
     # What the roles ask for themselves, and what the modules of azure.azcollection 3.21.0 and the SDKs in ../requirements.txt ask for:
     # taken from runs of the scenarios. Each has its folder in Azure/bicep-types-az (generated/), as the REST reference has its page.
-    "subscriptions": ("2022-12-01",),
-    "subscriptions/resourcegroups": ("2021-04-01", "2022-09-01"),
-    "subscriptions/resourcegroups/resources": ("2021-04-01", "2022-09-01"),
+    "": ("2021-04-01", "2022-09-01", "2022-12-01"),
     "microsoft.authorization": ("2016-09-01", "2020-05-01"),
     "microsoft.compute": ("2021-07-01", "2024-07-01"),
     "microsoft.insights": ("2021-05-01-preview",),
@@ -27,7 +25,7 @@ _KNOWN: dict[str, tuple[str, ...]] = {
     "microsoft.resources": ("2021-04-01", "2022-09-01"),
     "microsoft.storage": ("2023-05-01", "2025-08-01"),
 }
-"""Api-versions, by type or else by namespace; those of specs/arm.json are among them."""
+"""Api-versions by namespace, those of specs/arm.json among them; ARM's own, of groups and of providers themselves, have none."""
 
 _UNDESCRIBED = {
     "microsoft.network/connections/sharedkey": {
@@ -64,13 +62,12 @@ def check_version(target: ids.Id, asked: str) -> None:
     """
     if target.namespace.lower() == "microsoft.standin":
         return
-    known = _KNOWN.get(
-        target.kind, _KNOWN.get(target.namespace.lower(), ()) if target.namespace else _KNOWN["subscriptions"]
-    )
+    namespace = target.namespace if target.types else ""
+    known = _KNOWN.get(namespace.lower(), ())
     if asked in known:
         return
     supported = ", ".join(known) or "none that this stand-in knows (arm/schema.py)"
-    if not target.namespace:
+    if not namespace:
         text = f"The api-version '{asked}' is invalid. The supported versions are '{supported}'."
         raise SchemaError(400, "InvalidApiVersionParameter", text)
     raise SchemaError(

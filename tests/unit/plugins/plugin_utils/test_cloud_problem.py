@@ -35,8 +35,10 @@ def test_a_message_becomes_a_sentence(message: str) -> None:
     assert "\n" not in sentence
 
 
-def test_a_long_message_is_cut() -> None:
-    assert len(cloud_problem("x" * 5000, "Create", "azure-proxy")) < 700
+@pytest.mark.parametrize("part", ["x", "{", '{"error":', '{"message":{"error":', "('", "(Code: A) | ", "\t(A) "])
+def test_a_long_message_is_cut(part: str) -> None:
+    """And none of it is a traceback."""
+    assert len(cloud_problem(part * 5000, "Create", "azure-proxy")) < 800
 
 
 def test_no_message_is_said_to_be_none() -> None:
