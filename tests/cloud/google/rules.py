@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,6 +23,8 @@ _REFERENCES = {
     "vpnTunnels": ("targetVpnGateway",),
     "routes": ("network", "nextHopVpnTunnel"),
 }
+LABELLED = ("addresses", "forwardingRules", "targetVpnGateways", "vpnTunnels")
+"""Kinds with labels, which only a call of their own sets."""
 _NEXT_HOPS = ("nextHopGateway", "nextHopInstance", "nextHopIp", "nextHopVpnTunnel", "nextHopIlb")
 _NEEDED_RULES = {("ESP", ""), ("UDP", "500-500"), ("UDP", "4500-4500")}
 
@@ -52,6 +57,24 @@ def invalid(member: str, value: object, why: str = "") -> GoogleError:
 def needed(member: str) -> GoogleError:
     """Return the error for a member that is missing."""
     return GoogleError(400, "required", f"Required field 'resource.{member}' not specified")
+
+
+def fingerprint(labels: Json) -> str:
+    """Return what stands for a set of labels."""
+    return base64.b64encode(hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).digest()[:9]).decode()
+
+
+def check_labels(sent: Json, shown: Json) -> None:
+    """Refuse labels; the forms are those of "Requirements for labels".
+
+    Raises:
+        GoogleError: something is wrong with them.
+    """
+    if sent.get("labelFingerprint") != shown["labelFingerprint"]:
+        raise GoogleError(412, "conditionNotMet", "Labels fingerprint either invalid or resource labels have changed")
+    for key, value in sent["labels"].items():
+        if not re.fullmatch("[a-z][a-z0-9_-]{0,62}", key) or not re.fullmatch("[a-z0-9_-]{0,63}", value):
+            raise invalid("labels", f"{key}:{value}")
 
 
 def references(kind: str, document: Json) -> Iterator[tuple[str, str]]:

@@ -145,6 +145,27 @@ def test_a_connection_that_was_deleted_is_made_anew(vpn: Vpn) -> None:
     assert found.findtext(".//item/state") == "deleted"
 
 
+def test_one_tunnel_gets_another_key(vpn: Vpn) -> None:
+    """In a form that AWS takes, and the other tunnel keeps its own."""
+
+    def keys() -> dict[str, str]:
+        found = vpn.aws.ask("DescribeVpnConnections", **{"VpnConnectionId.1": vpn.connection})
+        tunnels = found.findall(".//tunnelOptionSet/item")
+        return {str(one.findtext("outsideIpAddress")): str(one.findtext("preSharedKey")) for one in tunnels}
+
+    before = keys()
+    (first, second) = before
+    asked = {"VpnConnectionId": vpn.connection, "VpnTunnelOutsideIpAddress": first}
+    vpn.aws.ask("ModifyVpnTunnelOptions", **asked, **{"TunnelOptions.PreSharedKey": "new.key_1"})
+    assert keys() == {first: "new.key_1", second: before[second]}
+    for key in ("short", "0starts.with.zero", "has-a-hyphen", "x" * 65):
+        with_key = {**asked, "TunnelOptions.PreSharedKey": key}
+        assert refused(vpn.aws, "ModifyVpnTunnelOptions", **with_key) == "InvalidParameterValue"
+    asked["VpnTunnelOutsideIpAddress"] = "192.0.2.1"
+    asked["TunnelOptions.PreSharedKey"] = "new.key_1"
+    assert refused(vpn.aws, "ModifyVpnTunnelOptions", **asked) == "InvalidParameterValue"
+
+
 def test_static_routes(vpn: Vpn) -> None:
     """They can be added and taken away, and only once."""
     vpn.route("10.0.0.0/24")
