@@ -122,8 +122,8 @@ def problem(host: str, task: str, action: str, message: str) -> str:
     """
     if message.startswith(f"{host}: "):
         return message  # a sentence of ours, which needs no other
-    namespace = action.partition(".")[0].replace("community", "amazon")
-    cloud = _CLOUDS.get(namespace, _CLOUDS["azure"])
+    # amazon.aws and community.aws, google.cloud, and our own modules for these clouds.
+    cloud = _CLOUDS["amazon" if "aws" in action else "google" if "google" in action else "azure"]
     code, said = _innermost(message)
     what, remedy = _reason(cloud, message, f"{code} {said}")
     shown = said.partition(" Policy identifiers:")[0][:400]

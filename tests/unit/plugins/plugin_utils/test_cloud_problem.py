@@ -59,6 +59,12 @@ OTHERS = {
         "google.cloud.gcp_compute_vpn_tunnel",
         "GCP returned error: Required 'compute.vpnTunnels.create' permission for x",
     ): "the account may not do this (compute.vpnTunnels.create); give it the action, for example by the role roles/compute.networkAdmin",
+    # Our own modules for these clouds.
+    (
+        "ot_security.proxy_chaining.aws_tunnel_key",
+        "(RequestLimitExceeded)",
+    ): "AWS answers that there were too many calls",
+    ("ot_security.proxy_chaining.google_labels", "Backend error"): "Google did not do it; mend what it says",
     ("google.cloud.gcp_compute_route", "Quota exceeded"): "a quota is used up; ask for more of it",
     (
         "amazon.aws.ec2_vpc_vpn",
