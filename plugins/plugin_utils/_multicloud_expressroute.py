@@ -17,7 +17,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names, _multicloud_found
 
 Json = dict[str, Any]
 
@@ -132,7 +132,7 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
             **sku,
         },
         "peering": peering,
-        "tags": settings["tags"],
+        "tags": _multicloud_found.tags(settings),
     }
     return {"azure": near, "handover": _handover(circuit) if method == PROVIDER else {}}
 

@@ -19,6 +19,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
     _azure_names,
     _connectivity,
     _multicloud_expressroute,
+    _multicloud_found,
+    _multicloud_google,
     _multicloud_ipsec,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
@@ -42,6 +44,28 @@ _FAR_SIDE = {
     "aws": ("aws_region", "aws_vpc", "aws_route_tables"),
     "google": ("google_project", "google_region", "google_network"),
 }
+_EC2_ID = "-([0-9a-f]{8}|[0-9a-f]{17})"
+_FORMS = {
+    "aws_region": ("[a-z]{2,4}(-[a-z]+){1,2}-[0-9]{1,2}", "region of AWS such as eu-central-1"),
+    "aws_vpc": (f"vpc{_EC2_ID}", "id of a VPC such as vpc-0123456789abcdef0"),
+    "aws_route_tables": (f"rtb{_EC2_ID}", "id of a route table such as rtb-0123456789abcdef0"),
+    "google_project": (
+        "([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]",
+        "id of a project in Google Cloud, as it is in its links",
+    ),
+    "google_region": ("[a-z]+-[a-z]+[0-9]{1,2}", "region of Google Cloud such as europe-west3, without a zone"),
+    "google_network": ("[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "name of a network in Google Cloud"),
+}
+# Azure: printable ASCII without blank, '-' and '~' (VPN Gateway FAQ, "Set VPN Gateway Key"), 128 at most; Google: printable ASCII
+# (gcloud compute vpn-tunnels create, --shared-secret). What is shorter than 8, neither forbids.
+_KEY = re.compile(r"[!-,.-}]{8,128}")
+# Azure has no local network gateway for them ("Virtual network FAQ": address ranges that cannot be used).
+_UNUSABLE = tuple(
+    map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "224.0.0.0/4", "240.0.0.0/4"))
+)
+_TAGS_OF_OURS = (_multicloud_found.OWNER, _multicloud_found.TUNNEL)
+# Azure and AWS take 50 each, of which the role needs two.
+_MOST_TAGS = 48
 _TEXTS = ("cloud", "proxy", *_FAR_SIDE["aws"][:2], *_FAR_SIDE["google"])
 _TEXTS_OF_PROXY = ("subscription_id", "resource_group", "location", "name", "address_prefix")
 _TEXT = "is not a text; put a number in quotes"
@@ -55,8 +79,8 @@ def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Js
 
     Args:
         host: name of the site in the inventory.
-        settings: the role's variables without their prefix; ``azure`` holds those of the proxy in Azure, and
-            ``shared_key`` says whether there is one that both ends take.
+        settings: the role's variables without their prefix; ``azure`` holds those of the proxy in Azure. The plan has no
+            ``shared_key``.
         graph: the topology.
     """
     return _Planner(host, settings, graph).build()
@@ -132,6 +156,7 @@ class _Planner:
         if not _NAME.fullmatch(str(settings["name"])):
             problem = "is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first"
             self._mistake("name", settings["name"], problem)
+        self._check_tags()
         if not settings["proxy"]:
             self._say("multicloud_proxy is not set; name the proxy in Azure that its sensors use")
             return
@@ -144,12 +169,28 @@ class _Planner:
             problem = "is not an IPv4 network such as 10.60.0.0/26, whose host bits are zero"
             self._mistake_of_proxy("address_prefix", problem)
         for prefix in self._prefixes:
+            if any(IPv4Network(prefix).overlaps(network) for network in _UNUSABLE):
+                self._mistake("prefixes", prefix, "holds addresses that no network behind a gateway of Azure can have")
             if vnet and vnet.overlaps(IPv4Network(prefix)):
                 self._mistake("prefixes", prefix, f"overlaps the VNET {vnet} of {settings['proxy']}")
             for network in self._behind_the_device():
                 if network.overlaps(IPv4Network(prefix)):
                     whose = f"{network} of azure_proxy_site_prefixes of {settings['proxy']}"
                     self._mistake("prefixes", prefix, f"overlaps {whose}, where the site's VPN device leads")
+
+    def _check_tags(self) -> None:
+        """Azure gets them in every case, AWS as tags and Google as labels."""
+        tags = self._settings["tags"]
+        if len(tags) > _MOST_TAGS:
+            self._say(f"multicloud_tags has {len(tags)} tags; {_MOST_TAGS} are the most")
+        for name, value in tags.items():
+            problem = _tag_problem(name, value, self._settings["cloud"])
+            if problem:
+                self._mistake("tags", name, problem)
+        spelt = [name.lower() for name in tags]
+        twice = sorted({name for name in tags if spelt.count(name.lower()) > 1})
+        if twice:
+            self._mistake("tags", ", ".join(twice), "is one tag for Azure, which compares names without case")
 
     def _behind_the_device(self) -> list[IPv4Network]:
         """Networks into which Azure's gateway has a tunnel already; what is wrong with them, the proxy's own plan says."""
@@ -177,11 +218,19 @@ class _Planner:
         for variable in _FAR_SIDE[cloud]:
             if not settings[variable]:
                 self._say(f"multicloud_{variable} is not set")
+            form, what = _FORMS[variable]
+            values = settings[variable] if isinstance(settings[variable], list) else filter(None, [settings[variable]])
+            for value in values:
+                if not re.fullmatch(form, value):
+                    self._mistake(variable, value, f"is no {what}")
         for value, problem in _multicloud_ipsec.problems(cloud, settings["ipsec"]):
             self._mistake("ipsec", value, problem)
         # AWS makes its own keys, and nobody needs one to remove a tunnel.
-        if cloud == "google" and settings["state"] == "present" and not settings["shared_key"]:
-            self._say("multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters without blanks")
+        if cloud == "google" and settings["state"] == "present" and not _KEY.fullmatch(str(settings["shared_key"])):
+            self._say(
+                "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks "
+                "nor '-' nor '~'"
+            )
 
 
 def azure_ids(azure: Mapping[str, Any]) -> dict[str, str]:
@@ -196,6 +245,30 @@ def _network(text: str) -> IPv4Network | None:
         return IPv4Network(text)
     except ValueError:
         return None
+
+
+def _tag_problem(name: str, value: str, cloud: str) -> str:
+    """Return what a cloud has against a tag, empty for nothing."""
+    if name.lower() in _TAGS_OF_OURS:
+        return "is the role's own tag"
+    # Azure's resource manager: "Use tags to organize your Azure resources", limitations.
+    if not name or len(name) > 512 or len(value) > 256 or re.search(r"[<>%&\\?/\x00-\x1f]", name):
+        return (
+            "is no tag that Azure takes: a name of 1 to 512 characters without < > % & \\ ? / and a value of up to 256"
+        )
+    # Google Cloud: "Labels overview", requirements for labels.
+    if cloud == "google" and not (
+        re.fullmatch("[a-z][a-z0-9_-]{0,62}", name) and re.fullmatch("[a-z0-9_-]{0,63}", value)
+    ):
+        return "is no label that Google takes: up to 63 lower case letters, digits, '_' and '-' in name and value, a letter first"
+    if cloud != "aws":
+        return ""
+    if name.lower().startswith("aws:") or name == "Name":
+        return "is a tag that AWS or the role itself sets"
+    # EC2: "Tag your Amazon EC2 resources", tag restrictions.
+    if len(name) > 128 or not re.fullmatch(r"[\w .:/=+@-]*", name + value):
+        return "is no tag that AWS takes: a name of up to 128 characters, and letters, digits, blanks and . : / = + - @ _ in both"
+    return ""
 
 
 def _is_text(value: object) -> bool:
@@ -224,7 +297,7 @@ def _vpn(settings: Mapping[str, Any], prefixes: Iterable[str]) -> Json:
         "connections": f"{ids['network']}/connections",
         "remote": sorted(set(prefixes)),
         "policy": _multicloud_ipsec.policy(settings["ipsec"]),
-        "tags": settings["tags"],
+        "tags": _multicloud_found.tags(settings),
         "tunnels": tunnels,
     }
     return {"azure": near, "far": _FAR[settings["cloud"]](settings, here, tunnels)}
@@ -237,8 +310,8 @@ def _aws(settings: Mapping[str, Any], routes: list[str], _tunnels: list[str]) ->
         "vpc": settings["aws_vpc"],
         "route_tables": settings["aws_route_tables"],
         "routes": routes,
-        "names": {"customer_gateway": name, "virtual_private_gateway": name, "connection": name},
-        "tags": settings["tags"],
+        "name": name,
+        "tags": {**_multicloud_found.tags(settings), "Name": name},
     }
 
 
@@ -248,8 +321,9 @@ def _google(settings: Mapping[str, Any], routes: list[str], tunnels: list[str]) 
         "region": settings["google_region"],
         "network": settings["google_network"],
         "remote": routes,
-        "tunnels": [{"name": name} for name in tunnels],
-        "tags": settings["tags"],
+        "tunnels": tunnels,
+        "labels": dict(settings["tags"]),
+        "description": _multicloud_google.description(settings["name"]),
     }
 
 

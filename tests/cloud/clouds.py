@@ -18,6 +18,7 @@ class Clouds:
         self.azure = azure.Service(folder / "azure", front=front)
         self.google = google.Service(folder / "google", front=front)
         self.aws = aws.Service(folder / "aws")
+        self.google.compute.peers = self._tunnels
 
     def start(self) -> dict[str, str]:
         """Serve in the background, and return the environment in which all of their clients come here."""
@@ -28,3 +29,9 @@ class Clouds:
         """Serve no more."""
         for service in (self.aws, self.google, self.azure):
             service.stop()
+
+    def _tunnels(self) -> set[tuple[str, str]]:
+        """Return the far end and the key of each of Azure's connections."""
+        there = {one["id"].lower(): one["properties"] for one in self.azure.manager.dump()}
+        ends = ((one, one.get("localNetworkGateway2", {}).get("id", "").lower()) for one in there.values())
+        return {(there[end]["gatewayIpAddress"], one["sharedKey"]) for one, end in ends if end in there}

@@ -16,7 +16,8 @@ import play
 import pytest
 from clouds_lab import GATEWAY, KEY, Clouds
 
-NEXT_KEY = "lab-shared-key-2"
+NEXT_KEY = "lab.shared.key.2"
+
 VPN = {"aws-plant-1", "aws-plant-2", "google-plant-1", "google-plant-2"}
 POLICY = {
     "saLifeTimeSeconds": 3600,
@@ -43,7 +44,9 @@ LOST_PROXY = {
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
     stand_ins = Clouds(tmp_path_factory.mktemp("clouds"))
     yield stand_ins
+    violations = stand_ins.violations()
     stand_ins.stop()
+    assert violations == []
 
 
 def changed(run: play.Run) -> dict[str, int]:
@@ -64,6 +67,7 @@ def more_sites(name: str, site: dict[str, Any], proxies: dict[str, Any] | None =
 def assert_both_ends_match(clouds: Clouds) -> None:
     """Every tunnel of AWS and Google has its connection in Azure, and they agree on all that two ends must agree on."""
     connections = {name: one for name, one in clouds.connections().items() if name in VPN}
+    assert set(clouds.google.compute.up()) == {"google-plant-1", "google-plant-2"}
     assert set(connections) == VPN
     far = {name: (one["far"]["gatewayIpAddress"], one["sharedKey"]) for name, one in connections.items()}
     assert [far["aws-plant-1"], far["aws-plant-2"]] == clouds.aws_tunnels()
@@ -135,7 +139,7 @@ def test_every_mistake_is_told_before_the_first_call(clouds: Clouds) -> None:
         "multicloud_prefixes '10.10.0.0/16' overlaps 10.10.1.0/24 of azure_proxy_site_prefixes of azure-proxy",
         "multicloud_aws_vpc is not set",
         "multicloud_ipsec 'DHGroup1' is no dh_group that Azure and google both take",
-        "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters",
+        "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither",
     ):
         assert sentence in run.text, run.output
     assert clouds.written() == []
@@ -149,14 +153,43 @@ def test_check_mode_says_what_would_be_built(clouds: Clouds) -> None:
 
 
 def test_what_is_not_there_is_one_sentence(clouds: Clouds) -> None:
-    site = {"multicloud_aws_vpc": "vpc-0bad", "multicloud_aws_route_tables": [clouds.table]}
+    site = {"multicloud_aws_vpc": "vpc-00000bad", "multicloud_aws_route_tables": [clouds.table]}
     change = {"all": {"children": {"cloud_sites": {"hosts": {"aws-plant": site}}}}}
     run = clouds.run(limit="aws-plant", change=change)
     assert run.code != 0
     assert (
-        f"aws-plant: multicloud_aws_route_tables has {clouds.table}, and the VPC vpc-0bad has no such route table."
+        f"aws-plant: multicloud_aws_route_tables has {clouds.table}, and the VPC vpc-00000bad has no such route table."
         in run.text
     ), run.output
+    assert clouds.written() == []
+
+
+def test_what_somebody_else_made_is_neither_changed_nor_removed(clouds: Clouds) -> None:
+    clouds.put_others("other-aws", "other-google")
+    sites = {
+        "aws-plant": {"multicloud_name": "other-aws", **clouds.site},
+        "google-plant": {"multicloud_name": "other-google"},
+    }
+    change = {"all": {"children": {"cloud_sites": {"hosts": sites}}}}
+    things = {
+        "aws-plant": ("the local network gateway other-aws-1 in Azure", "the virtual private gateway vgw-"),
+        "google-plant": (
+            "the local network gateway other-google-1 in Azure",
+            "the address other-google-2 in Google Cloud",
+        ),
+    }
+    for site, (one, other) in things.items():
+        run = clouds.run(limit=site, change=change)
+        assert run.code != 0
+        for thing in (one, other):
+            assert re.search(rf"{site}: {thing}[^.]* is there already and has no tag or description", run.text), (
+                run.output
+            )
+        assert clouds.written() == []
+    run = clouds.run("-e", "multicloud_state=absent", change=change)
+    assert (run.code, changed(run)) == (0, {"aws-plant": 0, "google-plant": 0}), run.output
+    for thing in (*things["aws-plant"], *things["google-plant"]):
+        assert f"keep {thing}" in run.text, run.output
     assert clouds.written() == []
 
 
@@ -182,21 +215,58 @@ def test_both_vpns_are_built_from_both_ends(clouds: Clouds) -> None:
     assert_no_key(clouds, run.output)
 
 
-def test_a_second_run_changes_nothing(clouds: Clouds) -> None:
+def test_a_second_run_changes_nothing_though_others_have_set_tags(clouds: Clouds) -> None:
+    clouds.tag(policy="theirs", Plant="lab")
+    (connection,) = clouds.azure.find("connections", "google-plant-1")
+    connection["properties"]["dpdTimeoutSeconds"] = 30
+    clouds.azure.put(connection)
     run = clouds.run()
     assert (run.code, changed(run)) == (0, {"aws-plant": 0, "google-plant": 0}), run.output
     assert clouds.written() == []
 
 
-def test_new_keys(clouds: Clouds) -> None:
-    before = keys_of(clouds)
-    run = clouds.run("-vvv", "-e", "multicloud_rotate_key=true", key=NEXT_KEY)
+def test_a_new_key_that_one_end_refuses_leaves_the_other_tunnel_up(clouds: Clouds) -> None:
+    clouds.azure.faults({"kind": "forbidden", "path": "connections/google-plant-1/sharedkey$", "method": "PUT"})
+    try:
+        run = clouds.run("-vvv", limit="google-plant", key=NEXT_KEY)
+    finally:
+        clouds.azure.faults()
+    assert run.code != 0
+    assert "google-plant: 'Change the keys of connections that are there' failed" in run.text, run.output
+    assert clouds.google.compute.up() == ["google-plant-2"]
+    assert_no_key(clouds, run.output)
+
+
+def test_new_keys_are_at_both_ends_and_one_tunnel_is_always_up(clouds: Clouds) -> None:
+    before, theirs = keys_of(clouds), clouds.tag()["policy"]
+    tags = json.dumps({"multicloud_tags": {"plant": "lab", "line": "2"}})
+    run = clouds.run("-vvv", "-e", "multicloud_rotate_key=true", "-e", tags, key=NEXT_KEY)
     assert run.code == 0, run.output
     assert_both_ends_match(clouds)
+    assert clouds.fewest_up == 1
+    written = clouds.written()
+    assert [name for name in written if name == "ModifyVpnTunnelOptions"] == ["ModifyVpnTunnelOptions"] * 2
+    # AWS's tunnels keep their addresses.
+    assert not {"CreateVpnConnection", "DeleteVpnConnection"} & set(written)
+    (first, second), (last,) = clouds.times("aws", "ModifyVpn"), clouds.times("azure", "aws-plant-2/sharedkey")
+    (between,) = clouds.times("azure", "aws-plant-1/sharedkey")
+    assert first < between < second < last
     after = keys_of(clouds)
     assert {name for name in VPN if before[name] == after[name]} == set()
     assert after["google-plant-1"] == after["google-plant-2"] == NEXT_KEY
     assert_no_key(clouds, run.output)
+    # What others have set stays, and a connection is not written without what it had.
+    found = clouds.tag()
+    # Google's tunnels are new ones.
+    assert {one for one in found["policy"] if "vpnTunnels" not in one} == {
+        one for one in theirs if "vpnTunnels" not in one
+    }
+    assert len([one for one in found["line"] if "googleapis" in one]) == 12
+    assert {name for name in VPN if any(one.endswith(f"connections/{name}") for one in found["line"])} == VPN
+    assert clouds.connections()["google-plant-1"]["dpdTimeoutSeconds"] == 30
+    again = clouds.run("-e", tags, key=NEXT_KEY)
+    assert (again.code, changed(again)) == (0, {"aws-plant": 0, "google-plant": 0}), again.output
+    assert clouds.written() == []
 
 
 # ExpressRoute ---------------------------------------------------------------------------------------------------------
@@ -251,9 +321,11 @@ def test_a_provisioned_circuit_is_connected(clouds: Clouds, tmp_path: Path) -> N
     assert {
         name: [each["properties"]["vlanId"] for each in one["properties"]["peerings"]] for name, one in circuits.items()
     } == {"exchange-plant": [200], "routers-plant": [101]}
-    assert [one["tags"] for one in circuits.values()] == [tags, tags]
+    assert [one["tags"] for one in circuits.values()] == [
+        {**tags, "ot-proxy-chaining": f"multicloud/{name}"} for name in ("exchange-plant", "routers-plant")
+    ]
     # Once more, with a third site, whose circuit is there already and another one.
-    clouds.put_circuit("other-plant", bandwidth=100)
+    clouds.put_circuit("other-plant", bandwidth=100, tags={"ot-proxy-chaining": "multicloud/other-plant"})
     again = clouds.run(*options, limit="circuit_sites", change=more_sites("other-plant", {}))
     assert changed(again) == {"exchange-plant": 0, "other-plant": 0, "routers-plant": 0}, again.output
     assert again.code != 0
@@ -267,25 +339,44 @@ def test_a_provisioned_circuit_is_connected(clouds: Clouds, tmp_path: Path) -> N
 # Gone -----------------------------------------------------------------------------------------------------------------
 
 
-def test_absent_leaves_what_was_there_before_and_again_changes_nothing(clouds: Clouds, tmp_path: Path) -> None:
+def test_absent_says_what_goes_and_what_stays_and_again_changes_nothing(clouds: Clouds, tmp_path: Path) -> None:
+    clouds.put_circuit("other-plant", bandwidth=50)
     options = ("-e", "multicloud_state=absent", "-e", f"multicloud_handover_dir={tmp_path}/sheets")
+    other = more_sites("other-plant", {})
+    other["all"]["children"]["cloud_sites"] = {"hosts": {"aws-plant": clouds.site}}
     # Google removes a tunnel without its key.
-    run = clouds.run(*options, limit="cloud_sites", key="")
+    check = clouds.run("--check", *options, limit="cloud_sites", key="", change=other)
+    assert check.code == 0, check.output
+    assert clouds.written() == []
+    run = clouds.run(*options, limit="cloud_sites", key="", change=other)
     assert run.code == 0, run.output
+    for text in (check.text, run.text):
+        for words in (
+            "remove the connection aws-plant-1 in Azure",
+            "remove the VPN connection vpn-",
+            "remove the forwarding rule google-plant-2-udp500 in Google Cloud",
+            "remove the ExpressRoute circuit routers-plant in Azure",
+            "keep the ExpressRoute circuit other-plant in Azure, which this role did not make",
+            f"keep the VPC {clouds.vpc} and its route tables in AWS",
+            "keep the network plant in Google Cloud",
+        ):
+            assert words in text, run.output
     assert clouds.connections() == {}
-    assert clouds.azure.find("localNetworkGateways") == []
+    assert {one["name"] for one in clouds.azure.find("localNetworkGateways")} == {"other-aws-1", "other-google-1"}
     assert [one["name"] for one in clouds.azure.find("expressRouteCircuits")] == ["other-plant"]
     assert {one["name"] for one in clouds.azure.find("virtualNetworkGateways")} == {
         "azure-proxy-gateway",
         "azure-express-gateway",
     }
     assert clouds.aws_tunnels() == []
-    for action, kind in (("DescribeCustomerGateways", "customerGatewaySet"), ("DescribeVpnGateways", "vpnGatewaySet")):
-        states = {one.text for one in clouds.aws.ask(action).iterfind(f".//{kind}/item/state")}
-        assert states <= {"deleted"}, action
+    customers = clouds.aws.ask("DescribeCustomerGateways").iterfind(".//customerGatewaySet/item")
+    assert {one.findtext("state") for one in customers} <= {"deleted"}
+    gateways = clouds.aws.ask("DescribeVpnGateways").iterfind(".//vpnGatewaySet/item")
+    left = [one.findtext(".//tagSet/item/value") for one in gateways if one.findtext("state") != "deleted"]
+    assert left == ["other-aws"]
     vpcs = [one.text for one in clouds.aws.ask("DescribeVpcs").iterfind(".//vpcId")]
     assert clouds.vpc in vpcs
-    assert [one["name"] for one in clouds.google.compute.resources()] == ["plant"]
+    assert {one["name"] for one in clouds.google.compute.resources()} == {"plant", "other-google-2"}
     again = clouds.run(*options, limit="vpn_sites")
     assert (again.code, changed(again)) == (0, {"aws-plant": 0, "google-plant": 0}), again.output
     assert clouds.written() == []

@@ -6,6 +6,7 @@ Values are those that the service's reference documents; where it documents none
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -103,6 +104,9 @@ def _security_group(document: Json, properties: Json, _store: Store, _before: Js
 
 
 def _public_address(document: Json, properties: Json, store: Store, before: Json) -> None:
+    if len(document.get("zones") or []) > 1 and not before:
+        # An address is in one zone or in all that its region has (learn.microsoft.com "Public IP addresses").
+        document["zones"] = list(dict.fromkeys([*document["zones"], *store.zones_of(str(document.get("location")))]))
     _default(document, sku={"name": "Basic"})
     _default(document["sku"], tier="Regional")
     _default(
@@ -166,7 +170,13 @@ def _gateway(document: Json, properties: Json, _store: Store, _before: Json) -> 
         _default(configuration, privateIPAllocationMethod="Dynamic")
 
 
-def _connection(_document: Json, properties: Json, _store: Store, _before: Json) -> None:
+def _connection(_document: Json, properties: Json, _store: Store, before: Json) -> None:
+    # A connection that is there keeps its key whatever a PUT says: it has a call of its own (hashicorp/terraform-provider-azurerm
+    # 11742, Azure/azure-sdk-for-java 18083). A new one without a key gets one (Azure/azure-cli 2799).
+    if before:
+        properties["sharedKey"] = before.get("properties", {}).get("sharedKey")
+    elif properties.get("connectionType") == "IPsec":
+        _default(properties, sharedKey=secrets.token_urlsafe(24))
     _default(properties, routingWeight=0, enableBgp=False, useLocalAzureIpAddress=False, ipsecPolicies=[])
     _default(
         properties, usePolicyBasedTrafficSelectors=False, trafficSelectorPolicies=[], expressRouteGatewayBypass=False
@@ -249,6 +259,8 @@ def _scale_set(document: Json, properties: Json, _store: Store, before: Json) ->
     old = before.get("properties", {})
     sku = document.setdefault("sku", {})
     _default(sku, tier="Standard", capacity=1)
+    for fixed in ("singlePlacementGroup", "orchestrationMode", "platformFaultDomainCount"):
+        _default(properties, **{fixed: old.get(fixed)})
     _default(properties, singlePlacementGroup=True, overprovision=True, orchestrationMode="Uniform")
     _default(properties, doNotRunExtensionsOnOverprovisionedVMs=False)
     properties["uniqueId"] = old.get("uniqueId") or str(uuid.uuid4())
@@ -265,7 +277,8 @@ def _scale_set(document: Json, properties: Json, _store: Store, before: Json) ->
         _default(linux, provisionVMAgent=True, enableVMAgentPlatformUpdates=False)
     disk = profile.setdefault("storageProfile", {}).setdefault("osDisk", {})
     _default(disk, createOption="FromImage", caching="ReadWrite", osType="Linux", diskSizeGB=30)
-    _default(disk.setdefault("managedDisk", {}), storageAccountType="Premium_LRS")
+    kept_disk = old.get("virtualMachineProfile", {}).get("storageProfile", {}).get("osDisk", {}).get("managedDisk", {})
+    _default(disk.setdefault("managedDisk", {}), storageAccountType=kept_disk.get("storageAccountType", "Premium_LRS"))
     for card in profile.get("networkProfile", {}).get("networkInterfaceConfigurations", []):
         _default(card.setdefault("properties", {}), enableAcceleratedNetworking=False, enableIPForwarding=False)
         for address in card["properties"].get("ipConfigurations", []):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 
-from tests.cloud.arm import catalogue, graph, ids
+from tests.cloud.arm import catalogue, graph, ids, rules_network
 from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
 from tests.cloud.arm.rules import not_found
 from tests.cloud.arm.store import Store
@@ -82,6 +82,7 @@ def _of_resource(request: Request, target: ids.Id, store: Store) -> Answer | Non
         raise not_found(ids.parse(owner))
     if action == "sharedkey":
         if request.method == "PUT":
+            rules_network.check_shared_key(content(request).get("value"))
             found["properties"]["sharedKey"] = content(request).get("value")
         return Answer(200, {"value": found["properties"].get("sharedKey")})
     if action == "virtualmachines":

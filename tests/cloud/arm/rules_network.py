@@ -5,19 +5,16 @@ from __future__ import annotations
 import copy
 import ipaddress
 import itertools
+import re
 from collections.abc import Callable
 from typing import Any
 
 from tests.cloud.arm import addresses, ids, view
-from tests.cloud.arm.exchange import ArmError, Json
+from tests.cloud.arm.exchange import Json
+from tests.cloud.arm.rules_common import refuse
 from tests.cloud.arm.store import Store, element, elements
 
 GATEWAY_SUBNET = "GatewaySubnet"
-
-
-def refuse(code: str, message: str, target: str | None = None) -> ArmError:
-    """Return a refusal of what was sent."""
-    return ArmError(400, code, message, target)
 
 
 def linked(owner: Json, name: str) -> str:
@@ -121,6 +118,17 @@ def _check_group(document: Json, _store: Store, _before: Json | None) -> None:
             if not any(properties.get(f"{side}{what}") for what in ("AddressPrefix", "AddressPrefixes")):
                 text = f"Security rule has invalid Address prefix. Value provided: '' ({side}, rule {rule['name']})."
                 raise refuse("SecurityRuleInvalidAddressPrefix", text)
+            for text in _both(properties, side, "AddressPrefix"):
+                if not _is_prefix(text):
+                    message = f"Security rule has invalid Address prefix. Value provided: {text}"
+                    raise refuse("SecurityRuleInvalidAddressPrefix", message)
+            for text in _both(properties, side, "PortRange") or [""]:
+                if not _is_port_range(text):
+                    raise refuse(
+                        "SecurityRuleInvalidPortRange",
+                        f"Security rule has invalid Port range. Value provided: {text}. Value should be an integer OR integer range "
+                        "with '-' delimiter. Valid range 0-65535.",
+                    )
     for one, other in itertools.combinations(rules, 2):
         same = ("priority", "direction")
         if all(one["properties"].get(name) == other["properties"].get(name) for name in same):
@@ -129,6 +137,34 @@ def _check_group(document: Json, _store: Store, _before: Json | None) -> None:
                 f"Security rule {one['name']} conflicts with rule {other['name']}. Rules cannot have the same Priority and "
                 "Direction.",
             )
+
+
+def _both(properties: Json, side: str, what: str) -> list[str]:
+    """Return the values of a member that exists in singular and in plural, of which a rule uses one."""
+    one = properties.get(f"{side}{what}")
+    return [
+        *([str(one)] if one else []),
+        *map(str, properties.get(f"{side}{what}es" if what.endswith("x") else f"{side}{what}s") or []),
+    ]
+
+
+def _is_prefix(text: str) -> bool:
+    """Take a network, an address, or a service tag such as VirtualNetwork or Storage.WestEurope."""
+    if text == "*" or re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(\.[A-Za-z0-9]+)?", text):
+        return True
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port_range(text: str) -> bool:
+    found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+    if text == "*" or found is None:
+        return text == "*"
+    first, last = int(found[1]), int(found[2] or found[1])
+    return first <= last <= 65535
 
 
 def _check_address(document: Json, _store: Store, before: Json | None) -> None:
@@ -209,10 +245,12 @@ def _check_private_address(document: Json, item: Json, store: Store) -> None:
         raise refuse("PrivateIPAddressIsAllocated", message)
 
 
-def _check_gateway(document: Json, store: Store, _before: Json | None) -> None:
+def _check_gateway(document: Json, store: Store, before: Json | None) -> None:
     properties = document["properties"]
     vpn = properties["gatewayType"] == "Vpn"
+    _check_only_gateway(document, store)
     sku = str(properties["sku"].get("name"))
+    old_configurations = elements(before or {}, "ipConfigurations")
     for configuration in elements(document, "ipConfigurations"):
         subnet = linked(configuration["properties"], "subnet")
         if ids.parse(subnet).name != GATEWAY_SUBNET:
@@ -222,8 +260,27 @@ def _check_gateway(document: Json, store: Store, _before: Json | None) -> None:
                 f"Subnet {subnet} of ip configuration {configuration['id']} must be named {GATEWAY_SUBNET}.",
             )
         address = linked(configuration["properties"], "publicIPAddress")
+        if vpn and not address:
+            # Words of hashicorp/terraform-provider-azurerm 6548.
+            text = f"Public IP address reference is required for gateway IP configration {document['id']}."
+            raise refuse("PublicIpForGatewayIsRequired", text)
+        if (
+            not vpn
+            and address
+            and address not in [linked(old["properties"], "publicIPAddress") for old in old_configurations]
+        ):
+            # learn.microsoft.com "About ExpressRoute virtual network gateways", section Auto-assigned public IP: since August 2025
+            # it is Azure's own. PaloAltoNetworks/terraform-azurerm-swfw-modules 204 says that one of the customer's is refused; its
+            # words are not published. A gateway from before keeps its address.
+            text = f"ExpressRoute gateway {document['id']} cannot reference public IP address {address}: it is managed by Azure."
+            raise refuse("BadRequest", text)
         if address:
             _check_free(document, address, store)
+            zones = (store.find(address) or {}).get("zones")
+            if vpn and sku.endswith("AZ") and not zones and store.zones_of(str(document["location"])):
+                # Words of ansible-collections/azure 2208.
+                text = "Standard Public IPs associated with VPN Gateways with AZ VPN skus must have zones configured."
+                raise refuse("VmssVpnGatewayPublicIpsMustHaveZonesConfigured", text)
             if vpn and (store.find(address) or {}).get("sku", {}).get("name") != "Standard":
                 raise refuse(
                     "PublicIpWithBasicSkuNotAllowedOnVPNGateways",
@@ -243,12 +300,41 @@ def _check_gateway(document: Json, store: Store, _before: Json | None) -> None:
         raise refuse("BadRequest", f"Sku {sku} does not fit a gateway of type {properties['gatewayType']}.")
 
 
+def _networks(gateway: Json) -> set[str]:
+    subnets = (linked(item["properties"], "subnet") for item in elements(gateway, "ipConfigurations"))
+    return {subnet.lower().rpartition("/subnets/")[0] for subnet in subnets if subnet}
+
+
+def _check_only_gateway(document: Json, store: Store) -> None:
+    """A VNET has one gateway of a type (learn.microsoft.com "What is Azure VPN Gateway?"); the code is not published."""
+    for other in store.of_kind("Microsoft.Network/virtualNetworkGateways"):
+        same = other["properties"].get("gatewayType", "Vpn") == document["properties"]["gatewayType"]
+        if same and other["id"].lower() != document["id"].lower() and _networks(other) & _networks(document):
+            raise refuse(
+                "BadRequest", f"A virtual network can't be associated with more than one gateway: {other['id']}."
+            )
+
+
+def check_shared_key(key: object) -> None:
+    """Refuse a key that no tunnel takes: 1 to 128 characters of printable ASCII.
+
+    learn.microsoft.com "Virtual Network Gateway Connections - Set Shared Key" and "VPN Gateway FAQ"; the code is not published.
+
+    Raises:
+        ArmError: it is none.
+    """
+    if not isinstance(key, str) or not re.fullmatch(r"[ -~]{1,128}", key):
+        raise refuse("BadRequest", "The shared key must have 1 to 128 printable ASCII characters.")
+
+
 def _check_connection(document: Json, _store: Store, _before: Json | None) -> None:
     properties = document["properties"]
     if not linked(properties, "virtualNetworkGateway1"):
         raise refuse("InvalidRequestFormat", "Cannot parse the request: virtualNetworkGateway1 is missing.")
     if properties.get("connectionType") == "IPsec" and not linked(properties, "localNetworkGateway2"):
         raise refuse("InvalidRequestFormat", "Cannot parse the request: localNetworkGateway2 is missing.")
+    if properties.get("sharedKey") is not None:
+        check_shared_key(properties["sharedKey"])
 
 
 def _check_local_gateway(document: Json, _store: Store, _before: Json | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.cloud.arm import ids
+from tests.cloud.arm import catalogue, ids
 from tests.cloud.arm.exchange import Json
 
 
@@ -16,6 +16,13 @@ class Store:
 
     def __init__(self) -> None:
         self.documents: dict[str, Json] = {}
+        self.zones: dict[str, list[str]] = {}
+        """Of regions that a test orders to be otherwise."""
+
+    def zones_of(self, location: str) -> tuple[str, ...]:
+        """Return the availability zones of a region."""
+        otherwise = () if location in catalogue.NO_ZONES else catalogue.ZONES
+        return tuple(self.zones.get(location, otherwise))
 
     def __iter__(self) -> Iterator[Json]:
         return iter(self.documents.values())

@@ -11,6 +11,7 @@ import secrets
 import string
 from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 # It lies in the environment of the cloud modules only.
 from moto.core.responses import ActionResult, EmptyResult  # type: ignore[import-not-found]
@@ -20,6 +21,7 @@ from moto.ec2.models.route_tables import RouteTable  # type: ignore[import-not-f
 from moto.ec2.models.vpn_connections import VPNConnection  # type: ignore[import-not-found]
 from moto.ec2.responses import EC2Response  # type: ignore[import-not-found]
 
+from tests.cloud.aws import published
 from tests.cloud.log import RequestLog
 
 _LETTERS = string.ascii_letters + string.digits
@@ -50,8 +52,11 @@ def _log(log: RequestLog) -> None:
     own = EC2Response.call_action
 
     def call_action(self: Response) -> Any:
-        status, headers, body = own(self)
         parameters = {name: values[0] for name, values in self.querystring.items() if name not in ("Action", "Version")}
+        wrong = published.violation(
+            self.querystring["Action"][0], self.querystring.get("Version", [None])[0], parameters
+        )
+        status, headers, body = own(self) if wrong is None else (400, self.response_headers, _refusal(*wrong))
         code = re.search(r"<Code>([^<]*)</Code>", str(body)) if int(status) >= 400 else None
         log.note(
             action=self.querystring["Action"][0],
@@ -59,10 +64,18 @@ def _log(log: RequestLog) -> None:
             region=self.region,
             status=int(status),
             error=code and code[1],
+            violation=wrong and wrong[1],
         )
         return status, headers, body
 
     EC2Response.call_action = call_action
+
+
+def _refusal(code: str, message: str) -> str:
+    """Return an error for an action that moto need not know."""
+    return (
+        f"<Response><Errors><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></Errors></Response>"
+    )
 
 
 def _is_there(resource: Any) -> bool:
@@ -124,7 +137,7 @@ def create_vpn_connection(own: Callable[[Response], Any], self: Response) -> Any
         "TunnelOptions": [_tunnel(number) for number in (first, first + 1)],
     }
     connection.vgw_telemetry = [
-        {"OutsideIpAddress": tunnel["OutsideIpAddress"], "Status": "DOWN", "StatusMessage": "IPSEC IS DOWN"}
+        {"OutsideIpAddress": tunnel["OutsideIpAddress"], "Status": "UP", "StatusMessage": ""}
         for tunnel in connection.options["TunnelOptions"]
     ]
     return result
@@ -147,6 +160,22 @@ def _configuration(connection: Any) -> str:
     return f'<vpn_connection id="{connection.id}">{keys}</vpn_connection>'
 
 
+def modify_vpn_tunnel_options(self: Response) -> Any:
+    """Give one tunnel another key."""
+    connection = _connection(self)
+    address, options = self._get_param("VpnTunnelOutsideIpAddress"), self._get_param("TunnelOptions") or {}
+    tunnel = next((one for one in connection.options["TunnelOptions"] if one["OutsideIpAddress"] == address), None)
+    if tunnel is None:
+        raise EC2ClientError("InvalidParameterValue", f"The tunnel {address} does not exist.")
+    # The form is that of the API reference, ModifyVpnTunnelOptionsSpecification.
+    if set(options) != {"PreSharedKey"} or not re.fullmatch(
+        r"[1-9A-Za-z._][0-9A-Za-z._]{7,63}", options["PreSharedKey"]
+    ):
+        raise EC2ClientError("InvalidParameterValue", "The pre-shared key is not valid.")
+    tunnel |= options
+    return ActionResult({"VpnConnection": connection})
+
+
 def create_vpn_connection_route(self: Response) -> Any:
     """Add a static route."""
     connection, prefix = _static(self)
@@ -165,13 +194,18 @@ def delete_vpn_connection_route(self: Response) -> Any:
     return EmptyResult()
 
 
-def _static(self: Response) -> tuple[Any, str]:
+def _connection(self: Response) -> Any:
     found = _connections(self, id=self._get_param("VpnConnectionId"))
     if not found:
         raise EC2ClientError("InvalidVpnConnectionID.NotFound", "The vpnConnection ID does not exist.")
-    if not found[0].options["StaticRoutesOnly"]:
+    return found[0]
+
+
+def _static(self: Response) -> tuple[Any, str]:
+    found = _connection(self)
+    if not found.options["StaticRoutesOnly"]:
         raise EC2ClientError("InvalidParameterValue", "The connection does not use static routes.")
-    return found[0], self._get_param("DestinationCidrBlock")
+    return found, self._get_param("DestinationCidrBlock")
 
 
 def enable_vgw_route_propagation(self: Response) -> Any:
@@ -220,6 +254,7 @@ def delete_vpn_gateway(own: Callable[[Response], Any], self: Response) -> Any:
 _ADDED: tuple[Callable[..., Any], ...] = (
     create_vpn_connection_route,
     delete_vpn_connection_route,
+    modify_vpn_tunnel_options,
     enable_vgw_route_propagation,
     disable_vgw_route_propagation,
 )

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.cloud.exchange import Answer, Json, Request
@@ -25,8 +26,12 @@ class Compute:
         self._seconds = seconds
         self._resources: dict[str, Json] = {}
         self._operations: dict[str, tuple[float, Json]] = {}
+        self.violations: list[str] = []
+        """What was refused since it is not as Google publishes it."""
         self._number = 0
         self._lock = threading.RLock()
+        self.peers: Callable[[], set[tuple[str, str]]] = set
+        """Address and key that another cloud has for each tunnel; a tunnel that agrees is up."""
 
     def answer(self, request: Request) -> Answer:
         """Answer one request."""
@@ -38,9 +43,13 @@ class Compute:
 
     def network(self, name: str) -> None:
         """Put a network in place, as if it had been there for years."""
+        self.put("networks", name, autoCreateSubnetworks=False)
+
+    def put(self, kind: str, name: str, region: str = "europe-west3", **members: Any) -> None:
+        """Put a resource in place unchecked."""
         with self._lock:
-            place = links.Place(self._project, "global", "networks", name)
-            self._keep(place, {"name": name, "autoCreateSubnetworks": False})
+            scope = f"regions/{region}" if links.KINDS[kind][2] else "global"
+            self._keep(links.Place(self._project, scope, kind, name), {"name": name, **members})
 
     def resources(self, kind: str = "") -> list[Json]:
         """Return what there is, of one kind or all, with its secrets."""
@@ -48,16 +57,35 @@ class Compute:
             found = [document for path, document in self._resources.items() if kind in ("", path.split("/")[-2])]
             return copy.deepcopy(found)
 
+    def label(self, labels: Json) -> None:
+        """Label all that can be, as an administrator does."""
+        with self._lock:
+            for path, document in self._resources.items():
+                if path.split("/")[-2] in rules.LABELLED:
+                    document["labels"] = {**document.get("labels", {}), **labels}
+
+    def up(self) -> list[str]:
+        """Return the names of the tunnels that are up."""
+        with self._lock:
+            peers = self.peers()
+            return [one["name"] for one in self.resources("vpnTunnels") if self._end(one) in peers]
+
+    def _end(self, tunnel: Json) -> tuple[str, str]:
+        served = (one for one in self.resources("forwardingRules") if one["target"] == tunnel["targetVpnGateway"])
+        return next((one["IPAddress"] for one in served), ""), tunnel["sharedSecret"]
+
     def reset(self) -> None:
         """Start over with an empty project."""
         with self._lock:
             self._resources.clear()
+            self.violations.clear()
 
     def _route(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self._token}":
             raise GoogleError(401, "authError", "Request had invalid authentication credentials.")
-        place = links.place(request.path)
-        if place is None:
+        path, action, _rest = request.path.partition("/setLabels")
+        place = links.place(path)
+        if place is None or _rest:
             raise GoogleError(404, "notFound", "Not Found")
         if place.project != self._project:
             message = f"Required 'compute.{place.kind}.list' permission for 'projects/{place.project}'"
@@ -72,11 +100,17 @@ class Compute:
             return self._insert(place, json.loads(request.raw))
         if place.path not in self._resources:
             raise rules.not_found(place.path)
+        if action and place.kind not in rules.LABELLED:
+            raise GoogleError(404, "notFound", "Not Found")
         if request.method == "GET":
             return Answer(200, self._shown(place.path))
         if request.method == "DELETE":
             return self._delete(place)
-        # Nothing of a classic VPN can be changed, and what else can be is not needed here.
+        if action and request.method == "POST":
+            rules.check_labels(json.loads(request.raw), self._shown(place.path))
+            self._resources[place.path]["labels"] = json.loads(request.raw)["labels"]
+            return Answer(200, self._start("setLabels", place))
+        # Nothing of a classic VPN can be changed but its labels, and what else can be is not needed here.
         raise GoogleError(405, "httpMethodNotAllowed", f"This stand-in has no {request.method} on {place.path}.")
 
     def _list(self, place: links.Place, asked: str) -> Answer:
@@ -88,6 +122,11 @@ class Compute:
         return Answer(200, found | ({"items": items} if items else {}))
 
     def _insert(self, collection: links.Place, sent: Json) -> Answer:
+        try:
+            rules.check_published(collection.kind, sent)
+        except rules.PublishedError as error:
+            self.violations.append(f"POST {collection.path}: {error.message}")
+            raise
         place = links.Place(collection.project, collection.scope, collection.kind, str(sent.get("name")))
         document = self._filled(place, sent)
         rules.check(place.kind, place.path, document, self._resources)
@@ -133,6 +172,8 @@ class Compute:
         shown = copy.deepcopy(self._resources[path])
         users = [links.link(user) for user in rules.users(path, self._resources)]
         kind = path.split("/")[-2]
+        if kind in rules.LABELLED:
+            shown["labelFingerprint"] = rules.fingerprint(shown.get("labels", {}))
         if kind == "addresses":
             shown |= {"status": "IN_USE", "users": users} if users else {"status": "RESERVED"}
         if kind == "targetVpnGateways":
@@ -141,7 +182,8 @@ class Compute:
                 shown["tunnels" if "/vpnTunnels/" in user else "forwardingRules"].append(user)
         if kind == "vpnTunnels":
             shown["sharedSecretHash"] = hashlib.sha256(f"{shown['id']} {shown['sharedSecret']}".encode()).hexdigest()
-            shown |= {"sharedSecret": _HIDDEN, "status": "FIRST_HANDSHAKE", "detailedStatus": "Waiting for the peer."}
+            status = "ESTABLISHED" if self._end(shown) in self.peers() else "AUTHORIZATION_ERROR"
+            shown |= {"sharedSecret": _HIDDEN, "status": status}
         return shown
 
     def _start(self, what: str, place: links.Place) -> Json:

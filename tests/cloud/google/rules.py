@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from tests.cloud import specs
 from tests.cloud.exchange import Answer, Json
 from tests.cloud.google.links import KINDS, target
 
@@ -19,6 +23,8 @@ _REFERENCES = {
     "vpnTunnels": ("targetVpnGateway",),
     "routes": ("network", "nextHopVpnTunnel"),
 }
+LABELLED = ("addresses", "forwardingRules", "targetVpnGateways", "vpnTunnels")
+"""Kinds with labels, which only a call of their own sets."""
 _NEXT_HOPS = ("nextHopGateway", "nextHopInstance", "nextHopIp", "nextHopVpnTunnel", "nextHopIlb")
 _NEEDED_RULES = {("ESP", ""), ("UDP", "500-500"), ("UDP", "4500-4500")}
 
@@ -53,6 +59,24 @@ def needed(member: str) -> GoogleError:
     return GoogleError(400, "required", f"Required field 'resource.{member}' not specified")
 
 
+def fingerprint(labels: Json) -> str:
+    """Return what stands for a set of labels."""
+    return base64.b64encode(hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).digest()[:9]).decode()
+
+
+def check_labels(sent: Json, shown: Json) -> None:
+    """Refuse labels; the forms are those of "Requirements for labels".
+
+    Raises:
+        GoogleError: something is wrong with them.
+    """
+    if sent.get("labelFingerprint") != shown["labelFingerprint"]:
+        raise GoogleError(412, "conditionNotMet", "Labels fingerprint either invalid or resource labels have changed")
+    for key, value in sent["labels"].items():
+        if not re.fullmatch("[a-z][a-z0-9_-]{0,62}", key) or not re.fullmatch("[a-z0-9_-]{0,63}", value):
+            raise invalid("labels", f"{key}:{value}")
+
+
 def references(kind: str, document: Json) -> Iterator[tuple[str, str]]:
     """Yield member and path of each other resource that a resource names."""
     for member in _REFERENCES.get(kind, ()):
@@ -69,6 +93,35 @@ def users(path: str, resources: Resources) -> list[str]:
         return named or (kind == "forwardingRules" and address is not None and document["IPAddress"] == address)
 
     return [other for other, document in resources.items() if uses(document, other.split("/")[-2])]
+
+
+class PublishedError(GoogleError):
+    """Refused since it is not as Google publishes it. No request of a role may end so."""
+
+
+def check_published(kind: str, sent: Json) -> None:
+    """Refuse a body that is not as Google's discovery document has it (tests/cloud/specs).
+
+    More is refused than by Google, which passes over what it calls output only.
+
+    Raises:
+        PublishedError: something in it is wrong.
+    """
+    described = specs.load("google")
+    if kind not in described["kinds"]:
+        return
+    for wrong in specs.violations(sent, f"#{described['kinds'][kind]}", described["definitions"]):
+        place, _dot, name = f"resource.{wrong.path}".rpartition(".")
+        if wrong.kind == "unknown":
+            message = f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field."
+            raise PublishedError(400, "badRequest", message)
+        if wrong.kind == "type":
+            raise PublishedError(
+                400, "badRequest", f"Invalid value at '{place}.{name}' ({wrong.wanted}), \"{wrong.value}\""
+            )
+        raise PublishedError(
+            400, "invalid", f"Invalid value for field '{place}.{name}': '{wrong.value}'. Must be {wrong.wanted}"
+        )
 
 
 def check(kind: str, path: str, document: Json, resources: Resources) -> None:

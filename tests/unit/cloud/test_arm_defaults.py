@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from .client import (
     ADDRESS,
     BALANCER,
     FLOW_LOG,
+    GATEWAY,
+    GATEWAY_SUBNET,
     GROUP,
     NAT,
     NET,
+    REGION,
     SCALE_SET,
     SECURITY,
     STORAGE,
@@ -32,6 +37,10 @@ from .client import (
 )
 
 SIZE = {"name": "Standard_DS1_v2", "capacity": 2}
+POINT_TO_SITE: Json = {
+    "vpnClientConfiguration": {"vpnClientAddressPool": {"addressPrefixes": ["172.31.0.0/24"]}},
+    "customRoutes": {"addressPrefixes": ["10.8.0.0/16"]},
+}
 DIAGNOSTICS = f"{SECURITY}/providers/Microsoft.Insights/diagnosticSettings/to-workspace"
 
 
@@ -77,7 +86,12 @@ def test_a_subnet_loses_what_is_left_out(site: Azure) -> None:
     """The whole subnet is written each time; the network's own PUT leaves subnets alone when it has none."""
     site.put(NET, {"addressSpace": {"addressPrefixes": ["10.0.0.0/24"]}})
     assert site.get(SUBNET)["properties"]["natGateway"] == ref(NAT)
+    routes = of("routeTables", "routes")
+    site.put(routes, {"routes": []})
+    site.put(SUBNET, {"addressPrefix": "10.0.0.0/27", "routeTable": ref(routes), "natGateway": ref(NAT)})
+    assert site.get(SUBNET)["properties"]["routeTable"] == ref(routes)
     site.put(SUBNET, {"addressPrefix": "10.0.0.0/27"})
+    assert "routeTable" not in site.get(SUBNET)["properties"]
     assert "natGateway" not in site.get(SUBNET)["properties"]
     assert "networkSecurityGroup" not in site.get(SUBNET)["properties"]
 
@@ -100,6 +114,74 @@ def test_shared_keys_have_their_own_address(azure: Azure) -> None:
     assert "sharedKey" not in azure.get(of("connections", "c"))["properties"]
     assert azure.ask("PUT", key, {"value": "two"}).json() == {"value": "two"}
     assert azure.get(key) == {"value": "two"}
+
+
+def _connection(site: Azure) -> Json:
+    """Make a gateway and its peer, and return the properties of a connection between them."""
+    address, peer = of("publicIPAddresses", "outside"), of("localNetworkGateways", "peer")
+    site.put(address, {"publicIPAllocationMethod": "Static"}, sku={"name": "Standard"}, zones=["1"])
+    ends = {"subnet": ref(GATEWAY_SUBNET), "publicIPAddress": ref(address)}
+    site.put(GATEWAY, {"ipConfigurations": [{"name": "default", "properties": ends}], **POINT_TO_SITE})
+    site.put(peer, {"gatewayIpAddress": "192.0.2.1"})
+    return {"connectionType": "IPsec", "virtualNetworkGateway1": ref(GATEWAY), "localNetworkGateway2": ref(peer)}
+
+
+def test_a_put_of_a_connection_leaves_its_key(site: Azure) -> None:
+    """Only the key's own call changes it; the answer to the PUT does not say so."""
+    connection, path = _connection(site), of("connections", "c")
+    site.put(path, connection | {"sharedKey": "one"})
+    site.put(path, connection | {"sharedKey": "two", "routingWeight": 5})
+    assert site.get(path)["properties"]["routingWeight"] == 5
+    assert site.get(f"{path}/sharedkey") == {"value": "one"}
+    site.put(path, connection)
+    assert site.get(f"{path}/sharedkey") == {"value": "one"}
+    assert site.ask("PUT", f"{path}/sharedkey", {"value": "schlüssel"}).status_code == 400
+    assert site.ask("PUT", f"{path}/sharedkey", {"value": "two"}).status_code == 200
+    assert site.get(f"{path}/sharedkey") == {"value": "two"}
+    site.put(path + "2", connection)
+    assert site.get(f"{path}2/sharedkey")["value"]
+
+
+def test_a_put_of_a_gateway_replaces_all_of_it(site: Azure) -> None:
+    """What others set on it is gone when it is left out."""
+    _connection(site)
+    found = site.get(GATEWAY)["properties"]
+    assert POINT_TO_SITE.items() <= found.items()
+    site.put(GATEWAY, {"ipConfigurations": found["ipConfigurations"]}, tags={"a": "1"})
+    assert POINT_TO_SITE.keys().isdisjoint(site.get(GATEWAY)["properties"])
+
+
+@pytest.mark.parametrize(
+    ("region", "asked", "answered"),
+    [
+        (["1", "2", "3"], ["2", "1"], ["2", "1", "3"]),
+        (["1", "2"], ["1", "2"], ["1", "2"]),
+        (["1", "2", "3"], ["2"], ["2"]),
+        (["1", "2", "3"], None, None),
+        ([], None, None),
+    ],
+)
+def test_an_address_is_in_one_zone_or_in_all(
+    azure: Azure, region: list[str], asked: list[str] | None, answered: list[str] | None
+) -> None:
+    """Whatever was asked for; sending the same again is then refused, unless that is what is there."""
+    azure.control("PUT", "/zones", {REGION: region})
+    static: Json = {"publicIPAllocationMethod": "Static"}
+    top: Json = {"sku": {"name": "Standard"}} | ({"zones": asked} if asked else {})
+    assert azure.put(ADDRESS, static, **top).get("zones") == answered
+    if asked == answered:
+        azure.put(ADDRESS, static, **top)
+    else:
+        assert azure.refused(ADDRESS, static, **top) == (400, "ResourceAvailabilityZonesCannotBeModified")
+
+
+def test_a_region_without_zones_takes_a_gateway_without(site: Azure) -> None:
+    """Its address has none, though the SKU is called AZ."""
+    site.control("PUT", "/zones", {REGION: []})
+    address = of("publicIPAddresses", "outside")
+    site.put(address, {"publicIPAllocationMethod": "Static"}, sku={"name": "Standard"})
+    ends = {"subnet": ref(GATEWAY_SUBNET), "publicIPAddress": ref(address)}
+    site.put(GATEWAY, {"ipConfigurations": [{"name": "default", "properties": ends}], "sku": {"name": "VpnGw1AZ"}})
 
 
 def test_makes_the_network_watcher(azure: Azure) -> None:

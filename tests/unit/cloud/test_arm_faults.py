@@ -83,7 +83,7 @@ def test_a_deployment_fails_with_its_resource(azure: Azure) -> None:
     """The reason is in the details."""
     fault: Json = {"kind": "failed_operation", "path": "virtualNetworks", "message": "No capacity.", "code": "Full"}
     azure.control("PUT", "/faults", [fault])
-    resource: Json = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-01-01", "name": "net"}
+    resource: Json = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-03-01", "name": "net"}
     resource |= {"location": "westeurope", "properties": network()}
     template = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": [resource]}
     path = of("deployments", "d", "Microsoft.Resources")
@@ -94,6 +94,26 @@ def test_a_deployment_fails_with_its_resource(azure: Azure) -> None:
     operation = azure.get(f"{path}/operations")["value"][0]["properties"]
     assert operation["statusMessage"]["error"]["message"] == "No capacity."
     assert azure.get(NET)["properties"]["provisioningState"] == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"zone": "1"}, "InvalidRequestFormat"), ({"apiVersion": "2024-03-02"}, "NoRegisteredProviderFound")],
+)
+def test_what_a_template_makes_is_checked_too(azure: Azure, change: Json, code: str) -> None:
+    """As if it had been sent alone."""
+    resource: Json = {
+        "type": "Microsoft.Network/natGateways",
+        "apiVersion": "2024-03-01",
+        "name": "x",
+        "location": "westeurope",
+    }
+    resource |= {"properties": {}, "sku": {"name": "Standard"}, **change}
+    template: Json = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": [resource]}
+    path = of("deployments", "d", "Microsoft.Resources")
+    answer = azure.ask("PUT", path, {"properties": {"mode": "Incremental", "template": template}})
+    assert azure.wait(answer)["error"]["details"][0]["code"] == code
+    assert len(azure.control("GET", "/violations")) == 1
 
 
 def test_refuses_unknown_faults(azure: Azure) -> None:

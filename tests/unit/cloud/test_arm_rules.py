@@ -116,7 +116,8 @@ def test_refuses_basic_addresses(site: Azure) -> None:
     basic = of("publicIPAddresses", "basic")
     assert site.refused(basic, {}) == (400, "IPv4BasicSkuPublicIpCountLimitReached")
     assert site.refused(basic, {}, sku=STANDARD) == (400, "StandardSkuPublicIPAddressesMustBeStatic")
-    site.control("PUT", "/resources", [{"id": basic, "location": "westeurope", "sku": {"name": "Basic"}}])
+    old: Json = {"id": basic, "location": "westeurope", "sku": {"name": "Basic"}, "zones": ["1"]}
+    site.control("PUT", "/resources", [old])
     public = balancer(publicIPAddress=ref(basic))
     assert site.refused(BALANCER, public, sku=STANDARD) == (400, "PublicIPAndLBSkuDoNotMatch")
     configuration = {"subnet": ref(GATEWAY_SUBNET), "publicIPAddress": ref(basic)}
@@ -131,7 +132,7 @@ def _gateway(configuration: Json, **more: Any) -> Json:
 def test_refuses_a_gateway(site: Azure) -> None:
     """In another subnet than GatewaySubnet, with an address that is taken, or with a retired SKU."""
     free = of("publicIPAddresses", "free")
-    site.put(free, {"publicIPAllocationMethod": "Static"}, sku=STANDARD)
+    site.put(free, {"publicIPAllocationMethod": "Static"}, sku=STANDARD, zones=["1", "2", "3"])
     wrong = {"subnet": ref(SUBNET), "publicIPAddress": ref(free)}
     assert site.refused(GATEWAY, _gateway(wrong)) == (400, "BadRequest")
     taken = {"subnet": ref(GATEWAY_SUBNET), "publicIPAddress": ref(ADDRESS)}
@@ -233,7 +234,7 @@ def test_refuses_automatic_upgrade(site: Azure, change: Callable[[Json], None]) 
     """Of a fixed version, of an image that is not in the list, without a probe; all three are fine without it."""
     site.put(SCALE_SET, scale_set(change), sku=SIZE)
     assert site.refused(SCALE_SET, scale_set(change, automatic=True), sku=SIZE) == (400, "BadRequest")
-    site.put(SCALE_SET, scale_set(automatic=True), sku=SIZE)
+    site.put(SCALE_SET + "2", scale_set(automatic=True), sku=SIZE)
 
 
 def test_refuses_a_scale_set(site: Azure) -> None:
@@ -259,6 +260,6 @@ def test_refuses_templates_that_it_does_not_understand(azure: Azure) -> None:
     """An expression would be evaluated by the real one, so that it must not pass here as text."""
     path = of("deployments", "d", "Microsoft.Resources")
     template: Json = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": []}
-    resource = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-01-01", "name": "[concat('a', 'b')]"}
+    resource = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-03-01", "name": "[concat('a', 'b')]"}
     for wrong in ({}, template | {"resources": [resource]}, template | {"parameters": {"p": {"type": "string"}}}):
         assert azure.refused(path, {"mode": "Incremental", "template": wrong}) == (400, "InvalidTemplate")

@@ -145,6 +145,27 @@ def test_a_connection_that_was_deleted_is_made_anew(vpn: Vpn) -> None:
     assert found.findtext(".//item/state") == "deleted"
 
 
+def test_one_tunnel_gets_another_key(vpn: Vpn) -> None:
+    """In a form that AWS takes, and the other tunnel keeps its own."""
+
+    def keys() -> dict[str, str]:
+        found = vpn.aws.ask("DescribeVpnConnections", **{"VpnConnectionId.1": vpn.connection})
+        tunnels = found.findall(".//tunnelOptionSet/item")
+        return {str(one.findtext("outsideIpAddress")): str(one.findtext("preSharedKey")) for one in tunnels}
+
+    before = keys()
+    (first, second) = before
+    asked = {"VpnConnectionId": vpn.connection, "VpnTunnelOutsideIpAddress": first}
+    vpn.aws.ask("ModifyVpnTunnelOptions", **asked, **{"TunnelOptions.PreSharedKey": "new.key_1"})
+    assert keys() == {first: "new.key_1", second: before[second]}
+    for key in ("short", "0starts.with.zero", "has-a-hyphen", "x" * 65):
+        with_key = {**asked, "TunnelOptions.PreSharedKey": key}
+        assert refused(vpn.aws, "ModifyVpnTunnelOptions", **with_key) == "InvalidParameterValue"
+    asked["VpnTunnelOutsideIpAddress"] = "192.0.2.1"
+    asked["TunnelOptions.PreSharedKey"] = "new.key_1"
+    assert refused(vpn.aws, "ModifyVpnTunnelOptions", **asked) == "InvalidParameterValue"
+
+
 def test_static_routes(vpn: Vpn) -> None:
     """They can be added and taken away, and only once."""
     vpn.route("10.0.0.0/24")
@@ -228,6 +249,26 @@ def test_no_connection_to_a_gateway_that_is_not_there(vpn: Vpn) -> None:
     """moto alone would make it."""
     ends = {"CustomerGatewayId": vpn.customer_gateway, "VpnGatewayId": "vgw-00000000"}
     assert refused(vpn.aws, "CreateVpnConnection", Type="ipsec.1", **ends) == "InvalidVpnGatewayID.NotFound"
+
+
+@pytest.mark.parametrize(
+    ("action", "change", "code"),
+    [
+        ("CreateVpnConnection", {"CustomerGateway": "cgw-1"}, "UnknownParameter"),
+        ("CreateVpnConnection", {"Options.StaticRoutesOnly": "yes"}, "InvalidParameterValue"),
+        ("CreateVpnConnection", {"Options.TunnelOptions.1.PresharedKey": "x"}, "UnknownParameter"),
+        ("CreateVpnConnection", {"Type": ""}, "MissingParameter"),
+        ("CreateVpnConnection", {"TagSpecification.1.ResourceType": "vpn"}, "InvalidParameterValue"),
+        ("CreateVpnConnection", {"Version": "2016-11-16"}, "InvalidAction"),
+    ],
+)
+def test_refuses_what_aws_does_not_publish(vpn: Vpn, action: str, change: dict[str, str], code: str) -> None:
+    """And notes it, so that no role can pass over it; moto alone takes most of it."""
+    right = {"Type": "ipsec.1", "CustomerGatewayId": vpn.customer_gateway, "VpnGatewayId": vpn.gateway}
+    asked = {name: value for name, value in (right | change).items() if value}
+    before = vpn.aws.violations()
+    assert refused(vpn.aws, action, **asked) == code
+    assert len(vpn.aws.violations()) == len(before) + 1
 
 
 def test_writes_down_what_it_was_sent(vpn: Vpn) -> None:

@@ -104,6 +104,34 @@ def tunnel(**change: Any) -> Json:
     return {**sent, **change}
 
 
+def test_labels_have_a_call_of_their_own(heard: Google) -> None:
+    """It wants the fingerprint of those that are there, and replaces them."""
+    path = f"{REGION}/addresses/vpn"
+    old = heard.get(path)["labelFingerprint"]
+    sent = {"labels": {"plant": "lab"}, "labelFingerprint": old}
+    assert heard.ask("POST", f"{path}/setLabels", sent).status_code == 200
+    now = heard.get(path)
+    assert now["labels"] == {"plant": "lab"}
+    assert heard.refused("POST", f"{path}/setLabels", **sent) == (412, "conditionNotMet")
+    for labels in ({"Plant": "lab"}, {"plant": "Lab"}, {"1": "lab"}, {"plant": "x" * 64}):
+        sent = {"labels": labels, "labelFingerprint": now["labelFingerprint"]}
+        assert heard.refused("POST", f"{path}/setLabels", **sent) == (400, "invalid")
+    assert heard.refused("POST", f"{NETWORK.removeprefix(LINKS + '/')}/setLabels", **sent)[0] == 404
+
+
+def test_a_tunnel_is_up_when_the_other_end_has_its_key(heard: Google) -> None:
+    """It has it, or it has not."""
+    address = heard.get(f"{REGION}/addresses/vpn")["address"]
+    compute = heard.service.compute
+    assert heard.post(f"{REGION}/vpnTunnels", **tunnel())["status"] == "AUTHORIZATION_ERROR"
+    compute.peers = lambda: {(address, "secret")}
+    try:
+        assert heard.get(f"{REGION}/vpnTunnels/vpn")["status"] == "ESTABLISHED"
+        assert compute.up() == ["vpn"]
+    finally:
+        compute.peers = set
+
+
 def test_a_whole_vpn(heard: Google) -> None:
     """Each part names its neighbours by their links, and the tunnel keeps its secret to itself."""
     made = heard.post(f"{REGION}/vpnTunnels", **tunnel())
@@ -147,6 +175,27 @@ def test_a_hash_says_nothing_about_the_secret(heard: Google) -> None:
 def test_refuses_a_tunnel(heard: Google, change: Json, expected: tuple[int, str]) -> None:
     """Without it, a role could forget any of them."""
     assert heard.refused("POST", f"{REGION}/vpnTunnels", **tunnel(**change)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "reason"),
+    [
+        ("vpnTunnels", {"peerIP": "192.0.2.1"}, "badRequest"),
+        ("vpnTunnels", {"ikeVersion": "two"}, "badRequest"),
+        ("vpnTunnels", {"localTrafficSelector": "0.0.0.0/0"}, "badRequest"),
+        ("vpnTunnels", {"detailedStatus": "x"}, "badRequest"),
+        ("vpnTunnels", {"kind": "compute#route"}, "invalid"),
+        ("addresses", {"addressType": "PUBLIC"}, "invalid"),
+        ("addresses", {"labels": {"a": 1}}, "badRequest"),
+        ("addresses", {"name": "Vpn"}, "invalid"),
+    ],
+)
+def test_refuses_what_google_does_not_publish(heard: Google, kind: str, change: Json, reason: str) -> None:
+    """And notes it, so that no role can pass over it."""
+    body = tunnel() if kind == "vpnTunnels" else {"name": "other"}
+    assert heard.refused("POST", f"{REGION}/{kind}", **{**body, **change}) == (400, reason)
+    assert len(heard.service.compute.violations) == 1
+    heard.post(f"{REGION}/{kind}", **body)
 
 
 @pytest.mark.parametrize("suffix", RULES)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Any
@@ -54,12 +55,12 @@ SETTINGS: Json = {
     "proxy": "azure-proxy",
     "ipsec": {},
     "aws_region": "eu-central-1",
-    "aws_vpc": "vpc-1",
-    "aws_route_tables": ["rtb-1"],
-    "google_project": "lab",
+    "aws_vpc": "vpc-0123456789abcdef0",
+    "aws_route_tables": ["rtb-01234567"],
+    "google_project": "lab-project",
     "google_region": "europe-west3",
     "google_network": "plant",
-    "shared_key": True,
+    "shared_key": "lab.shared.key.1",
     "expressroute": CIRCUIT,
     "azure": AZURE,
 }
@@ -94,9 +95,7 @@ def policies(draw: st.DrawFn, cloud: str) -> Json:
 def test_the_two_ends_of_a_valid_declaration_match(data: st.DataObject, cloud: str, vnet: str, sites: set[str]) -> None:
     assume(not any(IPv4Network(vnet).overlaps(IPv4Network(site)) for site in sites))
     policy = data.draw(policies(cloud))
-    plan = planned(
-        cloud=cloud, prefixes=sorted(sites), ipsec=policy, azure={**AZURE, "address_prefix": vnet}, aws_region="x"
-    )
+    plan = planned(cloud=cloud, prefixes=sorted(sites), ipsec=policy, azure={**AZURE, "address_prefix": vnet})
     assert plan["mistakes"] == []
     near, far = plan["azure"], plan["far"]
     # What one end sends into the tunnels is what is behind the other.
@@ -105,9 +104,9 @@ def test_the_two_ends_of_a_valid_declaration_match(data: st.DataObject, cloud: s
     # Two tunnels at both ends; those of AWS are in its connection, and named after it.
     assert near["tunnels"] == ["plant-1", "plant-2"]
     if cloud == "google":
-        assert [tunnel["name"] for tunnel in far["tunnels"]] == near["tunnels"]
+        assert far["tunnels"] == near["tunnels"]
     else:
-        assert [f"{far['names']['connection']}-{number}" for number in (1, 2)] == near["tunnels"]
+        assert [f"{far['name']}-{number}" for number in (1, 2)] == near["tunnels"]
     # What Azure insists on, the other end proposes.
     names = {"ikeEncryption": "ike_encryption", "ikeIntegrity": "ike_integrity", "dhGroup": "dh_group"}
     names |= {"ipsecEncryption": "ipsec_encryption", "ipsecIntegrity": "ipsec_integrity", "pfsGroup": "pfs_group"}
@@ -136,6 +135,10 @@ def test_azures_end_is_where_the_role_azure_proxy_built_it() -> None:
 # Mistakes -----------------------------------------------------------------------------------------------------------
 
 GOOGLE = {"cloud": "google"}
+KEYS = (
+    "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks nor '-' "
+    "nor '~'"
+)
 MISTAKES: dict[str, Json] = {
     "multicloud_name 'Plant' is no name that every cloud takes: up to 42 lower case letters, digits and '-', a letter first": {
         "name": "Plant"
@@ -156,10 +159,37 @@ MISTAKES: dict[str, Json] = {
     "multicloud_aws_vpc is not set": {"aws_vpc": ""},
     "multicloud_aws_route_tables is not set": {"aws_route_tables": []},
     "multicloud_google_network is not set": {**GOOGLE, "google_network": ""},
-    "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters without blanks": {
-        **GOOGLE,
-        "shared_key": False,
+    KEYS: {**GOOGLE, "shared_key": ""},
+    "multicloud_aws_region 'Frankfurt' is no region of AWS such as eu-central-1": {"aws_region": "Frankfurt"},
+    "multicloud_aws_vpc 'plant' is no id of a VPC such as vpc-0123456789abcdef0": {"aws_vpc": "plant"},
+    "multicloud_aws_route_tables 'main' is no id of a route table such as rtb-0123456789abcdef0": {
+        "aws_route_tables": ["rtb-01234567", "main"]
     },
+    "multicloud_google_region 'europe-west3-a' is no region of Google Cloud such as europe-west3, without a zone": {
+        **GOOGLE,
+        "google_region": "europe-west3-a",
+    },
+    "multicloud_google_project 'My Project' is no id of a project in Google Cloud, as it is in its links": {
+        **GOOGLE,
+        "google_project": "My Project",
+    },
+    "multicloud_google_network 'Plant' is no name of a network in Google Cloud": {**GOOGLE, "google_network": "Plant"},
+    "multicloud_prefixes '169.254.10.0/24' holds addresses that no network behind a gateway of Azure can have": {
+        "prefixes": ["169.254.10.0/24"]
+    },
+    "multicloud_tags 'a/b' is no tag that Azure takes: a name of 1 to 512 characters without < > % & \\ ? / and a value of up to 256": {
+        "tags": {"a/b": "lab"}
+    },
+    "multicloud_tags 'plant' is no tag that AWS takes: a name of up to 128 characters, and letters, digits, blanks and . : / = + - @ _ "
+    "in both": {"tags": {"plant": "lab #1"}},
+    "multicloud_tags 'Plant' is no label that Google takes: up to 63 lower case letters, digits, '_' and '-' in name and value, a "
+    "letter first": {**GOOGLE, "tags": {"Plant": "lab"}},
+    "multicloud_tags 'aws:x' is a tag that AWS or the role itself sets": {"tags": {"aws:x": "lab"}},
+    "multicloud_tags 'OT-Proxy-Chaining' is the role's own tag": {"tags": {"OT-Proxy-Chaining": "lab"}},
+    "multicloud_tags 'Plant, plant' is one tag for Azure, which compares names without case": {
+        "tags": {"plant": "a", "Plant": "b"}
+    },
+    "multicloud_tags has 49 tags; 48 are the most": {"tags": {f"tag{number}": "" for number in range(49)}},
     "multicloud_ipsec 'DES' is no ike_encryption that Azure and aws both take; use one of AES128, AES256": {
         "ipsec": {"ike_encryption": "DES"}
     },
@@ -211,9 +241,39 @@ def test_a_list_is_called_one_whoever_made_it() -> None:
 
 
 def test_a_tunnel_is_removed_without_its_key() -> None:
-    plan = planned(**GOOGLE, state="absent", shared_key=False)
+    plan = planned(**GOOGLE, state="absent", shared_key="")
     assert plan["mistakes"] == []
-    assert [tunnel["name"] for tunnel in plan["far"]["tunnels"]] == ["plant-1", "plant-2"]
+    assert plan["far"]["tunnels"] == ["plant-1", "plant-2"]
+
+
+@pytest.mark.parametrize(
+    "key", ["short.7", "x" * 129, "lab-key-12", "lab key 12", "lab~key~12", "lab.kéy.12", "lab.key.12\n"]
+)
+def test_a_key_is_one_that_both_ends_take(key: str) -> None:
+    assert planned(**GOOGLE, shared_key=key)["mistakes"] == [f"plant: {KEYS}."]
+
+
+@given(st.text(), st.text())
+def test_no_key_is_in_a_plan_and_no_key_or_tag_is_passed_that_azure_refuses(key: str, name: str) -> None:
+    plan = planned(**GOOGLE, shared_key=key, tags={name: name})
+    if not plan["mistakes"]:
+        assert re.fullmatch("[!-,.-}]{8,128}", key, re.ASCII)
+        assert 0 < len(name) <= 256
+        assert not set(name) & set("<>%&\\?/")
+
+
+def test_a_key_is_not_in_the_plan() -> None:
+    assert "lab.shared.key.1" not in json.dumps(planned(**GOOGLE))
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "ap-southeast-2", "eusc-de-east-1", "us-iso-east-1", "cn-north-1"])
+def test_regions_of_aws(region: str) -> None:
+    assert planned(aws_region=region)["mistakes"] == []
+
+
+@pytest.mark.parametrize("region", ["northamerica-northeast1", "me-central2", "africa-south1", "us-east4"])
+def test_regions_of_google(region: str) -> None:
+    assert planned(**GOOGLE, google_region=region, google_project="example.com:lab-project")["mistakes"] == []
 
 
 def test_all_mistakes_are_told_at_once() -> None:
