@@ -34,6 +34,10 @@ class Azure:
         """Let it go."""
         self._service.stop()
 
+    def violations(self) -> list[str]:
+        """Return what was refused in any run since it is not as Azure publishes it."""
+        return self._service.manager.violations
+
     def run(self, *options: str, key: str = KEY, change: Json | None = None) -> play.Run:
         """Run the playbook; what is sent from now on is what sent() returns."""
         self.mark()

@@ -39,6 +39,10 @@ class Clouds:
         """Let them go."""
         self._stand_ins.stop()
 
+    def violations(self) -> list[str]:
+        """Return what was refused in any run since it is not as its cloud publishes it."""
+        return [*self.azure.violations(), *self.google.compute.violations, *self.aws.violations()]
+
     def run(self, *options: str, limit: str = "vpn_sites", key: str = KEY, change: Json | None = None) -> play.Run:
         """Run the playbook for some sites; what is sent from now on is what written() returns."""
         self.azure.mark()

@@ -25,7 +25,9 @@ NEXT_KEY = "next: shared key #2"
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
     stand_in = Azure(tmp_path_factory.mktemp("azure"))
     yield stand_in
+    violations = stand_in.violations()
     stand_in.stop()
+    assert violations == []
 
 
 def changed(run: Any) -> int:

@@ -43,7 +43,9 @@ LOST_PROXY = {
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clouds]:
     stand_ins = Clouds(tmp_path_factory.mktemp("clouds"))
     yield stand_ins
+    violations = stand_ins.violations()
     stand_ins.stop()
+    assert violations == []
 
 
 def changed(run: play.Run) -> dict[str, int]:

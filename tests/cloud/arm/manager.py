@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
-from tests.cloud.arm import defaults, extras, ids, rules, sign_in, templates, view
-from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
+from tests.cloud.arm import defaults, extras, ids, rules, schema, sign_in, templates, view
+from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content, version
 from tests.cloud.arm.faults import Faults
 from tests.cloud.arm.operations import Operations
 from tests.cloud.arm.sign_in import Account
@@ -38,6 +40,8 @@ class Manager:
         self.account = account
         self.faults = Faults()
         self.store = Store()
+        self.violations: list[str] = []
+        """What was refused since it is not as Azure publishes it."""
         self._operations = Operations(HOST, account.subscription, seconds)
         self._lock = threading.RLock()
 
@@ -49,10 +53,29 @@ class Manager:
                 rules.check_request(request, self.account.subscription, sign_in.TOKEN)
                 if "/providers/microsoft.standin/" in request.path.lower():
                     return self._operations.status(request.path.rsplit("/", 1)[1])
+                target = ids.parse(request.path)
+                self._check_schema(request, target)
                 self.faults.check(request.method, request.path, self.account.client)
-                return self._route(request, ids.parse(request.path))
+                return self._route(request, target)
             except ArmError as error:
                 return error.answer()
+
+    def _check_schema(self, request: Request, target: ids.Id) -> None:
+        asked = str(version(request))
+        self._by_schema(request, lambda: schema.check_version(target, asked))
+        if request.method in ("PUT", "PATCH"):
+            # ARM knows its groups before it asks a provider what it makes of the body.
+            rules.check_group(target, self.store)
+            shown = view.show(target.path, self.store)
+            self._by_schema(request, lambda: schema.check_body(request.method, target, asked, content(request), shown))
+
+    def _by_schema(self, request: Request, check: Callable[[], None]) -> None:
+        """Note what is refused: a role that expects a refusal must not take this one for it."""
+        try:
+            check()
+        except schema.SchemaError as error:
+            self.violations.append(f"{request.method} {request.path}: {error.code}: {error.message}")
+            raise
 
     def seed(self, document: Json) -> None:
         """Put a resource in place unchecked, as if it had been there for years."""
@@ -71,6 +94,7 @@ class Manager:
         with self._lock:
             self.store.documents.clear()
             self.store.zones.clear()
+            self.violations.clear()
             self.faults.order([])
 
     def _route(self, request: Request, target: ids.Id) -> Answer:
@@ -268,6 +292,10 @@ class Manager:
 
         def write(resource: Json) -> Json:
             place = ids.parse(paths[resources.index(resource)])
+            asked = str(resource["apiVersion"])
+            body = {name: value for name, value in resource.items() if name not in templates.OWN}
+            request = Request("PUT", HOST, place.path, {"api-version": asked}, {}, json.dumps(body).encode())
+            self._check_schema(request, place)
             self.faults.check("PUT", place.path, self.account.client)
             rules.check_place(place, self.store)
             document = self._write(place, resource)

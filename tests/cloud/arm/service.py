@@ -95,6 +95,8 @@ class Service:
     def _controlled(self, method: str, path: str, body: Any) -> Answer:
         if (method, path) == ("GET", "/resources"):
             return Answer(200, self.manager.dump())
+        if (method, path) == ("GET", "/violations"):
+            return Answer(200, list(self.manager.violations))
         if (method, path) == ("PUT", "/resources"):
             for document in body:
                 self.manager.seed(document)
@@ -108,4 +110,4 @@ class Service:
         if (method, path) == ("POST", "/reset"):
             self.manager.reset()
             return Answer(200, {})
-        return Answer(404, {"error": "GET or PUT /resources, PUT /zones, PUT /faults, POST /reset"})
+        return Answer(404, {"error": "GET or PUT /resources, GET /violations, PUT /zones, PUT /faults, POST /reset"})

@@ -12,6 +12,9 @@ from tests.cloud.arm.exchange import ArmError, Json
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 
+OWN = ("name", "type", "apiVersion", "dependsOn", "scope", "resourceGroup", "comments", "condition")
+"""Members of a template's resource that are not sent to its provider."""
+
 
 def read(properties: Json) -> list[Json]:
     """Return a deployment's resources, in an order that respects dependsOn.

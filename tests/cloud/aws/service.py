@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import urllib.error
@@ -25,7 +26,7 @@ class AwsError(Exception):
 
 
 class Service:
-    """A whole one. Its folder gets requests.jsonl: action, parameters, region, status, error; and server.log."""
+    """A whole one. Its folder gets requests.jsonl: action, parameters, region, status, error, violation; and server.log."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -72,6 +73,11 @@ class Service:
                 return _read(answer.read())
         except urllib.error.HTTPError as error:
             raise AwsError(_read(error.read()).findtext(".//Code")) from None
+
+    def violations(self) -> list[str]:
+        """Return what was refused since it is not as AWS publishes it."""
+        logged = map(json.loads, (self._folder / "requests.jsonl").read_text(encoding="utf-8").splitlines())
+        return [f"{one['action']}: {one['violation']}" for one in logged if one["violation"]]
 
     def network(self, prefix: str, tables: int = 1) -> tuple[str, list[str]]:
         """Make a VPC, and return its id and those of its route tables."""

@@ -11,6 +11,7 @@ import secrets
 import string
 from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape
 
 # It lies in the environment of the cloud modules only.
 from moto.core.responses import ActionResult, EmptyResult  # type: ignore[import-not-found]
@@ -20,6 +21,7 @@ from moto.ec2.models.route_tables import RouteTable  # type: ignore[import-not-f
 from moto.ec2.models.vpn_connections import VPNConnection  # type: ignore[import-not-found]
 from moto.ec2.responses import EC2Response  # type: ignore[import-not-found]
 
+from tests.cloud.aws import published
 from tests.cloud.log import RequestLog
 
 _LETTERS = string.ascii_letters + string.digits
@@ -50,8 +52,11 @@ def _log(log: RequestLog) -> None:
     own = EC2Response.call_action
 
     def call_action(self: Response) -> Any:
-        status, headers, body = own(self)
         parameters = {name: values[0] for name, values in self.querystring.items() if name not in ("Action", "Version")}
+        wrong = published.violation(
+            self.querystring["Action"][0], self.querystring.get("Version", [None])[0], parameters
+        )
+        status, headers, body = own(self) if wrong is None else (400, self.response_headers, _refusal(*wrong))
         code = re.search(r"<Code>([^<]*)</Code>", str(body)) if int(status) >= 400 else None
         log.note(
             action=self.querystring["Action"][0],
@@ -59,10 +64,18 @@ def _log(log: RequestLog) -> None:
             region=self.region,
             status=int(status),
             error=code and code[1],
+            violation=wrong and wrong[1],
         )
         return status, headers, body
 
     EC2Response.call_action = call_action
+
+
+def _refusal(code: str, message: str) -> str:
+    """Return an error for an action that moto need not know."""
+    return (
+        f"<Response><Errors><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></Errors></Response>"
+    )
 
 
 def _is_there(resource: Any) -> bool:

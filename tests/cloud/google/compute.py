@@ -25,6 +25,8 @@ class Compute:
         self._seconds = seconds
         self._resources: dict[str, Json] = {}
         self._operations: dict[str, tuple[float, Json]] = {}
+        self.violations: list[str] = []
+        """What was refused since it is not as Google publishes it."""
         self._number = 0
         self._lock = threading.RLock()
 
@@ -52,6 +54,7 @@ class Compute:
         """Start over with an empty project."""
         with self._lock:
             self._resources.clear()
+            self.violations.clear()
 
     def _route(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Bearer {self._token}":
@@ -88,6 +91,11 @@ class Compute:
         return Answer(200, found | ({"items": items} if items else {}))
 
     def _insert(self, collection: links.Place, sent: Json) -> Answer:
+        try:
+            rules.check_published(collection.kind, sent)
+        except rules.PublishedError as error:
+            self.violations.append(f"POST {collection.path}: {error.message}")
+            raise
         place = links.Place(collection.project, collection.scope, collection.kind, str(sent.get("name")))
         document = self._filled(place, sent)
         rules.check(place.kind, place.path, document, self._resources)

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from tests.cloud import specs
 from tests.cloud.exchange import Answer, Json
 from tests.cloud.google.links import KINDS, target
 
@@ -69,6 +70,35 @@ def users(path: str, resources: Resources) -> list[str]:
         return named or (kind == "forwardingRules" and address is not None and document["IPAddress"] == address)
 
     return [other for other, document in resources.items() if uses(document, other.split("/")[-2])]
+
+
+class PublishedError(GoogleError):
+    """Refused since it is not as Google publishes it. No request of a role may end so."""
+
+
+def check_published(kind: str, sent: Json) -> None:
+    """Refuse a body that is not as Google's discovery document has it (tests/cloud/specs).
+
+    More is refused than by Google, which passes over what it calls output only.
+
+    Raises:
+        PublishedError: something in it is wrong.
+    """
+    described = specs.load("google")
+    if kind not in described["kinds"]:
+        return
+    for wrong in specs.violations(sent, f"#{described['kinds'][kind]}", described["definitions"]):
+        place, _dot, name = f"resource.{wrong.path}".rpartition(".")
+        if wrong.kind == "unknown":
+            message = f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field."
+            raise PublishedError(400, "badRequest", message)
+        if wrong.kind == "type":
+            raise PublishedError(
+                400, "badRequest", f"Invalid value at '{place}.{name}' ({wrong.wanted}), \"{wrong.value}\""
+            )
+        raise PublishedError(
+            400, "invalid", f"Invalid value for field '{place}.{name}': '{wrong.value}'. Must be {wrong.wanted}"
+        )
 
 
 def check(kind: str, path: str, document: Json, resources: Resources) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,26 @@ NETWORK = "Microsoft.Network"
 WORLD = "/subscriptions/11111111-1111-4111-8111-111111111111"
 GROUP = f"{WORLD}/resourceGroups/rg"
 REGION = "westeurope"
-VERSION = {"api-version": "2024-07-01"}
+VERSIONS = {
+    "microsoft.compute": "2024-07-01",
+    "microsoft.insights": "2021-05-01-preview",
+    "microsoft.network": "2024-03-01",
+    "microsoft.operationalinsights": "2022-10-01",
+    "microsoft.resourcegraph": "2021-03-01",
+    "microsoft.storage": "2023-05-01",
+}
+
+
+def version(path: str) -> Json:
+    """Return the api-version for a path, as the modules have it."""
+    namespace = path.lower().rpartition("/providers/")[2].partition("/")[0]
+    return {"api-version": VERSIONS.get(namespace, "2022-09-01")}
+
+
+def _body(path: str, properties: Json | None, top: Json) -> Json:
+    """Return a body with the region, but for what is where its parent is."""
+    part = re.search(r"/providers/[^/]+/[^/]+/[^/]+/(?!flowLogs)|/deployments/", path)
+    return ({} if part else {"location": REGION}) | {**top, "properties": properties or {}}
 
 
 def ref(path: str) -> Json:
@@ -66,7 +86,7 @@ class Azure:
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> requests.Response:
         """Send one request."""
         url = f"https://{manager.HOST}{path}"
-        return self.session.request(method, url, json=body, params=VERSION | query, timeout=10)
+        return self.session.request(method, url, json=body, params=version(path) | query, timeout=10)
 
     def get(self, path: str) -> Json:
         """Return a resource that is there."""
@@ -77,8 +97,7 @@ class Azure:
 
     def put(self, path: str, properties: Json | None = None, **top: Any) -> Json:
         """Create or replace a resource, and wait until it is ready."""
-        body = {"location": REGION, **top, "properties": properties or {}}
-        answer = self.ask("PUT", path, body)
+        answer = self.ask("PUT", path, _body(path, properties, top))
         assert answer.status_code in (200, 201), answer.text
         assert self.wait(answer)["status"] == "Succeeded"
         return self.get(path)
@@ -107,7 +126,7 @@ class Azure:
 
     def refused(self, path: str, properties: Json | None = None, **top: Any) -> tuple[int, str]:
         """Return status and code of a PUT that is refused."""
-        answer = self.ask("PUT", path, {"location": REGION, **top, "properties": properties or {}})
+        answer = self.ask("PUT", path, _body(path, properties, top))
         assert answer.status_code >= 400, answer.text
         return answer.status_code, answer.json()["error"]["code"]
 

@@ -83,7 +83,7 @@ def test_a_deployment_fails_with_its_resource(azure: Azure) -> None:
     """The reason is in the details."""
     fault: Json = {"kind": "failed_operation", "path": "virtualNetworks", "message": "No capacity.", "code": "Full"}
     azure.control("PUT", "/faults", [fault])
-    resource: Json = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-01-01", "name": "net"}
+    resource: Json = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-03-01", "name": "net"}
     resource |= {"location": "westeurope", "properties": network()}
     template = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": [resource]}
     path = of("deployments", "d", "Microsoft.Resources")

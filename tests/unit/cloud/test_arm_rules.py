@@ -260,6 +260,6 @@ def test_refuses_templates_that_it_does_not_understand(azure: Azure) -> None:
     """An expression would be evaluated by the real one, so that it must not pass here as text."""
     path = of("deployments", "d", "Microsoft.Resources")
     template: Json = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": []}
-    resource = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-01-01", "name": "[concat('a', 'b')]"}
+    resource = {"type": "Microsoft.Network/virtualNetworks", "apiVersion": "2024-03-01", "name": "[concat('a', 'b')]"}
     for wrong in ({}, template | {"resources": [resource]}, template | {"parameters": {"p": {"type": "string"}}}):
         assert azure.refused(path, {"mode": "Incremental", "template": wrong}) == (400, "InvalidTemplate")

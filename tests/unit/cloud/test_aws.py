@@ -230,6 +230,26 @@ def test_no_connection_to_a_gateway_that_is_not_there(vpn: Vpn) -> None:
     assert refused(vpn.aws, "CreateVpnConnection", Type="ipsec.1", **ends) == "InvalidVpnGatewayID.NotFound"
 
 
+@pytest.mark.parametrize(
+    ("action", "change", "code"),
+    [
+        ("CreateVpnConnection", {"CustomerGateway": "cgw-1"}, "UnknownParameter"),
+        ("CreateVpnConnection", {"Options.StaticRoutesOnly": "yes"}, "InvalidParameterValue"),
+        ("CreateVpnConnection", {"Options.TunnelOptions.1.PresharedKey": "x"}, "UnknownParameter"),
+        ("CreateVpnConnection", {"Type": ""}, "MissingParameter"),
+        ("CreateVpnConnection", {"TagSpecification.1.ResourceType": "vpn"}, "InvalidParameterValue"),
+        ("CreateVpnConnection", {"Version": "2016-11-16"}, "InvalidAction"),
+    ],
+)
+def test_refuses_what_aws_does_not_publish(vpn: Vpn, action: str, change: dict[str, str], code: str) -> None:
+    """And notes it, so that no role can pass over it; moto alone takes most of it."""
+    right = {"Type": "ipsec.1", "CustomerGatewayId": vpn.customer_gateway, "VpnGatewayId": vpn.gateway}
+    asked = {name: value for name, value in (right | change).items() if value}
+    before = vpn.aws.violations()
+    assert refused(vpn.aws, action, **asked) == code
+    assert len(vpn.aws.violations()) == len(before) + 1
+
+
 def test_writes_down_what_it_was_sent(vpn: Vpn) -> None:
     """What was refused too."""
     vpn.route("10.0.0.0/24")

@@ -149,6 +149,27 @@ def test_refuses_a_tunnel(heard: Google, change: Json, expected: tuple[int, str]
     assert heard.refused("POST", f"{REGION}/vpnTunnels", **tunnel(**change)) == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "reason"),
+    [
+        ("vpnTunnels", {"peerIP": "192.0.2.1"}, "badRequest"),
+        ("vpnTunnels", {"ikeVersion": "two"}, "badRequest"),
+        ("vpnTunnels", {"localTrafficSelector": "0.0.0.0/0"}, "badRequest"),
+        ("vpnTunnels", {"detailedStatus": "x"}, "badRequest"),
+        ("vpnTunnels", {"kind": "compute#route"}, "invalid"),
+        ("addresses", {"addressType": "PUBLIC"}, "invalid"),
+        ("addresses", {"labels": {"a": 1}}, "badRequest"),
+        ("addresses", {"name": "Vpn"}, "invalid"),
+    ],
+)
+def test_refuses_what_google_does_not_publish(heard: Google, kind: str, change: Json, reason: str) -> None:
+    """And notes it, so that no role can pass over it."""
+    body = tunnel() if kind == "vpnTunnels" else {"name": "other"}
+    assert heard.refused("POST", f"{REGION}/{kind}", **{**body, **change}) == (400, reason)
+    assert len(heard.service.compute.violations) == 1
+    heard.post(f"{REGION}/{kind}", **body)
+
+
 @pytest.mark.parametrize("suffix", RULES)
 def test_refuses_a_tunnel_whose_gateway_hears_nothing(heard: Google, suffix: str) -> None:
     """All three rules are needed."""
