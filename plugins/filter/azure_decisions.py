@@ -61,6 +61,9 @@ _value:
       description: What lacks tags, with C(id), C(name) and those that it lacks as C(tags).
       type: list
       elements: dict
+    tags_of:
+      description: The tags of each part, those that others have set among them.
+      type: dict
     vnet_prefixes:
       description: The prefixes with which the VNET is written, none if it stays as it is.
       type: list
@@ -85,10 +88,16 @@ _value:
     group_location:
       description: Where the resource group is.
       type: str
+    site:
+      description: The local network gateway's body, nothing if it stays as it is or is not there.
+      type: dict
+    flow_log:
+      description: Whether the flow log is C(ours), its C(target) now, and whether to C(write) it.
+      type: dict
     repairs:
-      description: Ids of what may be written once more when an operation has failed.
+      description: What a failed operation has left, with C(id), C(name), C(api) and C(body), as it is written once more.
       type: list
-      elements: str
+      elements: dict
     remove:
       description: The parts that are removed.
       type: list

@@ -93,6 +93,9 @@ _value:
     owner:
       description: The value of the tag by which the role knows what it has created.
       type: str
+    owner_tag:
+      description: The name of that tag.
+      type: str
     tags:
       description: The tags of each resource.
       type: dict

@@ -95,13 +95,14 @@ class _Decisions:
         decided: Json = {
             "new": [key for key in self._plan["wanted"] if self._there(key) is None],
             "tags": list(self._tags()),
+            "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
+            "scale_set_tags": _literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
             "subnets": list(self._subnets()),
             "nat_gateway": self._nat_gateway(),
             "gateway": self._gateway(),
             "site": self._site(),
             "frontend_zones": self._frontend_zones(),
-            "scale_set_tags": _literal(self._tags_of(scale_set) | self._plan["tags"]),
             "group_location": (self._there("resource_group") or {}).get("location", self._plan["location"]),
             "flow_log": self._flow_log(),
             "repairs": list(self._repairs()),
@@ -179,11 +180,17 @@ class _Decisions:
                     f"the {self._called(key)} belongs to the proxy {owner}, as its tag {_azure_names.OWNER_TAG} says; give one another name"
                 )
 
+    def _all_tags(self, key: str) -> Json:
+        """What a part has, and what the role sets: some modules take away what they are not told. Azure knows names in any case."""
+        has = self._tags_of(self._there(key) or {})
+        names = {name.lower(): name for name in has}
+        return has | {names.get(name.lower(), name): value for name, value in self._plan["tags"].items()}
+
     def _tags(self) -> Iterator[Json]:
         """What lacks some of the wanted tags; those that others have set stay."""
         for key in self._plan["wanted"]:
-            has = {name.lower(): str(value) for name, value in self._tags_of(self._there(key) or {}).items()}
-            lacks = {name: value for name, value in self._plan["tags"].items() if has.get(name.lower()) != value}
+            has = self._tags_of(self._there(key) or {})
+            lacks = {name: value for name, value in self._all_tags(key).items() if has.get(name) != value}
             if lacks and self._is_ours(key):
                 yield {"id": self._id(key), "name": self._called(key), "tags": lacks}
 
@@ -272,7 +279,7 @@ class _Decisions:
             return None
         wanted, found = self._plan["nat_gateway"], self._there("nat_gateway")
         if found is None:
-            return {**wanted, "tags": _literal(self._plan["tags"])}
+            return {**wanted, "tags": _literal(self._all_tags("nat_gateway"))}
         has = found.get("properties") or {}
         addresses = [str(one.get("id", "")) for one in has.get("publicIpAddresses") or []]
         address = wanted["properties"]["publicIpAddresses"][0]
@@ -280,7 +287,7 @@ class _Decisions:
         if has.get("idleTimeoutInMinutes") == wanted["properties"]["idleTimeoutInMinutes"] and not missing:
             return None
         properties = {**wanted["properties"], "publicIpAddresses": [*({"id": one} for one in addresses), *missing]}
-        return self._merged(wanted, found, properties)
+        return self._merged("nat_gateway", properties)
 
     def _gateway(self) -> Json | None:
         """The gateway as a resource of a deployment, None if it is as wanted.
@@ -291,7 +298,7 @@ class _Decisions:
             return None
         wanted, found = self._plan["gateway"], self._there("gateway")
         if found is None:
-            return {**wanted, "tags": _literal(self._plan["tags"])}
+            return {**wanted, "tags": _literal(self._all_tags("gateway"))}
         has = found.get("properties") or {}
         if str(has.get("gatewayType", "")).lower() != wanted["properties"]["gatewayType"].lower():
             self._say(
@@ -301,7 +308,7 @@ class _Decisions:
             return None
         if (has.get("sku") or {}).get("name") == wanted["properties"]["sku"]["name"]:
             return None
-        return self._merged(wanted, found, {"sku": wanted["properties"]["sku"]})
+        return self._merged("gateway", {"sku": wanted["properties"]["sku"]})
 
     def _site(self) -> Json | None:
         """The body of the local network gateway, None if it is as wanted or not there."""
@@ -313,22 +320,36 @@ class _Decisions:
         spaces = [(one.get("localNetworkAddressSpace") or {}).get("addressPrefixes") or [] for one in (has, wanted)]
         if has.get("gatewayIpAddress") == wanted["gatewayIpAddress"] and sorted(spaces[0]) == sorted(spaces[1]):
             return None
-        return {**kept, "tags": self._tags_of(found) | self._plan["tags"], "properties": has | wanted}
+        return {**kept, "tags": self._all_tags("site"), "properties": has | wanted}
 
     def _flow_log(self) -> Json:
-        """What is recorded now; one log keeps its target."""
-        found = self._there("flow_log")
-        target = ((found or {}).get("properties") or {}).get("targetResourceId", "")
-        return {"there": found is not None, "ours": self._is_ours("flow_log"), "target": target}
+        """What is recorded now, and whether that is to be written; one log keeps its target."""
+        has = (self._there("flow_log") or {}).get("properties") or {}
+        analytics = (has.get("flowAnalyticsConfiguration") or {}).get("networkWatcherFlowAnalyticsConfiguration") or {}
+        retention = has.get("retentionPolicy") or {}
+        now = {
+            "target": str(has.get("targetResourceId", "")).lower(),
+            "storage": str(has.get("storageId", "")).lower(),
+            "workspace": str(analytics.get("workspaceResourceId", "")).lower(),
+            "interval": analytics.get("trafficAnalyticsInterval"),
+            "days": retention.get("days"),
+            "version": (has.get("format") or {}).get("version"),
+        }
+        on = all(one.get("enabled") is True for one in (has, analytics, retention))
+        return {
+            "ours": self._is_ours("flow_log"),
+            "target": now["target"],
+            "write": "flow_log" in self._plan["wanted"] and not (on and now == self._plan["flow_log"]),
+        }
 
-    def _merged(self, wanted: Json, found: Json, properties: Json) -> Json:
+    def _merged(self, key: str, properties: Json) -> Json:
         """Return what is there with what is wanted in place of it, as a deployment takes it."""
-        kept = settable(found)
+        wanted, kept = self._plan[key], settable(self._there(key) or {})
         kept["properties"] |= properties
         return {
             **{key: value for key, value in _literal(kept).items() if key != "kind"},
             **{key: wanted[key] for key in ("type", "apiVersion", "name", "location")},
-            "tags": _literal(self._tags_of(found) | self._plan["tags"]),
+            "tags": _literal(self._all_tags(key)),
         }
 
     # Zones, which nobody can change -----------------------------------------------------------------------------

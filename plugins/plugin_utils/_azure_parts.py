@@ -61,6 +61,7 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
     wanted = [key for key, there in _wanted(settings).items() if there and key not in existing]
     return {
         "owner": settings["name"],
+        "owner_tag": _azure_names.OWNER_TAG,
         "state": state,
         "adopt": bool(settings["adopt"]),
         "resource_group": settings["resource_group"],
@@ -69,6 +70,15 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
         "existing": existing,
         "wanted": wanted,
         "network": dict(zip(("resource_group", "name"), _place(ids["vnet"]), strict=True)),
+        "flow_log": {
+            "target": _flow_log_target(settings, ids).lower(),
+            "storage": ids["storage_account"].lower(),
+            "workspace": ids["workspace"].lower(),
+            "interval": int(settings["traffic_analytics_interval"]),
+            "days": int(settings["flow_log_retention_days"]),
+            # Of its format: the one with bytes and packets.
+            "version": 2,
+        },
         "flow_log_target": _flow_log_target(settings, ids),
         "subnets": _subnets(settings, found),
         "nat_gateway": _nat_gateway(settings, found),
@@ -86,10 +96,10 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
 
 
 def _when_read(key: str, state: str, existing: Mapping[str, str]) -> str:
-    """Return ``always``, ``listed``, or ``failed`` for what is only read when an operation on it has failed."""
+    """Return ``always``, ``listed``, or ``needed`` for what is only read when an operation on it has failed, or it has no tag."""
     if key == "flow_log" or (key in existing and (state == "present" or key == "vnet")):
         return "always"
-    return "listed" if key in _READ[state] else "failed"
+    return "listed" if key in _READ[state] else "needed"
 
 
 def id_of(key: str, settings: Mapping[str, Any], ids: Mapping[str, str]) -> str:

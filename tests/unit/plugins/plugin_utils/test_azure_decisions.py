@@ -89,7 +89,11 @@ def test_what_is_adopted_gets_our_tags_beside_the_others() -> None:
 @pytest.mark.parametrize("tags", [OURS | {"policy": "on"}, {"Ot-Proxy-Chaining": HOST, "Plant": "lab"}])
 def test_tags_of_others_are_no_difference(tags: Json) -> None:
     planned = plan()
-    assert decide(planned, there(planned, "security_group", tags=tags))["tags"] == []
+    found = decide(planned, there(planned, "security_group", tags=tags))
+    assert found["tags"] == []
+    # What modules are told, since some of them take away what they are not told.
+    assert found["tags_of"]["security_group"] == tags
+    assert found["tags_of"]["load_balancer"] == OURS
 
 
 def test_prefixes_that_others_have_added_stay() -> None:
@@ -156,6 +160,35 @@ def test_the_nat_gateway_keeps_its_other_addresses() -> None:
     longer = plan({"idle_timeout": 60})
     written = decide(longer, there(longer, "nat_gateway", has, sku={"name": "Standard"}))["nat_gateway"]
     assert written["properties"] == {"idleTimeoutInMinutes": 60, "publicIpAddresses": [more, mine]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "writes"),
+    [
+        ({}, False),
+        ({"flow_log_retention_days": 31}, True),
+        ({"traffic_analytics_interval": 60}, True),
+        ({"flow_log": "nsg"}, True),
+        ({"flow_log": "none"}, False),
+    ],
+)
+def test_a_flow_log_is_written_when_it_differs(settings: Json, writes: bool) -> None:
+    planned = plan()
+    ids = planned["ids"]
+    analytics = {"enabled": True, "workspaceResourceId": ids["workspace"].upper(), "trafficAnalyticsInterval": 10}
+    has = {
+        "targetResourceId": ids["vnet"].upper(),
+        "storageId": ids["storage_account"],
+        "enabled": True,
+        "retentionPolicy": {"days": 30, "enabled": True},
+        "format": {"type": "JSON", "version": 2},
+        "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
+    }
+    found = decide(plan(settings), there(planned, "flow_log", has))
+    assert (found["flow_log"]["write"], found["flow_log"]["ours"]) == (writes, True)
+    assert decide(planned)["flow_log"]["write"]
+    off = has | {"format": {"type": "JSON", "version": 1}}
+    assert decide(planned, there(planned, "flow_log", off))["flow_log"]["write"]
 
 
 def test_zones_stay_as_azure_has_made_them() -> None:

@@ -84,6 +84,8 @@ SETTINGS: dict[str, Any] = {
     "workspace_retention_days": 30,
     "storage_allowed_networks": [],
     "flow_log": "vnet",
+    "flow_log_retention_days": "30",
+    "traffic_analytics_interval": "10",
     "auth_enabled": False,
     "firewall": "none",
     "remote_syslog_host": "",
