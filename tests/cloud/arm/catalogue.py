@@ -29,6 +29,20 @@ AUTOMATIC_UPGRADE = {
 }
 """The images that automatic OS upgrade takes, as of May 2026."""
 
+ARM64_SIZES = {"Standard_D2ps_v5": (2, 8192)}
+"""Those of another processor, which the images of x64 do not run on."""
+
+REGIONS = """
+    australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral brazilsouth brazilsoutheast
+    canadacentral canadaeast centralindia centralus chilecentral denmarkeast eastasia eastus eastus2 francecentral francesouth
+    germanynorth germanywestcentral indonesiacentral israelcentral italynorth japaneast japanwest jioindiacentral jioindiawest
+    koreacentral koreasouth malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast norwaywest
+    polandcentral qatarcentral southafricanorth southafricawest southcentralus southeastasia southindia spaincentral swedencentral
+    swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus westeurope westindia westus
+    westus2 westus3
+"""
+"""learn.microsoft.com "Azure regions list", without sovereign clouds."""
+
 ZONES = ("1", "2", "3")
 NO_ZONES = ("germanynorth", "northcentralus", "ukwest", "westcentralus", "westus")
 """Some of the regions without any (learn.microsoft.com "Azure regions list"); every other one has three here."""
@@ -45,7 +59,7 @@ def sizes() -> list[Json]:
             "resourceDiskSizeInMB": 0,
             "maxDataDiskCount": 4,
         }
-        for name, (cores, memory) in SIZES.items()
+        for name, (cores, memory) in (SIZES | ARM64_SIZES).items()
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tests.cloud.arm import ids, rules_common, rules_compute, rules_network, rules_other
+from tests.cloud.arm import catalogue, ids, rules_common, rules_compute, rules_network, rules_other
 from tests.cloud.arm.exchange import ArmError, Json, Request, version
 from tests.cloud.arm.store import Store
 
@@ -93,6 +93,11 @@ def check_location(document: Json, before: Json | None) -> None:
         return
     if not location:
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
+    if location not in catalogue.REGIONS.split():
+        # Words of public reports.
+        what = "Group" if target.kind == "subscriptions/resourcegroups" else "Type"
+        text = f"The provided location '{location}' is not available for resource {what.lower()} '{target.type}'."
+        raise ArmError(400, f"LocationNotAvailableForResource{what}", text)
     if before is not None and before.get("location") != location:
         if target.kind == "subscriptions/resourcegroups":
             text = (

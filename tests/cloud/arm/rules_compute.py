@@ -13,6 +13,8 @@ from tests.cloud.arm.rules_network import linked
 from tests.cloud.arm.store import Store, elements
 
 _CUSTOM_DATA_BYTES = 65535
+_ED25519_BYTES = 32
+_RSA_BITS = 2048
 _FIXED = {
     "osProfile.adminUsername": "virtualMachineProfile.osProfile.adminUsername",
     "osProfile.computerNamePrefix": "virtualMachineProfile.osProfile.computerNamePrefix",
@@ -40,7 +42,15 @@ def _check_scale_set(document: Json, store: Store, before: Json | None) -> None:
 
 def _check_size(document: Json) -> None:
     size = str(document["sku"].get("name"))
-    if size not in catalogue.SIZES:
+    if size in catalogue.ARM64_SIZES:
+        if not _image(document["properties"]["virtualMachineProfile"])[2].endswith("arm64"):
+            raise refuse(
+                "BadRequest",
+                f"Cannot create a VM of size '{size}' because this VM size only supports a CPU Architecture of 'Arm64', but an image "
+                "or disk with CPU Architecture 'x64' was given. Please check that the CPU Architecture of the image or disk is "
+                "compatible with that of the VM size.",
+            )
+    elif size not in catalogue.SIZES:
         raise refuse(
             "InvalidParameter",
             f"The value {size} provided for the VM size is not valid. The valid sizes in the current region are: "
@@ -67,9 +77,35 @@ def _check_account(account: Json) -> None:
             text = "Custom data in OSProfile must be in Base64 encoding and with a maximum length of 87380 characters."
             raise refuse("InvalidParameter", text, "customData")
     for key in (account.get("linuxConfiguration") or {}).get("ssh", {}).get("publicKeys", []):
-        if not str(key.get("keyData", "")).startswith(("ssh-rsa ", "ssh-ed25519 ")):
+        if not _is_key(str(key.get("keyData", ""))):
             text = "The value of parameter linuxConfiguration.ssh.publicKeys.keyData is invalid."
             raise refuse("InvalidParameter", text, "linuxConfiguration.ssh.publicKeys.keyData")
+
+
+def _is_key(text: str) -> bool:
+    """Take ED25519, and RSA of 2048 bits and more (learn.microsoft.com "Create and manage SSH keys for authentication to a Linux VM")."""
+    name, _space, rest = text.partition(" ")
+    try:
+        parts = _parts(base64.b64decode(rest.partition(" ")[0], validate=True))
+    except (binascii.Error, ValueError):
+        return False
+    if not parts or parts[0] != name.encode():
+        return False
+    if name == "ssh-ed25519":
+        return len(parts) == 2 and len(parts[1]) == _ED25519_BYTES
+    return name == "ssh-rsa" and len(parts) == 3 and int.from_bytes(parts[2], "big").bit_length() >= _RSA_BITS
+
+
+def _parts(raw: bytes) -> list[bytes]:
+    """Return the parts of a key, each with its length before it (RFC 4253)."""
+    parts = []
+    while raw:
+        end = 4 + int.from_bytes(raw[:4], "big")
+        if len(raw) < max(end, 4):
+            raise ValueError("cut short")
+        parts.append(raw[4:end])
+        raw = raw[end:]
+    return parts
 
 
 def _at(owner: Json, path: str) -> object:

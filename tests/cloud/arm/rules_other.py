@@ -55,7 +55,15 @@ def _check_diagnostics(document: Json, store: Store, _before: Json | None) -> No
             raise refuse("BadRequest", f"Category group '{log.get('categoryGroup')}' is not supported.")
 
 
+def _check_workspace(document: Json, _store: Store, _before: Json | None) -> None:
+    # learn.microsoft.com "Manage data retention in a Log Analytics workspace"; the code is not published.
+    days = document["properties"]["retentionInDays"]
+    if not 30 <= days <= 730:
+        raise refuse("BadRequest", f"'RetentionInDays' property doesn't match the SKU limits: {days} is not in 30-730.")
+
+
 CHECKS: dict[str, Callable[[Json, Store, Json | None], None]] = {
+    "microsoft.operationalinsights/workspaces": _check_workspace,
     "microsoft.storage/storageaccounts": _check_account,
     "microsoft.insights/diagnosticsettings": _check_diagnostics,
 }

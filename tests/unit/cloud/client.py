@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable
@@ -169,6 +170,12 @@ def balancer(**frontend: Any) -> Json:
     }
 
 
+def public_key(name: str, *parts: bytes) -> str:
+    """Return a line of authorized_keys."""
+    raw = b"".join(len(part).to_bytes(4, "big") + part for part in (name.encode(), *parts))
+    return f"{name} {base64.b64encode(raw).decode()} test"
+
+
 def scale_set(change: Callable[[Json], None] = lambda profile: None, automatic: bool = False, **account: Any) -> Json:
     """Return a scale set's properties behind the load balancer.
 
@@ -177,7 +184,7 @@ def scale_set(change: Callable[[Json], None] = lambda profile: None, automatic: 
         automatic: with automatic OS upgrade.
         account: more of osProfile.
     """
-    key = {"path": "/home/azureuser/.ssh/authorized_keys", "keyData": "ssh-ed25519 AAAA test"}
+    key = {"path": "/home/azureuser/.ssh/authorized_keys", "keyData": public_key("ssh-ed25519", bytes(32))}
     image = {
         "publisher": "Canonical",
         "offer": "0001-com-ubuntu-server-jammy",

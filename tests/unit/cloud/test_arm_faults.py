@@ -96,6 +96,26 @@ def test_a_deployment_fails_with_its_resource(azure: Azure) -> None:
     assert azure.get(NET)["properties"]["provisioningState"] == "Failed"
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"zone": "1"}, "InvalidRequestFormat"), ({"apiVersion": "2024-03-02"}, "NoRegisteredProviderFound")],
+)
+def test_what_a_template_makes_is_checked_too(azure: Azure, change: Json, code: str) -> None:
+    """As if it had been sent alone."""
+    resource: Json = {
+        "type": "Microsoft.Network/natGateways",
+        "apiVersion": "2024-03-01",
+        "name": "x",
+        "location": "westeurope",
+    }
+    resource |= {"properties": {}, "sku": {"name": "Standard"}, **change}
+    template: Json = {"$schema": "https://x#", "contentVersion": "1.0.0.0", "resources": [resource]}
+    path = of("deployments", "d", "Microsoft.Resources")
+    answer = azure.ask("PUT", path, {"properties": {"mode": "Incremental", "template": template}})
+    assert azure.wait(answer)["error"]["details"][0]["code"] == code
+    assert len(azure.control("GET", "/violations")) == 1
+
+
 def test_refuses_unknown_faults(azure: Azure) -> None:
     """A misspelt fault would let a test pass."""
     answer = requests.put(azure.environment["STAND_IN_CONTROL"] + "/faults", json=[{"kind": "fire"}], timeout=10)

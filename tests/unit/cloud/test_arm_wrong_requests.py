@@ -32,6 +32,7 @@ from .client import (
     balancer,
     network,
     of,
+    public_key,
     ref,
     rule,
     scale_set,
@@ -109,6 +110,7 @@ def _put_at(body: Any, path: str, value: Any) -> None:
 PROFILE = "properties.virtualMachineProfile"
 IMAGE = f"{PROFILE}.storageProfile.imageReference"
 DISK = f"{PROFILE}.storageProfile.osDisk"
+KEY = f"{PROFILE}.osProfile.linuxConfiguration.ssh.publicKeys[0].keyData"
 RULE = "properties.securityRules[0].properties"
 FRONT = "properties.frontendIPConfigurations[0]"
 ENDS = "properties.ipConfigurations[0].properties"
@@ -157,6 +159,10 @@ WRONG: list[tuple[str, Json, str]] = [
     ("scale set", {"properties.platformFaultDomainCount": 2}, "PropertyChangeNotAllowed"),
     ("scale set", {"properties.singlePlacementGroup": True}, "PropertyChangeNotAllowed"),
     ("scale set", {f"{PROFILE}.osProfile.computerNamePrefix": "other"}, "PropertyChangeNotAllowed"),
+    ("scale set", {KEY: public_key("ssh-rsa", b"\x01\x00\x01", b"\x7f" * 128)}, "InvalidParameter"),
+    ("scale set", {KEY: "ssh-ed25519 AAAA test"}, "InvalidParameter"),
+    ("scale set", {KEY: public_key("ssh-dss", bytes(32))}, "InvalidParameter"),
+    ("scale set:new", {"sku.name": "Standard_D2ps_v5"}, "BadRequest"),
     # Automatic OS upgrade.
     ("scale set", {"properties.upgradePolicy.mode": "Manual"}, "BadRequest"),
     ("scale set", {f"{PROFILE}.networkProfile.healthProbe": None}, "BadRequest"),
@@ -175,6 +181,9 @@ WRONG: list[tuple[str, Json, str]] = [
     ("security", {f"{RULE}.destinationPortRange": "any"}, "SecurityRuleInvalidPortRange"),
     ("security", {f"{RULE}.destinationPortRange": None}, "SecurityRuleInvalidPortRange"),
     ("security", {f"{RULE}.sourceAddressPrefix": "10.0.0.300"}, "SecurityRuleInvalidAddressPrefix"),
+    # Regions, and days.
+    ("network:new", {"location": "westeuropa"}, "LocationNotAvailableForResourceType"),
+    ("workspace", {"properties.retentionInDays": 9999}, "BadRequest"),
     # What Azure publishes of its requests: members, types, words, what must be there.
     ("network", {"properties.addresSpace": {}}, "InvalidRequestFormat"),
     ("network", {"tags": {"a": 1}}, "InvalidRequestFormat"),
