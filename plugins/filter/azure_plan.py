@@ -90,9 +90,26 @@ _value:
       description: The networks behind the site's VPN device, as Azure writes them.
       type: list
       elements: str
-    gateway_generation:
-      description: The gateway's generation, as M(azure.azcollection.azure_rm_virtualnetworkgateway) takes it.
+    owner:
+      description: The value of the tag by which the role knows what it has created.
       type: str
+    owner_tag:
+      description: The name of that tag.
+      type: str
+    tags:
+      description: The tags of each resource.
+      type: dict
+    wanted:
+      description: The parts that the role creates, such as C(vnet).
+      type: list
+      elements: str
+    existing:
+      description: The parts that others have built, each with the variable that says so.
+      type: dict
+    reads:
+      description: What is read before anything is decided, with C(id), C(api) and C(when).
+      type: list
+      elements: dict
     storage_rules:
       description: Who may reach the storage account, as M(azure.azcollection.azure_rm_storageaccount) takes them.
       type: list

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+OWNER_TAG = "ot-proxy-chaining"
+"""The tag by which the role knows what it has created; its value is the proxy's azure_proxy_name."""
+
 
 def region(location: object) -> str:
     """Return a region as Azure writes it: ``West Europe`` is ``westeurope``."""

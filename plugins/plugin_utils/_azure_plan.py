@@ -17,7 +17,9 @@ from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
     _azure_addresses,
+    _azure_instances,
     _azure_names,
+    _azure_parts,
     _azure_scale_set,
     _azure_summary,
     _azure_values,
@@ -29,7 +31,13 @@ Json = dict[str, Any]
 
 GATEWAYS = ("none", "vpn", "local_network", "expressroute")
 
-_OF_OTHERS = ("azure_proxy_subscription_id", "azure_proxy_resource_group", "azure_proxy_names")
+_OF_OTHERS = (
+    "azure_proxy_subscription_id",
+    "azure_proxy_resource_group",
+    "azure_proxy_names",
+    "azure_proxy_vnet_id",
+    "azure_proxy_subnet_id",
+)
 _VNET = "MD4IoT-VNET"
 _GROUP = re.compile(r"[\w().-]{0,89}[\w()-]")
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]{0,78}\w)?", re.ASCII), "1 to 80 letters, digits, '.', '_' and '-'"
@@ -40,9 +48,6 @@ _NAMES = {
     "scale_set": (re.compile(r"[A-Za-z0-9]([\w.-]{0,62}\w)?", re.ASCII), "1 to 64 letters, digits, '.', '_' and '-'"),
 }
 """What Azure takes as the name of a resource, where that is not what it takes for most of them."""
-
-_IMAGE_KEYS = ("publisher", "offer", "sku", "version", "id", "sharedGalleryImageId", "communityGalleryImageId")
-_SSH_KEY = re.compile(r"(ssh-(rsa|ed25519)) [A-Za-z0-9+/]+=*( .*)?")
 
 
 def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Json:
@@ -82,6 +87,7 @@ class _Planner:
 
     def build(self) -> Json:
         self._check_place()
+        _azure_values.check_existing(self._settings, self._mistake)
         found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
         # What is wrong with what is built does not keep it from being removed.
@@ -89,14 +95,21 @@ class _Planner:
         self._check_others(found["names"]["vnet"])
         self._read_lists()
         _azure_values.check(self._settings, self._mistake)
-        self._check_scale_set()
+        if not self._settings["ssh_public_keys"]:
+            self._say("azure_proxy_ssh_public_keys is empty; Azure wants one key at least, even if nobody uses it")
+        _azure_instances.check(self._settings, self._mistake)
         self._check_what_azure_cannot_do()
         found["sources"] = list(self._sources())
         found |= self._addresses()
         found["site_prefixes"] = self._check_far_side(found)
         found["rules"] = _rules(found, self._proxy["port"], self._settings)
         found["scale_set"] = _azure_scale_set.body(self._settings, found["ids"], found["location"])
-        found["gateway_generation"] = _azure_values.gateway_generation(self._settings["gateway_sku"])
+        found["zones"] = {
+            "nat_address": _azure_values.zones_of_address(self._settings),
+            "frontend": _azure_values.zones_of_address(self._settings),
+            "gateway_address": _azure_values.zones_of_gateway(self._settings),
+        }
+        found |= _azure_parts.parts(self._settings, found)
         allowed = _azure_values.storage_sources(self._settings["storage_allowed_networks"], self._mistake)
         found["storage_rules"] = [{"value": each, "action": "Allow"} for each in allowed]
         found["resources"] = _azure_summary.resources(self._settings, found)
@@ -134,8 +147,8 @@ class _Planner:
             names[key] = str(value)
         for key, value in names.items():
             pattern, rule = _NAMES.get(key, _NAME)
-            # A workspace that is given needs no name.
-            if not pattern.fullmatch(value) and not (key == "workspace" and self._settings["workspace_id"]):
+            # What is given needs no name.
+            if not pattern.fullmatch(value) and not self._settings.get(f"{key}_id"):
                 problem = (
                     f"is not a name that Azure takes for {key}, which has {rule}; give it another by the key {key}"
                 )
@@ -153,10 +166,14 @@ class _Planner:
             self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
 
     def _check_others(self, vnet: str) -> None:
-        """A VNET has the prefix of one proxy; each run would take the other's away."""
+        """A VNET that the role creates belongs to one proxy."""
+        if self._settings["vnet_id"] or self._settings["subnet_id"]:
+            return
         group, subscription = self._settings["resource_group"], self._settings["subscription_id"]
         mine = (group, subscription, vnet)
         for other, values in self._others.items():
+            if values.get("azure_proxy_vnet_id") or values.get("azure_proxy_subnet_id"):
+                continue
             theirs = (
                 values.get("azure_proxy_resource_group", ""),
                 values.get("azure_proxy_subscription_id", subscription),
@@ -176,24 +193,6 @@ class _Planner:
             if isinstance(value, str):
                 self._mistake(variable, value, "is text; write a list, with '- ' before each of its elements")
                 self._settings[variable] = []
-
-    def _check_scale_set(self) -> None:
-        settings = self._settings
-        if not settings["ssh_public_keys"]:
-            self._say("azure_proxy_ssh_public_keys is empty; Azure wants one key at least, even if nobody uses it")
-        for key in settings["ssh_public_keys"]:
-            if not _SSH_KEY.fullmatch(str(key).strip()):
-                self._mistake(
-                    "ssh_public_keys", str(key)[:20] + "...", "is not a public key of the type RSA or ED25519"
-                )
-        if not 1 <= settings["capacity"] <= 100:
-            self._mistake("capacity", settings["capacity"], "is not a number of instances from 1 to 100")
-        for key in settings["image"].keys() - _IMAGE_KEYS:
-            self._mistake("image", key, f"is no key of an image; known are {', '.join(_IMAGE_KEYS)}")
-        if settings["automatic_os_upgrade"] and settings["image"].get("version") != "latest":
-            self._mistake(
-                "image", settings["image"].get("version"), "is a fixed version, and automatic_os_upgrade needs 'latest'"
-            )
 
     def _check_what_azure_cannot_do(self) -> None:
         """Custom data is no place for secrets, and the role brings nothing else to an instance than it."""
@@ -240,6 +239,8 @@ class _Planner:
         static = settings["frontend_allocation"] == "static"
         frontend = next(iter(self._proxy["addresses"]), "") if static else ""
         found: Json = {"prefixes": {}, "frontend": frontend}
+        if settings["subnet_id"]:
+            return {**found, "prefixes": self._prefixes_of_others(frontend if static else "")}
         vnet = None
         if not settings["address_prefix"]:
             self._say("azure_proxy_address_prefix is not set")
@@ -250,9 +251,41 @@ class _Planner:
         subnets = _azure_addresses.subnets_of(vnet, settings, settings["bastion"], self._mistake)
         found["prefixes"] = {"vnet": str(vnet), **{key: str(network) for key, network in subnets.items()}}
         subnet = subnets.get("proxy_subnet")
-        if subnet is None:
-            return found
-        if static:
+        if subnet is not None:
+            self._check_proxy_subnet(subnet, frontend)
+        return found
+
+    def _prefixes_of_others(self, frontend: str) -> dict[str, str]:
+        """The subnet is there; what it is called in the inventory is compared with it later."""
+        settings = self._settings
+        if settings["vnet_id"]:
+            self._mistake(
+                "vnet_id", settings["vnet_id"], "is the VNET of azure_proxy_subnet_id already; give one of them"
+            )
+        if settings["route_table_id"]:
+            self._mistake(
+                "route_table_id",
+                settings["route_table_id"],
+                "cannot be given to azure_proxy_subnet_id, which stays as it is",
+            )
+        if settings["gateway"] != "none" and not settings["gateway_id"]:
+            problem = (
+                "cannot be built in the VNET of azure_proxy_subnet_id; set it to none, or give azure_proxy_gateway_id"
+            )
+            self._mistake("gateway", settings["gateway"], problem)
+        found = {}
+        for key in ("proxy_subnet", "bastion_subnet")[: 2 if settings["bastion"] else 1]:
+            if not settings[key]:
+                self._say(f"azure_proxy_{key} is not set, and azure_proxy_subnet_id needs the network that it has")
+            elif network := _azure_addresses.network_of(key, settings[key], self._mistake):
+                found[key] = network
+        if "proxy_subnet" in found:
+            self._check_proxy_subnet(found["proxy_subnet"], frontend)
+        return {key: str(network) for key, network in found.items()}
+
+    def _check_proxy_subnet(self, subnet: IPv4Network, frontend: str) -> None:
+        settings = self._settings
+        if settings["frontend_allocation"] == "static":
             _azure_addresses.check_frontend("squid_addresses", frontend, subnet, self._mistake)
         # An upgrade and overprovisioning may have twice the instances for a while; the load balancer has one address.
         needed = 2 * settings["capacity"] + 1
@@ -262,7 +295,6 @@ class _Planner:
                 subnet,
                 f"is too small for {settings['capacity']} instances; it needs {needed} addresses",
             )
-        return found
 
     def _check_far_side(self, found: Json) -> list[str]:
         """Return the networks of the site as Azure shows them."""
@@ -274,8 +306,9 @@ class _Planner:
         ]
         if settings["gateway"] == "local_network":
             self._check_site(sites, found["sources"])
-        if found["prefixes"]:
-            vnet = IPv4Network(found["prefixes"]["vnet"])
+        place = found["prefixes"].get("vnet") or found["prefixes"].get("proxy_subnet")
+        if place:
+            vnet = IPv4Network(place)
             _azure_addresses.check_far_side("site_prefixes", sites, vnet, self._mistake)
             for source in found["sources"]:
                 if IPv4Address(source) in vnet:
@@ -288,6 +321,8 @@ class _Planner:
         settings = self._settings
         if not settings["shared_key"]:
             self._say("azure_proxy_shared_key is not set, and azure_proxy_gateway 'local_network' needs one")
+        elif not settings["shared_key_fits"]:
+            self._say("azure_proxy_shared_key is not a key that Azure takes: 1 to 128 printable characters of ASCII")
         if not settings["site_prefixes"]:
             self._say("azure_proxy_site_prefixes is empty; name the networks behind the site's VPN device")
         try:
@@ -304,19 +339,25 @@ class _Planner:
 def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -> dict[str, str]:
     group, network = _azure_names.group_id(settings), _azure_names.network_id(settings)
     workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/{names['workspace']}"
+    storage_account = f"{group}/providers/Microsoft.Storage/storageAccounts/{names['storage_account']}"
+    own_vnet = f"{network}/virtualNetworks/{names['vnet']}"
+    vnet = settings["subnet_id"].rpartition("/subnets/")[0] or settings["vnet_id"] or own_vnet
+    gateway_ids = _azure_names.gateway_ids(network, names)
     return {
         "resource_group": group,
         "workspace": settings["workspace_id"] or workspace,
-        "storage_account": f"{group}/providers/Microsoft.Storage/storageAccounts/{names['storage_account']}",
-        "vnet": f"{network}/virtualNetworks/{names['vnet']}",
-        "gateway_subnet": f"{network}/virtualNetworks/{names['vnet']}/subnets/GatewaySubnet",
-        "proxy_subnet": f"{network}/virtualNetworks/{names['vnet']}/subnets/ProxyserverSubnet",
+        "storage_account": settings["storage_account_id"] or storage_account,
+        "vnet": vnet,
+        "gateway_subnet": f"{vnet}/subnets/GatewaySubnet",
+        "proxy_subnet": settings["subnet_id"] or f"{vnet}/subnets/ProxyserverSubnet",
+        "bastion_subnet": f"{vnet}/subnets/AzureBastionSubnet",
         "security_group": f"{network}/networkSecurityGroups/{names['security_group']}",
         "nat_address": f"{network}/publicIPAddresses/{names['nat_address']}",
         "nat_gateway": f"{network}/natGateways/{names['nat_gateway']}",
         "load_balancer": f"{network}/loadBalancers/{names['load_balancer']}",
         "scale_set": f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{names['scale_set']}",
-        **_azure_names.gateway_ids(network, names),
+        **gateway_ids,
+        "gateway": settings["gateway_id"] or gateway_ids["gateway"],
         "site": f"{network}/localNetworkGateways/{names['site']}",
         "connection": f"{network}/connections/{names['site']}",
         "flow_log": (

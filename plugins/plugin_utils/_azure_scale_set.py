@@ -45,7 +45,7 @@ def body(settings: Mapping[str, Any], ids: Mapping[str, str], location: str) -> 
                         "managedDisk": {"storageAccountType": "StandardSSD_LRS"},
                     },
                 },
-                "networkProfile": _network(ids),
+                "networkProfile": _network(settings, ids),
             },
         },
     }
@@ -65,13 +65,16 @@ def _system(settings: Mapping[str, Any]) -> Json:
     }
 
 
-def _network(ids: Mapping[str, str]) -> Json:
+def _network(settings: Mapping[str, Any], ids: Mapping[str, str]) -> Json:
     address = {
         "primary": True,
         "subnet": {"id": ids["proxy_subnet"]},
         "loadBalancerBackendAddressPools": [{"id": f"{ids['load_balancer']}/backendAddressPools/proxies"}],
     }
-    interface = {"primary": True, "ipConfigurations": [{"name": "ip", "properties": address}]}
+    interface: Json = {"primary": True, "ipConfigurations": [{"name": "ip", "properties": address}]}
+    if settings["subnet_id"]:
+        # A subnet of others keeps the security group that it has.
+        interface["networkSecurityGroup"] = {"id": ids["security_group"]}
     return {
         "healthProbe": {"id": f"{ids['load_balancer']}/probes/squid"},
         "networkInterfaceConfigurations": [{"name": "nic", "properties": interface}],

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 def resources(settings: Mapping[str, Any], found: Json) -> list[Json]:
     """Return kind, name, what is special about it and how it is billed, of each resource in the order of creation."""
     names, prefixes = found["names"], found["prefixes"]
+    made = {each["name"] for each in found["subnets"]}
+    wanted = found["wanted"]
     port_rules = len(found["sources"])
     rows = [
         (
@@ -29,15 +31,15 @@ def resources(settings: Mapping[str, Any], found: Json) -> list[Json]:
             found["location"],
             "free",
         ),
-        (not settings["workspace_id"], "Log Analytics workspace", names["workspace"], "", "by GB taken in"),
-        (True, "storage account", names["storage_account"], "StorageV2, LRS", "by GB stored"),
-        (True, "virtual network", names["vnet"], prefixes.get("vnet", ""), "free"),
+        ("workspace" in wanted, "Log Analytics workspace", names["workspace"], "", "by GB taken in"),
+        ("storage_account" in wanted, "storage account", names["storage_account"], "StorageV2, LRS", "by GB stored"),
+        ("vnet" in wanted, "virtual network", names["vnet"], prefixes.get("vnet", ""), "free"),
         (True, "security group", names["security_group"], f"{port_rules:,} client addresses", "free"),
-        (True, "public address", names["nat_address"], "Standard, static", "by hour"),
-        (True, "NAT gateway", names["nat_gateway"], "", "by hour and by GB"),
-        (True, "subnet", "GatewaySubnet", prefixes.get("gateway_subnet", ""), "free"),
-        (True, "subnet", "ProxyserverSubnet", prefixes.get("proxy_subnet", ""), "free"),
-        (settings["bastion"], "subnet", "AzureBastionSubnet", prefixes.get("bastion_subnet", ""), "free"),
+        ("nat_address" in wanted, "public address", names["nat_address"], "Standard, static", "by hour"),
+        ("nat_gateway" in wanted, "NAT gateway", names["nat_gateway"], "", "by hour and by GB"),
+        ("GatewaySubnet" in made, "subnet", "GatewaySubnet", prefixes.get("gateway_subnet", ""), "free"),
+        ("ProxyserverSubnet" in made, "subnet", "ProxyserverSubnet", prefixes.get("proxy_subnet", ""), "free"),
+        ("AzureBastionSubnet" in made, "subnet", "AzureBastionSubnet", prefixes.get("bastion_subnet", ""), "free"),
         (
             True,
             "load balancer",
@@ -53,9 +55,9 @@ def resources(settings: Mapping[str, Any], found: Json) -> list[Json]:
             "by hour and instance",
         ),
         (settings["flow_log"] != "none", "flow log", names["flow_log"], f"{settings['flow_log']}, version 2", "by GB"),
-        (settings["gateway"] != "none", "public address", names["gateway_address"], "Standard, static", "by hour"),
+        ("gateway_address" in wanted, "public address", names["gateway_address"], "Standard, static", "by hour"),
         (
-            settings["gateway"] != "none",
+            "gateway" in wanted,
             "virtual network gateway",
             names["gateway"],
             f"{'ExpressRoute' if settings['gateway'] == 'expressroute' else 'VPN'}, {settings['gateway_sku']}",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names, _azure_regions
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_addresses import Mistake
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -26,10 +27,25 @@ _SIZES = {
     "expressroute": ("ErGw1AZ", "ErGw2AZ", "ErGw3AZ", "ErGwScale"),
 }
 _SECOND_GENERATION = ("VpnGw4AZ", "VpnGw5AZ")
-_WORKSPACE = re.compile(
-    rf"/subscriptions/{GUID.pattern}/resourceGroups/[^/]+/providers/Microsoft\.OperationalInsights/workspaces/[^/]+",
-    re.IGNORECASE,
-)
+EXISTING = {
+    "workspace": ("workspace", "Microsoft.OperationalInsights/workspaces/*"),
+    "storage_account": ("storage account", "Microsoft.Storage/storageAccounts/*"),
+    "vnet": ("VNET", "Microsoft.Network/virtualNetworks/*"),
+    "subnet": ("subnet", "Microsoft.Network/virtualNetworks/*/subnets/*"),
+    "gateway": ("gateway", "Microsoft.Network/virtualNetworkGateways/*"),
+    "route_table": ("route table", "Microsoft.Network/routeTables/*"),
+}
+"""What of others can be used, by the variable azure_proxy_<key>_id: how it is called, and what its id ends with."""
+
+_ALL_ZONES = ["1", "2", "3"]
+_TAGS = 48
+"""Azure takes 50, and the role sets two of its own; learn.microsoft.com "Use tags to organize your Azure resources", Limitations."""
+
+_TAG_NAME, _TAG_VALUE = 128, 256
+"""The shortest limit for a name is that of a storage account."""
+
+_TAG_WRONG = re.compile(r"[<>%&\\?/\x00-\x1f\x7f]")
+_TAG_RESERVED = ("microsoft", "azure", "windows")
 _USER = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 _RESERVED_USER = re.compile(
     "a|adm|admin[12]?|administrator|actuser|aspnet|backup|console|david|guest|john|owner|root|server|sql"
@@ -48,22 +64,87 @@ def check(settings: Mapping[str, Any], mistake: Mistake) -> None:
     _check_number(settings, "idle_timeout", 4, 100, mistake)
     if not settings["workspace_id"]:
         _check_number(settings, "workspace_retention_days", 30, 730, mistake)
-    elif not _WORKSPACE.fullmatch(settings["workspace_id"]):
-        problem = "is not the id of a workspace, which begins with /subscriptions/"
-        mistake("workspace_id", settings["workspace_id"], problem)
+    _check_tags(settings["tags"], mistake)
     user = settings["admin_username"]
     if not _USER.fullmatch(user) or _RESERVED_USER.fullmatch(user):
         problem = (
             "is not a user that Azure makes: it takes letters, digits, '_' and '-', and no word such as root or admin"
         )
         mistake("admin_username", user, problem)
+    _check_zones(settings, mistake)
+
+
+def check_existing(settings: Mapping[str, Any], mistake: Mistake) -> None:
+    """Look at the ids of what others have built."""
+    for key, (kind, path) in EXISTING.items():
+        value = settings[f"{key}_id"]
+        if not value:
+            continue
+        form = re.escape(path).replace(r"\*", "[^/]+")
+        found = re.fullmatch(
+            rf"/subscriptions/({GUID.pattern})/resourceGroups/[^/]+/providers/{form}", value, re.IGNORECASE
+        )
+        article = "an" if kind[0] in "aeiou" else "a"
+        if found is None:
+            mistake(
+                f"{key}_id", value, f"is not the id of {article} {kind}, which is /subscriptions/.../providers/{path}"
+            )
+        elif key not in ("workspace", "storage_account") and found[1].lower() != settings["subscription_id"].lower():
+            mistake(
+                f"{key}_id",
+                value,
+                "is in another subscription than azure_proxy_subscription_id, and Azure wants one for both",
+            )
+
+
+def _check_zones(settings: Mapping[str, Any], mistake: Mistake) -> None:
+    region = _azure_names.region(settings["location"])
     seen = set()
     for zone in map(str, settings["zones"]):
-        if zone not in ("1", "2", "3"):
+        if zone not in _ALL_ZONES:
             mistake("zones", zone, "is none of Azure's zones 1, 2 and 3")
         elif zone in seen:
             mistake("zones", zone, "is named twice")
         seen.add(zone)
+    if region and not settings["location_is_new"]:
+        problem = _azure_regions.problem(region)
+        if problem:
+            mistake("location", settings["location"], problem)
+    if seen and _azure_regions.zones(region) is False:
+        mistake("zones", ", ".join(sorted(seen)), f"are zones, which the region {region} does not have; set it to []")
+
+
+def zones_of_address(settings: Mapping[str, Any]) -> list[str]:
+    """Return the zones of an address or a frontend, which Azure has in one of them or in all (learn.microsoft.com "Public IP addresses").
+
+    Asked for two, Azure answers with three, and refuses two from then on.
+    """
+    wanted = [str(zone) for zone in settings["zones"]]
+    return list(_ALL_ZONES) if len(wanted) > 1 else wanted
+
+
+def zones_of_gateway(settings: Mapping[str, Any]) -> list[str]:
+    """Return the zones of the VPN gateway's address, which must have some where the region has: its sizes are all AZ ones."""
+    zoned = _azure_regions.zones(_azure_names.region(settings["location"]))
+    return zones_of_address(settings) or (list(_ALL_ZONES) if zoned else [])
+
+
+def _check_tags(tags: Mapping[str, Any], mistake: Mistake) -> None:
+    if len(tags) > _TAGS:
+        mistake("tags", f"{len(tags)} tags", f"are too many; Azure takes 50, of which {50 - _TAGS} are the role's own")
+    seen = {_azure_names.OWNER_TAG, "configuration"}
+    for name, value in ((str(name), str(value)) for name, value in tags.items()):
+        if name.lower() in seen:
+            mistake(
+                "tags", name, "is a tag of the role itself, or named twice; Azure does not tell upper from lower case"
+            )
+        seen.add(name.lower())
+        if not name or _TAG_WRONG.search(name):
+            mistake("tags", name, "has a character that the name of a tag must not have, such as < > % & \\ ? /")
+        if len(name) > _TAG_NAME or len(value) > _TAG_VALUE:
+            mistake("tags", name, f"is too long; a name has {_TAG_NAME} characters at most, its value {_TAG_VALUE}")
+        if name.lower().startswith(_TAG_RESERVED):
+            mistake("tags", name, f"begins with a word that Azure keeps for itself: {', '.join(_TAG_RESERVED)}")
 
 
 def _check_number(settings: Mapping[str, Any], variable: str, least: int, most: int, mistake: Mistake) -> None:
@@ -90,7 +171,5 @@ def storage_sources(values: Iterable[object], mistake: Mistake) -> list[str]:
 
 
 def gateway_generation(size: str) -> str:
-    """Return the generation of a gateway; the two largest ones exist in the second only, ExpressRoute has none."""
-    if not size.startswith("VpnGw"):
-        return "None"
+    """Return the generation of a VPN gateway; the two largest ones exist in the second only."""
     return "Generation2" if size in _SECOND_GENERATION else "Generation1"

@@ -351,7 +351,38 @@ def test_top_level_keys_are_cloud_inits_own(azure: Azure) -> None:
 # Again, and what changes --------------------------------------------------------------------------------------------
 
 
-def test_a_second_run_changes_nothing(azure: Azure) -> None:
+def others_set(azure: Azure) -> None:
+    """What an engineer and a policy do to what the role has built."""
+    table = {
+        "id": f"/subscriptions/{azure.subscription}/resourceGroups/hub/providers/Microsoft.Network/routeTables/to-firewall"
+    }
+    documents = [one for one in azure.resources() if "/ot-proxy" in one["id"] and one.get("tags")] + azure.find(
+        "flowLogs"
+    )
+    for one in documents:
+        one["tags"] |= {"policy": "on"}
+    (vnet,) = azure.find("virtualNetworks")
+    vnet["tags"] |= {"policy": "on"}
+    vnet["properties"]["addressSpace"]["addressPrefixes"].append("10.99.0.0/16")
+    for subnet in vnet["properties"]["subnets"]:
+        if subnet["name"] != "AzureBastionSubnet":
+            subnet["properties"]["routeTable"] = dict(table)
+    (gateway,) = azure.find("virtualNetworkGateways")
+    gateway["tags"] |= {"policy": "on"}
+    gateway["properties"] |= OF_OTHERS
+    place = {"location": "westeurope", "properties": {"provisioningState": "Succeeded"}}
+    azure.put({"id": table["id"].partition("/providers/")[0], "location": "westeurope"}, {"id": table["id"], **place})
+    azure.put(*documents, vnet, gateway)
+
+
+OF_OTHERS = {
+    "vpnClientConfiguration": {"vpnClientProtocols": ["OpenVPN"]},
+    "customRoutes": {"addressPrefixes": ["10.98.0.0/16"]},
+}
+
+
+def test_a_second_run_changes_nothing_whatever_others_have_set(azure: Azure) -> None:
+    others_set(azure)
     run = azure.run()
     assert (run.code, changed(run)) == (0, 0), run.output
     assert azure.written() == []
@@ -370,11 +401,31 @@ def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) 
 
 
 def test_a_new_key_and_new_instances(azure: Azure) -> None:
-    run = azure.run("-e", "azure_proxy_reimage=true", "-e", "azure_proxy_flow_log=none", key=NEXT_KEY, change=SECOND)
+    options = ("-e", "azure_proxy_reimage=true", "-e", "azure_proxy_flow_log=none")
+    # And a new tag, which is added to each resource without writing it.
+    tags = ("-e", '{"azure_proxy_tags": {"plant": "lab", "line": "2"}}')
+    run = azure.run(*options, *tags, key=NEXT_KEY, change=SECOND)
     assert run.code == 0, run.output
-    assert set(azure.written()) == {"sharedkey", "reimage", "azure-proxy-flow"}
+    assert set(azure.written()) == {"default", "sharedkey", "reimage", "azure-proxy-flow"}
+    (gateway,) = azure.find("virtualNetworkGateways")
+    assert {name: gateway["properties"].get(name) for name in OF_OTHERS} == OF_OTHERS
+    (vnet,) = azure.find("virtualNetworks")
+    assert [("routeTable" in one["properties"]) for one in vnet["properties"]["subnets"]] == [True, True, False]
+    assert vnet["properties"]["addressSpace"]["addressPrefixes"] == ["10.60.0.0/25", "10.99.0.0/16"]
+    tagged = [one["tags"] for one in azure.resources() if one["id"].lower().split("/")[-2] in TAGGED.split()]
+    assert len(tagged) == len(TAGGED.split()) + 1, "two addresses"
+    assert all(
+        {"plant": "lab", "line": "2", "policy": "on", "ot-proxy-chaining": PROXY}.items() <= one.items()
+        for one in tagged
+    )
     assert azure.find("flowLogs") == []
     assert NEXT_KEY not in run.output
+
+
+TAGGED = """
+    workspaces storageaccounts virtualnetworks networksecuritygroups publicipaddresses natgateways loadbalancers
+    virtualmachinescalesets virtualnetworkgateways localnetworkgateways connections
+"""
 
 
 # Gone ---------------------------------------------------------------------------------------------------------------
@@ -420,6 +471,7 @@ OTHER: Json = {
     "azure_proxy_storage_allowed_networks": [],
     "azure_proxy_bastion": False,
     "azure_proxy_address_prefix": "10.60.0.0/26",
+    "azure_proxy_zones": ["1", "2"],
     "azure_proxy_capacity": 2,
     "azure_proxy_automatic_os_upgrade": False,
     "azure_proxy_overprovision": False,
@@ -455,7 +507,8 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     )
     # As if it had been there since before June 2025.
     flows = {"targetResourceId": group["id"], "storageId": account["id"], "enabled": True}
-    azure.put({"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows})
+    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows}
+    azure.put(flow_log | {"tags": {"ot-proxy-chaining": PROXY}})
     # The first instance needs a while until its Squid answers.
     azure.faults({"kind": "unhealthy", "path": "virtualMachines/0/instanceView", "times": 1})
     run = azure.run("-e", "azure_proxy_reimage=true", change=other(azure))
@@ -474,6 +527,11 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     assert f"azure-proxy is at {frontend['properties']['privateIPAddress']}:3128." in run.text
     (gateway,) = azure.find("virtualNetworkGateways")
     assert (gateway["properties"]["gatewayType"], gateway["properties"]["sku"]["name"]) == ("ExpressRoute", "ErGw1AZ")
+    # The address of such a gateway is Azure's own, and one in two zones comes back in all of them.
+    assert "publicIPAddress" not in gateway["properties"]["ipConfigurations"][0]["properties"]
+    assert [(one["name"], one["zones"]) for one in azure.find("publicIPAddresses")] == [
+        ("azure-proxy-nat-ip", ["1", "2", "3"])
+    ]
     assert azure.find("connections") == azure.find("localNetworkGateways") == []
     (account,) = azure.find("storageAccounts")
     assert (account["properties"]["networkAcls"]["defaultAction"], account["properties"]["networkAcls"]["ipRules"]) == (

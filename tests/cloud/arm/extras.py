@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import uuid
 
-from tests.cloud.arm import catalogue, graph, ids, rules_network
+from tests.cloud.arm import catalogue, graph, ids, rules_common, rules_network
 from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
 from tests.cloud.arm.rules import not_found
 from tests.cloud.arm.store import Store
 
 INSTANCE_VIEW = "microsoft.compute/virtualmachinescalesets/virtualmachines/instanceview"
 
+_TAGS = "/providers/microsoft.resources/tags/default"
 _KEY = base64.b64encode(b"stand-in" * 8).decode()
 _ALLOWED = ("manualupgrade", "reimage", "osrollingupgrade", "restart", "deallocate", "start")
 """Actions on a scale set that are accepted, and change nothing that this stand-in shows."""
@@ -22,6 +23,8 @@ def answer(request: Request, target: ids.Id, store: Store) -> Answer | None:
     low = target.key
     if low == "/providers/microsoft.resourcegraph/resources":
         return Answer(200, graph.query(str(content(request).get("query", "")), store))
+    if low.endswith(_TAGS) and request.method == "PATCH":
+        return _merge_tags(content(request), store.find(target.path[: -len(_TAGS)]), target)
     if low.endswith("/checknameavailability"):
         return Answer(200, {"nameAvailable": True})
     if "/providers/microsoft.compute/locations/" in low:
@@ -33,6 +36,21 @@ def answer(request: Request, target: ids.Id, store: Store) -> Answer | None:
     if low.count("/") == 4 and low.split("/")[3] == "providers":
         return _provider(target, store)
     return _of_resource(request, target, store)
+
+
+def _merge_tags(sent: Json, found: Json | None, target: ids.Id) -> Answer:
+    """learn.microsoft.com "Tags - Update At Scope": what is not named stays."""
+    if found is None:
+        raise not_found(ids.parse(target.path[: -len(_TAGS)]))
+    if sent.get("operation") != "Merge":
+        raise ArmError(400, "BadRequest", f"This stand-in does not know the operation {sent.get('operation')} of tags.")
+    added = (sent.get("properties") or {}).get("tags") or {}
+    kept = {
+        name: value for name, value in (found.get("tags") or {}).items() if name.lower() not in map(str.lower, added)
+    }
+    rules_common.check_tags({**found, "tags": kept | added})
+    found["tags"] = kept | added
+    return Answer(200, {"id": target.path, "name": "default", "properties": {"tags": found["tags"]}})
 
 
 def _compute(low: str) -> Answer:

@@ -364,8 +364,11 @@ def _check_flow_log(document: Json, store: Store, before: Json | None) -> None:
             "migration, please refer to https://learn.microsoft.com/en-us/azure/network-watcher/nsg-flow-logs-migrate.",
         )
     for name in ("targetResourceId", "storageId"):
-        found = store.find(str(properties.get(name, "")))
-        if found is None or found.get("location") != document["location"]:
+        named = str(properties.get(name, ""))
+        found = store.find(named)
+        # A subnet, which can be a target too (learn.microsoft.com "Virtual network flow logs"), is where its VNET is.
+        place = (store.find("/".join(named.split("/")[:9])) or {}).get("location")
+        if found is None or place != document["location"]:
             raise refuse(
                 "InvalidResourceReference",
                 f"Resource {properties.get(name)} referenced by resource {document['id']} was not found. Please make sure "

@@ -269,3 +269,14 @@ def test_an_instance_can_be_made_anew(site: Azure) -> None:
     (one, _other) = site.get(f"{SCALE_SET}/virtualMachines")["value"]
     assert site.ask("POST", f"{one['id']}/reimage").status_code == 200
     assert site.ask("POST", f"{SCALE_SET}x/virtualMachines/0/reimage").status_code >= 400
+
+
+def test_tags_are_added_to_those_that_are_there(site: Azure) -> None:
+    site.put(SECURITY, tags={"Plant": "one", "owner": "them"})
+    tags = f"{SECURITY}/providers/Microsoft.Resources/tags/default"
+    merged = {"operation": "Merge", "properties": {"tags": {"plant": "two"}}}
+    assert site.ask("PATCH", tags, merged).status_code == 200
+    assert site.get(SECURITY)["tags"] == {"plant": "two", "owner": "them"}
+    for wrong in (merged | {"operation": "Replace"}, merged | {"properties": {"tags": {"a/b": "c"}}}):
+        assert site.ask("PATCH", tags, wrong).status_code == 400
+    assert site.ask("PATCH", tags.replace(SECURITY, f"{SECURITY}x"), merged).status_code == 404

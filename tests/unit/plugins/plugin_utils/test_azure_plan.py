@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
@@ -19,7 +20,27 @@ from hypothesis import strategies as st
 HOST = "azure-proxy"
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000000a"
 WORKSPACE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/logs/providers/Microsoft.OperationalInsights/workspaces/logs"
+NETWORK = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/hub/providers/Microsoft.Network"
+VNET = f"{NETWORK}/virtualNetworks/hub"
+SUBNET = f"{VNET}/subnets/proxies"
+IMAGES = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute"
+GALLERY = f"{IMAGES}/galleries/ours/images/squid"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ops"
+
+UBUNTU = {
+    "publisher": "Canonical",
+    "offer": "0001-com-ubuntu-server-jammy",
+    "sku": "22_04-lts-gen2",
+    "version": "latest",
+}
+
+
+def rsa(bits: int) -> str:
+    """Return a public key of that many bits; nobody has its other half."""
+    fields = (b"ssh-rsa", b"\x01\x00\x01", (1 << bits - 1).to_bytes(bits // 8 + 1, "big"))
+    data = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    return f"ssh-rsa {base64.b64encode(data).decode()} ops"
+
 
 SETTINGS: dict[str, Any] = {
     "state": "present",
@@ -27,8 +48,16 @@ SETTINGS: dict[str, Any] = {
     "resource_group": "ot-proxy",
     "resource_group_exists": False,
     "location": "West Europe",
+    "location_is_new": False,
+    "adopt": False,
+    "vnet_id": "",
+    "subnet_id": "",
+    "gateway_id": "",
+    "storage_account_id": "",
+    "route_table_id": "",
     "name": HOST,
     "names": {},
+    "tags": {"plant": "lab"},
     "zones": ["1", "2", "3"],
     "address_prefix": "10.60.0.0/26",
     "gateway_subnet": "",
@@ -41,17 +70,13 @@ SETTINGS: dict[str, Any] = {
     "site_address": "",
     "site_prefixes": [],
     "shared_key": False,
+    "shared_key_fits": True,
     "vm_size": "Standard_D2s_v5",
     # Text, as ansible-core before 2.19 leaves a number that went through a template.
     "capacity": "1",
     "overprovision": True,
     "automatic_os_upgrade": True,
-    "image": {
-        "publisher": "Canonical",
-        "offer": "0001-com-ubuntu-server-jammy",
-        "sku": "22_04-lts-gen2",
-        "version": "latest",
-    },
+    "image": UBUNTU,
     "admin_username": "azureuser",
     "ssh_public_keys": [KEY],
     "idle_timeout": "30",
@@ -59,6 +84,8 @@ SETTINGS: dict[str, Any] = {
     "workspace_retention_days": 30,
     "storage_allowed_networks": [],
     "flow_log": "vnet",
+    "flow_log_retention_days": "30",
+    "traffic_analytics_interval": "10",
     "auth_enabled": False,
     "firewall": "none",
     "remote_syslog_host": "",
@@ -197,6 +224,88 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {},
         "'1.0' is a fixed version, and automatic_os_upgrade needs 'latest'",
     ),
+    "managed image": ({"image": {"id": IMAGES + "/images/squid"}}, {}, "is not in a gallery, and automatic_os_upgrade"),
+    "version of a gallery": (
+        {"image": {"id": f"{GALLERY}/versions/1.0.0"}},
+        {},
+        "is a fixed version, and automatic_os_upgrade needs the image's id without /versions/",
+    ),
+    "image that is not upgraded": (
+        {"image": {**UBUNTU, "offer": "ubuntu-24_04-lts", "sku": "server"}},
+        {},
+        "'Canonical:ubuntu-24_04-lts:server:latest' is an image that Azure does not upgrade by itself (as of May 2026)",
+    ),
+    "size of ARM64": (
+        {"vm_size": "Standard_D2ps_v5"},
+        {},
+        "azure_proxy_vm_size 'Standard_D2ps_v5' is a size of ARM64, and the image 0001-com-ubuntu-server-jammy:22_04-lts-gen2 is for x64",
+    ),
+    "image of ARM64": (
+        {"image": {**UBUNTU, "offer": "ubuntu-24_04-lts", "sku": "server-arm64"}},
+        {},
+        "'Standard_D2s_v5' is a size of x64, and the image ubuntu-24_04-lts:server-arm64 is for ARM64",
+    ),
+    "key that is cut off": ({"ssh_public_keys": [KEY[:40]]}, {}, "is not a whole public key; copy it again"),
+    "key of another type": (
+        {"ssh_public_keys": [KEY.replace("ssh-ed25519", "ssh-rsa")]},
+        {},
+        "is not a whole public key; copy it again",
+    ),
+    "short RSA key": (
+        {"ssh_public_keys": [rsa(1024)]},
+        {},
+        "is an RSA key of 1024 bits, and Azure takes 2048 at least",
+    ),
+    "misspelt region": (
+        {"location": "westeurop"},
+        {},
+        "none of the regions that Azure had in March 2026; perhaps westeurope",
+    ),
+    "unknown region": ({"location": "Mars"}, {}, "(a newer one needs azure_proxy_location_is_new: true)"),
+    "zones where there are none": (
+        {"location": "westus"},
+        {},
+        "azure_proxy_zones '1, 2, 3' are zones, which the region westus does not have; set it to []",
+    ),
+    "long retention": ({"workspace_retention_days": 9999}, {}, "'9999' is not a number from 30 to 730"),
+    "tag with a slash": ({"tags": {"cost/centre": "1"}}, {}, "azure_proxy_tags 'cost/centre' has a character that"),
+    "tag of Azure's": ({"tags": {"AzureOwner": "1"}}, {}, "begins with a word that Azure keeps for itself"),
+    "tag of the role": ({"tags": {"OT-proxy-chaining": "1"}}, {}, "is a tag of the role itself, or named twice"),
+    "tag twice": ({"tags": {"plant": "1", "Plant": "2"}}, {}, "'Plant' is a tag of the role itself, or named twice"),
+    "long tag": ({"tags": {"plant": "x" * 257}}, {}, "is too long; a name has 128 characters at most, its value 256"),
+    "many tags": ({"tags": {f"t{number}": "" for number in range(49)}}, {}, "'49 tags' are too many; Azure takes 50"),
+    "key that is no ASCII": (
+        SITE | {"shared_key_fits": False},
+        {},
+        "azure_proxy_shared_key is not a key that Azure takes",
+    ),
+    "VNET by its name": (
+        {"vnet_id": "hub"},
+        {},
+        "azure_proxy_vnet_id 'hub' is not the id of a VNET, which is /subscriptions/",
+    ),
+    "subnet for a VNET": ({"vnet_id": SUBNET}, {}, f"azure_proxy_vnet_id '{SUBNET}' is not the id of a VNET"),
+    "VNET of another subscription": (
+        {"vnet_id": VNET.replace(SUBSCRIPTION, SUBSCRIPTION[:-1] + "b")},
+        {},
+        "is in another subscription than azure_proxy_subscription_id",
+    ),
+    "subnet without its network": (
+        {"subnet_id": SUBNET, "gateway": "none"},
+        {},
+        "azure_proxy_proxy_subnet is not set, and azure_proxy_subnet_id needs the network that it has",
+    ),
+    "VNET and subnet": ({"vnet_id": VNET, "subnet_id": SUBNET}, {}, "is the VNET of azure_proxy_subnet_id already"),
+    "gateway beside a subnet": (
+        {"subnet_id": SUBNET, "proxy_subnet": "10.60.0.32/27"},
+        {},
+        "azure_proxy_gateway 'vpn' cannot be built in the VNET of azure_proxy_subnet_id",
+    ),
+    "route table for a subnet of others": (
+        {"subnet_id": SUBNET, "route_table_id": f"{NETWORK}/routeTables/to-firewall"},
+        {},
+        "cannot be given to azure_proxy_subnet_id, which stays as it is",
+    ),
     "unknown name": ({"names": {"vpn": "x"}}, {}, "azure_proxy_names 'vpn' is not the name of a resource; known are"),
     "host for a workspace": (
         {"name": "plant_1.proxy"},
@@ -306,6 +415,56 @@ def test_values_at_the_edge_are_taken() -> None:
     assert plan({"zones": [1, 2]})["scale_set"]["zones"] == ["1", "2"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image": {"id": GALLERY}},
+        {"image": {"id": f"{GALLERY}/versions/latest"}},
+        {"image": {"communityGalleryImageId": "/communityGalleries/ours-1/images/squid"}},
+        {"image": {**UBUNTU, "offer": "ubuntu-24_04-lts", "sku": "server-arm64"}, "vm_size": "Standard_D2pds_v6"},
+        {"image": {**UBUNTU, "offer": "ubuntu-24_04-lts", "sku": "server"}, "automatic_os_upgrade": False},
+        {"image": {"id": f"{IMAGES}/images/squid"}, "automatic_os_upgrade": False},
+        {"ssh_public_keys": [rsa(2048)]},
+        {"location": "Mars Central", "location_is_new": True},
+        {"location": "usgovvirginia"},
+        {"location": "westus", "zones": []},
+        {"tags": {f"t{number}": number for number in range(48)}},
+        {"subnet_id": SUBNET, "proxy_subnet": "10.60.0.32/27", "gateway": "none", "address_prefix": ""},
+        {"vnet_id": VNET, "route_table_id": f"{NETWORK}/routeTables/to-firewall"},
+    ],
+)
+def test_what_azure_takes_is_no_mistake(settings: dict[str, Any]) -> None:
+    assert plan(settings)["mistakes"] == []
+
+
+@pytest.mark.parametrize(
+    ("zones", "location", "address", "gateway"),
+    [
+        (["1", "2", "3"], "westeurope", ["1", "2", "3"], ["1", "2", "3"]),
+        # Asked for two, Azure gives three, and refuses two from then on.
+        (["1", "2"], "westeurope", ["1", "2", "3"], ["1", "2", "3"]),
+        (["2"], "westeurope", ["2"], ["2"]),
+        # A gateway's address must have zones where there are some.
+        ([], "westeurope", [], ["1", "2", "3"]),
+        ([], "westus", [], []),
+    ],
+)
+def test_zones_of_addresses(zones: list[str], location: str, address: list[str], gateway: list[str]) -> None:
+    found = plan({"zones": zones, "location": location})
+    assert found["mistakes"] == []
+    assert found["zones"] == {"nat_address": address, "frontend": address, "gateway_address": gateway}
+    assert found["scale_set"]["zones"] == zones
+
+
+def test_an_expressroute_gateway_has_no_address_of_ours() -> None:
+    found = plan({"gateway": "expressroute", "gateway_sku": "ErGw1AZ"})
+    assert "gateway" in found["wanted"]
+    assert "gateway_address" not in found["wanted"]
+    (configuration,) = found["gateway"]["properties"]["ipConfigurations"]
+    assert "publicIPAddress" not in configuration["properties"]
+    assert "azure-proxy-gateway-ip" not in [row["name"] for row in found["resources"]]
+
+
 @pytest.mark.parametrize("variable", ["site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones"])
 def test_text_instead_of_a_list_is_one_sentence(variable: str) -> None:
     mistakes = plan(SITE | {"site_prefixes": [], variable: "what, else"})["mistakes"]
@@ -328,13 +487,13 @@ def test_networks_are_sent_as_azure_shows_them() -> None:
         ("vpn", "VpnGw3AZ", "Generation1"),
         ("vpn", "VpnGw4AZ", "Generation2"),
         ("local_network", "VpnGw5AZ", "Generation2"),
-        ("expressroute", "ErGw1AZ", "None"),
+        ("expressroute", "ErGw1AZ", None),
     ],
 )
-def test_a_large_vpn_gateway_is_of_the_second_generation(gateway: str, size: str, generation: str) -> None:
+def test_a_large_vpn_gateway_is_of_the_second_generation(gateway: str, size: str, generation: str | None) -> None:
     found = plan({**SITE, "gateway": gateway, "gateway_sku": size})
     assert found["mistakes"] == []
-    assert found["gateway_generation"] == generation
+    assert found["gateway"]["properties"].get("vpnGatewayGeneration") == generation
 
 
 @pytest.mark.parametrize(
@@ -355,7 +514,9 @@ def test_a_client_behind_the_tunnel_of_another_site_is_not_behind_this_sites_dev
     assert "10.20.0.1, a client" in plan(SITE, sensors=sensors)["mistakes"][0]
 
 
-@pytest.mark.parametrize("name", ["no subscription", "no group", "no region", "subscription", "group", "unknown name"])
+@pytest.mark.parametrize(
+    "name", ["no subscription", "no group", "no region", "subscription", "group", "unknown name", "VNET by its name"]
+)
 def test_what_says_where_it_is_must_be_right_to_remove_it(name: str) -> None:
     """An id of nothing is not there, which would look like success."""
     settings, _proxy, sentence = MISTAKES[name]

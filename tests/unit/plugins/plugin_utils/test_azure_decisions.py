@@ -1,0 +1,294 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of what is there: ours is brought to the plan, what others have built or set stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_decisions import azure_decisions
+
+from .test_azure_plan import HOST, NETWORK, SITE, SUBNET, VNET, WORKSPACE, plan
+
+Json = dict[str, Any]
+OURS = {"ot-proxy-chaining": HOST, "plant": "lab"}
+TABLE = {"id": f"{NETWORK}/routeTables/to-firewall"}
+
+
+def there(planned: Json, key: str, properties: Json | None = None, **more: Any) -> Json:
+    """Return a part as Azure shows it."""
+    state = {"provisioningState": "Succeeded"}
+    found = {
+        "id": planned["ids"][key],
+        "location": "westeurope",
+        "tags": dict(OURS),
+        "properties": state | (properties or {}),
+    }
+    return found | more
+
+
+def decide(planned: Json, *documents: Json) -> Json:
+    assert planned["mistakes"] == []
+    return azure_decisions(planned, HOST, [{"error": {"code": "ResourceGroupNotFound"}}], list(documents))
+
+
+def network(planned: Json, prefixes: list[str], *subnets: Json, **more: Any) -> Json:
+    return there(planned, "vnet", {"addressSpace": {"addressPrefixes": prefixes}, "subnets": list(subnets)}, **more)
+
+
+def subnet(name: str, prefix: str, **more: Any) -> Json:
+    return {"name": name, "properties": {"addressPrefix": prefix, **more}}
+
+
+def proxies(planned: Json, **more: Any) -> Json:
+    ids = planned["ids"]
+    linked = {"networkSecurityGroup": {"id": ids["security_group"]}, "natGateway": {"id": ids["nat_gateway"]}}
+    return subnet("ProxyserverSubnet", "10.60.0.32/27", **linked, defaultOutboundAccess=False, **more)
+
+
+def test_of_nothing_all_is_new() -> None:
+    planned = plan(SITE)
+    found = decide(planned)
+    assert found["mistakes"] == found["tags"] == found["repairs"] == []
+    assert found["new"] == planned["wanted"]
+    assert found["vnet_prefixes"] == ["10.60.0.0/26"]
+    assert [one["name"] for one in found["subnets"]] == ["GatewaySubnet", "ProxyserverSubnet"]
+    assert found["nat_gateway"]["tags"] == found["gateway"]["tags"] == OURS
+
+
+def test_what_is_not_ours_is_refused_all_together() -> None:
+    planned = plan()
+    documents = [there(planned, key, tags={"owner": "them"}) for key in ("vnet", "workspace")]
+    (mistake,) = decide(planned, *documents)["mistakes"]
+    assert mistake.startswith(
+        f"{HOST}: there are the Log Analytics workspace azure-proxy-logs, virtual network MD4IoT-VNET already"
+    )
+    assert "azure_proxy_adopt=true" in mistake
+    other = there(planned, "scale_set", tags={"OT-Proxy-Chaining": "second"}, zones=["1", "2", "3"])
+    (mistake,) = decide(planned, other)["mistakes"]
+    assert "the scale set azure-proxy belongs to the proxy second" in mistake
+    # Several proxies share a resource group that one of them has created.
+    assert (
+        decide(planned, there(planned, "resource_group", tags={"ot-proxy-chaining": "second", "plant": "lab"}))[
+            "mistakes"
+        ]
+        == []
+    )
+
+
+def test_what_is_adopted_gets_our_tags_beside_the_others() -> None:
+    planned = plan({"adopt": True})
+    found = decide(planned, there(planned, "security_group", tags={"owner": "them", "PLANT": "lab"}))
+    assert found["mistakes"] == []
+    assert [one["tags"] for one in found["tags"]] == [{"ot-proxy-chaining": HOST}]
+
+
+@pytest.mark.parametrize("tags", [OURS | {"policy": "on"}, {"Ot-Proxy-Chaining": HOST, "Plant": "lab"}])
+def test_tags_of_others_are_no_difference(tags: Json) -> None:
+    planned = plan()
+    found = decide(planned, there(planned, "security_group", tags=tags))
+    assert found["tags"] == []
+    # What modules are told, since some of them take away what they are not told.
+    assert found["tags_of"]["security_group"] == tags
+    assert found["tags_of"]["load_balancer"] == OURS
+
+
+def test_prefixes_that_others_have_added_stay() -> None:
+    planned = plan()
+    assert decide(planned, network(planned, ["10.60.0.0/26", "10.99.0.0/16"]))["vnet_prefixes"] == []
+    wider = plan({"address_prefix": "10.60.0.0/25"})
+    has = ["10.60.0.0/26", "10.99.0.0/16", "2001:db8::/48"]
+    assert decide(wider, network(wider, has))["vnet_prefixes"] == ["10.99.0.0/16", "2001:db8::/48", "10.60.0.0/25"]
+
+
+def test_route_tables_stay() -> None:
+    planned = plan()
+    gateway = subnet("GatewaySubnet", "10.60.0.0/27", routeTable=TABLE)
+    found = decide(planned, network(planned, ["10.60.0.0/26"], gateway, proxies(planned, routeTable=TABLE)))
+    assert found["subnets"] == []
+    bare = subnet("ProxyserverSubnet", "10.60.0.32/27", routeTable=TABLE)
+    (written,) = decide(planned, network(planned, ["10.60.0.0/26"], gateway, bare))["subnets"]
+    assert written["route_table"] == TABLE["id"]
+    assert written["security_group"].endswith("/azure-proxy-nsg")
+
+
+def test_a_route_table_can_be_given() -> None:
+    planned = plan({"route_table_id": TABLE["id"]})
+    table = {"id": TABLE["id"], "location": "westeurope"}
+    gateway = subnet("GatewaySubnet", "10.60.0.0/27")
+    (written,) = decide(planned, table, network(planned, ["10.60.0.0/26"], gateway, proxies(planned)))["subnets"]
+    assert (written["name"], written["route_table"]) == ("ProxyserverSubnet", TABLE["id"])
+    with_it = network(planned, ["10.60.0.0/26"], gateway, proxies(planned, routeTable=TABLE))
+    assert decide(planned, table, with_it)["subnets"] == []
+    (mistake,) = decide(planned, with_it)["mistakes"]
+    assert "azure_proxy_route_table_id names the route table to-firewall, which is not there" in mistake
+
+
+OF_OTHERS = {
+    "vpnClientConfiguration": {"vpnClientProtocols": ["OpenVPN"]},
+    "customRoutes": {"addressPrefixes": ["10.9.0.0/16"]},
+}
+
+
+def test_a_gateway_keeps_what_others_have_set() -> None:
+    planned = plan()
+    has = {
+        "gatewayType": "Vpn",
+        "sku": {"name": "VpnGw1AZ", "tier": "VpnGw1AZ", "capacity": 2},
+        **OF_OTHERS,
+        "resourceGuid": "7",
+    }
+    assert decide(planned, there(planned, "gateway", has, tags=OURS | {"owner": "[them]"}))["gateway"] is None
+    larger = plan({"gateway_sku": "VpnGw2AZ"})
+    written = decide(larger, there(larger, "gateway", has, tags=OURS | {"owner": "[them]"}))["gateway"]
+    assert written["properties"] == {"gatewayType": "Vpn", "sku": {"name": "VpnGw2AZ", "tier": "VpnGw2AZ"}, **OF_OTHERS}
+    # Otherwise a template would take it for an expression.
+    assert written["tags"]["owner"] == "[[them]"
+    other = plan({"gateway": "expressroute", "gateway_sku": "ErGw1AZ"})
+    (mistake,) = decide(other, there(other, "gateway", has))["mistakes"]
+    assert "is of the type Vpn, and azure_proxy_gateway wants ExpressRoute" in mistake
+
+
+def test_the_nat_gateway_keeps_its_other_addresses() -> None:
+    planned = plan()
+    mine, more = {"id": planned["ids"]["nat_address"]}, {"id": f"{NETWORK}/publicIPAddresses/more"}
+    has = {"idleTimeoutInMinutes": 30, "publicIpAddresses": [more, mine], "subnets": [{"id": SUBNET}]}
+    assert decide(planned, there(planned, "nat_gateway", has))["nat_gateway"] is None
+    longer = plan({"idle_timeout": 60})
+    written = decide(longer, there(longer, "nat_gateway", has, sku={"name": "Standard"}))["nat_gateway"]
+    assert written["properties"] == {"idleTimeoutInMinutes": 60, "publicIpAddresses": [more, mine]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "writes"),
+    [
+        ({}, False),
+        ({"flow_log_retention_days": 31}, True),
+        ({"traffic_analytics_interval": 60}, True),
+        ({"flow_log": "nsg"}, True),
+        ({"flow_log": "none"}, False),
+    ],
+)
+def test_a_flow_log_is_written_when_it_differs(settings: Json, writes: bool) -> None:
+    planned = plan()
+    ids = planned["ids"]
+    analytics = {"enabled": True, "workspaceResourceId": ids["workspace"].upper(), "trafficAnalyticsInterval": 10}
+    has = {
+        "targetResourceId": ids["vnet"].upper(),
+        "storageId": ids["storage_account"],
+        "enabled": True,
+        "retentionPolicy": {"days": 30, "enabled": True},
+        "format": {"type": "JSON", "version": 2},
+        "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
+    }
+    found = decide(plan(settings), there(planned, "flow_log", has))
+    assert (found["flow_log"]["write"], found["flow_log"]["ours"]) == (writes, True)
+    assert decide(planned)["flow_log"]["write"]
+    off = has | {"format": {"type": "JSON", "version": 1}}
+    assert decide(planned, there(planned, "flow_log", off))["flow_log"]["write"]
+
+
+def test_zones_stay_as_azure_has_made_them() -> None:
+    planned = plan({"zones": ["1", "2"]})
+    balancer = there(
+        planned, "load_balancer", {"frontendIPConfigurations": [{"name": "frontend", "zones": ["2", "1"]}]}
+    )
+    assert decide(planned, balancer)["frontend_zones"] == ["2", "1"]
+    assert decide(planned, there(planned, "scale_set", zones=["2", "1"]))["mistakes"] == []
+    (mistake,) = decide(planned, there(planned, "scale_set", zones=["1"]))["mistakes"]
+    assert (
+        "azure_proxy_zones is 1, 2, and the scale set azure-proxy was made with 1, which Azure never changes" in mistake
+    )
+
+
+def test_what_failed_is_written_once_more_as_azure_takes_it() -> None:
+    planned = plan()
+    group = there(
+        planned,
+        "security_group",
+        {"securityRules": [{"name": "one", "etag": "x"}], "defaultSecurityRules": [], "provisioningState": "Failed"},
+    )
+    (repair,) = decide(planned, group)["repairs"]
+    assert repair["body"]["properties"] == {"securityRules": [{"name": "one"}]}
+    assert decide(planned, {**group, "tags": {}})["repairs"] == []
+
+
+def test_in_a_vnet_of_others_only_our_subnet_is_written() -> None:
+    planned = plan({"vnet_id": VNET, "workspace_id": WORKSPACE, "gateway": "none"})
+    hub = network(planned, ["10.60.0.0/16"], subnet("app", "10.60.9.0/24", routeTable=TABLE), tags={"owner": "them"})
+    logs = there(planned, "workspace", tags={"owner": "them"})
+    found = decide(planned, hub, logs)
+    assert found["mistakes"] == found["tags"] == found["vnet_prefixes"] == []
+    assert [one["name"] for one in found["subnets"]] == ["ProxyserverSubnet"]
+    assert planned["flow_log_target"] == f"{VNET}/subnets/ProxyserverSubnet"
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "one", "sentence"),
+    [
+        (
+            ["10.61.0.0/16"],
+            subnet("app", "10.61.0.0/24"),
+            "has no prefix with ProxyserverSubnet 10.60.0.32/27; it has 10.61.0.0/16",
+        ),
+        (["10.60.0.0/16"], subnet("app", "10.60.0.0/24"), "overlaps the subnet app of virtual network hub"),
+        (["10.60.0.0/16"], subnet("ProxyserverSubnet", "10.60.0.32/27"), "give it as azure_proxy_subnet_id"),
+    ],
+)
+def test_what_a_vnet_of_others_has_no_room_for(prefixes: list[str], one: Json, sentence: str) -> None:
+    planned = plan({"vnet_id": VNET, "gateway": "none"})
+    mistakes = decide(planned, network(planned, prefixes, one, tags={}))["mistakes"]
+    assert any(sentence in mistake for mistake in mistakes), mistakes
+
+
+def test_what_is_declared_must_be_there_and_fit() -> None:
+    planned = plan({"vnet_id": VNET, "gateway": "none"})
+    assert "azure_proxy_vnet_id names the virtual network hub, which is not there" in decide(planned)["mistakes"][0]
+    elsewhere = network(planned, ["10.60.0.0/16"], location="North Europe")
+    assert "is in northeurope, and azure_proxy_location is westeurope" in decide(planned, elsewhere)["mistakes"][0]
+    ready = plan({"subnet_id": SUBNET, "proxy_subnet": "10.60.0.32/27", "gateway": "none"})
+    hub = network(ready, ["10.60.0.0/16"], subnet("proxies", "10.60.0.64/26"))
+    assert decide(ready, hub)["mistakes"] == [
+        f"{HOST}: azure_proxy_proxy_subnet is 10.60.0.32/27, and the subnet has 10.60.0.64/26."
+    ]
+
+
+def rows(found: Json) -> list[str]:
+    return [" ".join(line.split()) for line in found["summary"][2:]]
+
+
+def test_a_removal_says_what_it_keeps_and_why() -> None:
+    planned = plan({"state": "absent", "workspace_id": WORKSPACE})
+    found = decide(
+        planned,
+        there(planned, "resource_group"),
+        there(planned, "scale_set"),
+        there(planned, "vnet", tags={"owner": "them"}),
+        there(planned, "nat_gateway", tags=OURS | {"ot-proxy-chaining": "second"}),
+    )
+    assert found["remove"] == ["scale_set", "resource_group"]
+    assert rows(found) == [
+        "scale set azure-proxy delete created by this role",
+        "NAT gateway azure-proxy-nat keep belongs to the proxy second",
+        "virtual network MD4IoT-VNET keep without the tag ot-proxy-chaining, so not this role's",
+        "Log Analytics workspace logs keep others', as azure_proxy_workspace_id says",
+        "resource group ot-proxy delete if nothing else is in it",
+    ]
+    assert decide(plan({"state": "absent"}))["summary"] == [f"{HOST}: nothing of it is there."]
+
+
+@pytest.mark.parametrize(("ours", "removed"), [(True, ["proxy_subnet"]), (False, [])])
+def test_our_subnet_leaves_the_vnet_of_others(ours: bool, removed: list[str]) -> None:
+    planned = plan({"state": "absent", "vnet_id": VNET})
+    one = proxies(planned) if ours else subnet("ProxyserverSubnet", "10.60.0.32/27")
+    assert decide(planned, network(planned, ["10.60.0.0/16"], one, tags={}))["remove"] == removed
+
+
+def test_an_old_build_is_removed_when_it_is_declared_ours() -> None:
+    planned = plan({"state": "absent"})
+    old = there(planned, "storage_account", tags={"plant": "lab"})
+    assert decide(planned, old)["remove"] == []
+    assert decide(plan({"state": "absent", "adopt": True}), old)["remove"] == ["storage_account"]
