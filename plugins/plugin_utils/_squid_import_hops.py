@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import parse_address
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes, clean
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import Directive
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import Directive
 
 _LISTENER = re.compile(r"(?:(?P<address>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):)?(?P<port>[0-9]{1,5})", re.ASCII)
 _MODES = frozenset({"accel", "intercept", "ssl-bump", "tproxy", "transparent", "require-proxy-header"})
