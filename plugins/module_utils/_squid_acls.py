@@ -164,7 +164,9 @@ def define(directives: Iterable[Directive]) -> dict[str, Acl]:
             acl.kind = kind
         if acl.kind != kind:
             acl.kind, acl.unsure = "mixed", "is defined with two types"
-            acl.problems.append((directive, "the same name has another type in another line, so it is not carried over"))
+            acl.problems.append(
+                (directive, "the same name has another type in another line, so it is not carried over")
+            )
         elif kind not in _SIMPLE:
             _read_values(acl, directive, values)
     return acls

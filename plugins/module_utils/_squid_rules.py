@@ -162,7 +162,7 @@ class Policy:
         inside, maybe = piece.keys(sure=True), piece.keys(sure=False)
         groups = [self._of_all, *(self._of_source[key] for key in inside | maybe if key in self._of_source)]
         found = (rule for _place, rule in sorted(chain(*groups), key=itemgetter(0)))
-        return [rule._replace(terms=terms) for rule in found if (terms := _left(rule.terms, inside, maybe)) is not None]
+        return [rule._replace(terms=terms) for rule in found if (terms := _left(rule, inside, maybe)) is not None]
 
     def decide(self, rules: Iterable[Rule], request: Request, doubt: bool = False) -> Verdict:
         """Decide by what is left of the rules; ``doubt`` is what becomes of a request that might match."""
@@ -200,15 +200,17 @@ def _needed(terms: Iterable[Term]) -> str | None:
     return None
 
 
-def _left(terms: Iterable[Term], inside: frozenset[str], maybe: frozenset[str]) -> tuple[Term, ...] | None:
+def _left(rule: Rule, inside: frozenset[str], maybe: frozenset[str]) -> tuple[Term, ...] | None:
     left: list[Term] = []
-    for term in terms:
-        is_inside = term.acl.key in inside
+    for term in rule.terms:
+        is_inside, in_doubt = term.acl.key in inside, term.acl.key in maybe
+        # A value that is not known may be any address: that is a doubt of each in a denial, and of none in an allowance.
+        unknown = bool(term.acl.unsure) and not is_inside and not in_doubt
         if term.acl.kind != "src":
             left.append(term)
-        elif not is_inside and (term.acl.unsure or term.acl.key in maybe):
+        elif not is_inside and (in_doubt or (unknown and not rule.allow)):
             left.append(_MAYBE)
-        elif is_inside == term.negated:
+        elif unknown or is_inside == term.negated:
             # It never matches, but may have asked for a user before.
             return (*left, _NEVER) if any(each.acl.asks for each in left) else None
     return tuple(left)
@@ -255,7 +257,7 @@ def pieces(values: Iterable[Value]) -> Iterator[Piece]:
                 ends.setdefault(value.span.high + 1, []).append(value)
         cuts = sorted({*starts, *(end for end in ends if end <= everything.high)})
         inside: dict[int, Value] = {}
-        for low, following in zip(cuts, [*cuts[1:], everything.high + 1]):
+        for low, following in zip(cuts, [*cuts[1:], everything.high + 1], strict=True):
             for value in ends.get(low, ()):
                 del inside[value.number]
             inside.update((value.number, value) for value in starts.get(low, ()))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import read
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._endpoints import allow_list
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import DEFAULT_PORT
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import name_problem
@@ -40,7 +41,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_
     note_others,
     note_sign_in,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import read
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_yaml import dump, one_line
 
 LIMIT = 64

@@ -100,16 +100,24 @@ def read_access(directives: Iterable[Directive], where: Where, notes: Notes) -> 
 
 
 def _note_acls(directives: Iterable[Directive], acls: Mapping[str, Acl], notes: Notes) -> None:
+    note_insides(acls)
     for acl in acls.values():
-        inside = all(any(span.is_in(network) for network in _INSIDE) for span, _directive in acl.spans)
-        if acl.kind == "dst" and acl.spans and inside and not acl.problems:
-            acl.kind = "this_host"
-        acl.problems += [(line, "ACLs of this type are not carried over") for _span, line in acl.spans if acl.kind == "dst"]
+        acl.problems += [
+            (line, "ACLs of this type are not carried over") for _span, line in acl.spans if acl.kind == "dst"
+        ]
         for directive, why in acl.problems:
             notes.add(directive, why)
     for each in directives:
         if each.name == "acl" and len(each.words) < 2:
             notes.add(each, "it has no name or no type")
+
+
+def note_insides(acls: Mapping[str, Acl]) -> None:
+    """Where no endpoint's name leads, no CONNECT to it matches."""
+    for acl in acls.values():
+        inside = all(any(span.is_in(network) for network in _INSIDE) for span, _directive in acl.spans)
+        if acl.kind == "dst" and acl.spans and inside and not acl.problems:
+            acl.kind = "this_host"
 
 
 _INSIDE = [Span(network.version, int(network[0]), int(network[-1])) for network in INSIDE]
@@ -128,7 +136,9 @@ def _note_rules(directives: Iterable[Directive], policy: Policy, notes: Notes) -
             notes.add(rule.directive, f"{reasons}; {effect}")
         kinds = {term.acl.kind for term in rule.terms}
         if "this_host" in kinds:
-            notes.add(rule.directive, "here a name of squid_endpoints passes a proxy with parents, whatever address it has")
+            notes.add(
+                rule.directive, "here a name of squid_endpoints passes a proxy with parents, whatever address it has"
+            )
         if "maxconn" in kinds:
             notes.add(rule.directive, "how many connections an address may have is squid_client_max_connections here")
 
@@ -136,7 +146,9 @@ def _note_rules(directives: Iterable[Directive], policy: Policy, notes: Notes) -
 class _View:
     """What becomes of the requests of a source, once for all that the rules treat alike."""
 
-    def __init__(self, policy: Policy, rules: list[Rule], classes: Iterable[str], others: list[tuple[str, int, str]]) -> None:
+    def __init__(
+        self, policy: Policy, rules: list[Rule], classes: Iterable[str], others: list[tuple[str, int, str]]
+    ) -> None:
         self._policy = policy
         self._rules = rules
         self._classes = list(classes)
@@ -217,9 +229,7 @@ class _Judge:
         others, views = _others(acls.values()), dict[Any, _View]()
         self._seen = []
         line = Directive("", -1, "")
-        logged = (
-            Value(-1 - number, _LOGGED, parse_span(text), line, True) for number, text in enumerate(where.logged)
-        )
+        logged = (Value(-1 - number, _LOGGED, parse_span(text), line, True) for number, text in enumerate(where.logged))
         for piece in _squid_rules.pieces([*self._values, *logged]):
             rules = policy.left(piece)
             key = tuple(rule.key for rule in rules)
@@ -299,16 +309,24 @@ class _Judge:
 
     def _state(self, seen: _Seen, user: str | None, covered: frozenset[str]) -> _State:
         span, view = seen.piece.span, seen.view
-        if seen.small and any(source_problem(parse_address(address(span.version, each))) for each in (span.low, span.high)):
+        if seen.small and any(
+            source_problem(parse_address(address(span.version, each))) for each in (span.low, span.high)
+        ):
             return _State(why=NO_HOST)
         if seen.here and not seen.small:
             return _State(why=HERE)
         if covered and covered <= view.allowed(user, doubt=True):
             if trusting := self._trusting(seen.piece):
-                return self._uncertain(seen, trusting, "takes its word for who sends, and here whoever it speaks for would get in")
+                return self._uncertain(
+                    seen, trusting, "takes its word for who sends, and here whoever it speaks for would get in"
+                )
             if covered <= view.allowed(user):
                 return _State(carried=True)
-            doubts = [rule for each in sorted(covered) for rule in self._policy.doubts(seen.rules, Request("", each, PORT, user))]
+            doubts = [
+                rule
+                for each in sorted(covered)
+                for rule in self._policy.doubts(seen.rules, Request("", each, PORT, user))
+            ]
             denials = [rule for rule in doubts if not rule.allow]
             return self._uncertain(seen, denials or doubts, "may refuse it" if denials else "may or may not let it in")
         if view.allowed(user, doubt=True):
@@ -325,7 +343,9 @@ class _Judge:
 
     def _uncertain(self, seen: _Seen, rules: Iterable[Rule], what: str) -> _State:
         lines = sorted({rule.directive.line for rule in rules})
-        where = f"so it is in the group {self._where.uncertain}, which admits nobody" if seen.small else "so it is left out"
+        where = (
+            f"so it is in the group {self._where.uncertain}, which admits nobody" if seen.small else "so it is left out"
+        )
         return _State(uncertain=True, why=f"line{'s' * (len(lines) > 1)} {some(map(str, lines))} {what}, {where}")
 
     def _note_carried(self, seen: _Seen, user: str | None, endpoints: list[str]) -> None:
@@ -340,9 +360,18 @@ class _Judge:
         for by, classes in excess.items():
             key = tuple(classes)
             if key not in self._beyond:
-                self._beyond[key] = "any endpoint" if ANY in key else some(map(_host, self._hosts.beyond(classes, endpoints)))
+                self._beyond[key] = (
+                    "any endpoint" if ANY in key else some(map(_host, self._hosts.beyond(classes, endpoints)))
+                )
             if self._beyond[key]:
                 self._add(by, f"it also allows {self._beyond[key]}; here squid_endpoints is all")
+        maybe: dict[Directive, list[str]] = {}
+        for each in sorted(seen.view.allowed(user, doubt=True) - seen.view.allowed(user)):
+            for doubtful in self._policy.doubts(seen.rules, Request("", each, PORT, user)):
+                maybe.setdefault(doubtful.directive, []).append(each)
+        for line, classes in maybe.items():
+            names = "any endpoint" if ANY in classes else some(map(_host, self._hosts.beyond(classes, endpoints)))
+            self._add(line, f"whether it decides on {names} is not certain, so squid_endpoints has none of that")
         if user is not None and seen.view.allowed(None):
             for by in seen.deciding(None, self._hosts.covered(endpoints)):
                 self._add(by, "it wants no user; with squid_auth_enabled all clients of a proxy need one")
@@ -406,7 +435,9 @@ class _Judge:
             span = seen.piece.span
             for number in range(span.low, span.high + 1):
                 text = address(span.version, number)
-                named.setdefault(small.number if small else -1, []).append((text, small.acl.name if small else "sensor"))
+                named.setdefault(small.number if small else -1, []).append(
+                    (text, small.acl.name if small else "sensor")
+                )
         return {text: name for _number, group in sorted(named.items()) for text, name in group}
 
 
@@ -419,9 +450,10 @@ def address(version: int, number: int) -> str:
 
 
 def shown(spans: Iterable[Span], known: Iterable[Span] = ()) -> str:
-    """Return what addresses these are; of more than half of all that there are, which are not, but for those that are known."""
-    rows = _joined(spans)
-    found = []
+    """Return what addresses these are, with known ones between them; of more than half of all that there are, which are not."""
+    spans, known = list(spans), list(known)
+    rows = [row for row in _joined([*spans, *known]) if any(span.is_in(row) for span in spans)]
+    found: list[str] = []
     for everything in ALL_SPANS:
         of = [row for row in rows if row.version == everything.version]
         if sum(row.size for row in of) * 2 <= everything.size:
@@ -461,7 +493,9 @@ def _host(host: str) -> str:
 
 def _users(directives: Iterable[Directive], acls: Mapping[str, Acl]) -> Iterator[str]:
     """A user of each kind that the ACLs tell apart. Unless told otherwise, Squid has names in lower case."""
-    lower = ("basic", "casesensitive", "on") not in {tuple(each.words[:3]) for each in directives if each.name == "auth_param"}
+    lower = ("basic", "casesensitive", "on") not in {
+        tuple(each.words[:3]) for each in directives if each.name == "auth_param"
+    }
     named: dict[str, set[str]] = {}
     for acl in acls.values():
         for word in acl.words - {"REQUIRED"} if acl.kind == "proxy_auth" else ():

@@ -58,7 +58,9 @@ class Hosts:
 
     def endpoints(self, allowed: frozenset[str]) -> list[str]:
         """Return the endpoints that allow the hosts of these classes and no others, as far as endpoints can."""
-        refused = {name for each in self.classes.keys() - allowed for host in self.classes[each] for name in _names(host)}
+        refused = {
+            name for each in self.classes.keys() - allowed for host in self.classes[each] for name in _names(host)
+        }
         if ANY in allowed:
             wanted = allow_list(DEFAULT_ENDPOINTS)
         else:

@@ -13,7 +13,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_
 
 # logformat squid: time, duration, client, result/status, size, CONNECT host:port. logformat combined: client, ..., "CONNECT host:port
 # HTTP/1.1" status. Others write their own; what has the client in the first or third place and a 200 is understood.
-_LINE = re.compile(r"(?:[0-9.:TZ+-]+ +[0-9]+ )?(?P<client>[0-9A-Fa-f.:]+) (?P<before>.*?)\"?CONNECT (?P<host>[^ :]+):443\b(?P<after>.*)")
+_LINE = re.compile(
+    r"(?:[0-9.:TZ+-]+ +[0-9]+ )?(?P<client>[0-9A-Fa-f.:]+) (?P<before>.*?)\"?CONNECT (?P<host>[^ :]+):443\b(?P<after>.*)"
+)
 _PASSED = re.compile(r"(?:^|[ /])200(?: |$)")
 
 

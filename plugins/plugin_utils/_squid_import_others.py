@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import Directive
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
 
 _READ_ELSEWHERE = frozenset(
     {

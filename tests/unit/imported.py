@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -18,12 +19,16 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request, Span, define
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import read
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_access import note_insides
 
 from tests.unit.rendered import squid_conf
 
 SAMPLES = Path(__file__).parent / "data/squid_conf"
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.conf"))
-FILES = {"/etc/squid/conf.d/*.conf": "", "/etc/squid/whitelist.txt": (SAMPLES / "whitelist.txt").read_text(encoding="utf-8")}
+FILES = {
+    "/etc/squid/conf.d/*.conf": "",
+    "/etc/squid/whitelist.txt": (SAMPLES / "whitelist.txt").read_text(encoding="utf-8"),
+}
 
 NETWORKS = ["10.100.0.0/16", "10.104.0.0/16"]
 """Where the clients that ask are; 127.0.0.1 asks, too."""
@@ -33,7 +38,9 @@ USERS = [None, "plant", "office", "carl"]
 Question = tuple[str, str, str | None]
 """Source, host and user of a CONNECT to port 443."""
 
-_ENTER = re.compile(r"it admits (.*?); a network of more than \d+ addresses gets no hosts, so enter the sensors in it by hand")
+_ENTER = re.compile(
+    r"it admits (.*?); a network of more than \d+ addresses gets no hosts, so enter the sensors in it by hand"
+)
 
 
 @dataclass
@@ -51,6 +58,8 @@ class Moved:
         self.left_out = found.left_out
         self._directives = read(config.path, config.files).directives
         acls = define(self._directives)
+        # The names that are asked for lead outside.
+        note_insides(acls)
         self._policy = _squid_rules.Policy(self._directives, acls)
         self._pieces = list(_squid_rules.pieces(_squid_rules.values_of(acls.values())))
 
@@ -72,8 +81,25 @@ class Moved:
         number = int(ip_address(source))
         piece = next(piece for piece in self._pieces if Span(4, number, number).is_in(piece.span))
         left = self._policy.left(piece)
-        verdicts = {self._policy.decide(left, Request(source, host, 443, user), doubt).allowed for doubt in (False, True)}
+        verdicts = {
+            self._policy.decide(left, Request(source, host, 443, user), doubt).allowed for doubt in (False, True)
+        }
         return verdicts.pop() if len(verdicts) == 1 else None
+
+    def is_listed(self, question: Question) -> bool:
+        """Whether the list of losses names a line by which this was let in, or an ACL of it."""
+        source, host, user = question
+        number = int(ip_address(source))
+        left = self._policy.left(next(piece for piece in self._pieces if Span(4, number, number).is_in(piece.span)))
+        place = self._policy.decide(left, Request(source, host, 443, user), doubt=True).place
+        if place < 0:
+            return any("where no http_access line matches" in each for each in self.left_out)
+        line = left[place].directive
+        names = {word.removeprefix("!").lower() for word in line.words[1:]}
+        about = [each for each in self._directives if each.name == "acl" and each.words[0].lower() in names]
+        numbers = {each.line for each in [line, *about]}
+        told = (match[1] for each in self.left_out if (match := re.search(r"lines? ([0-9, -]+), ", each)))
+        return any(not numbers.isdisjoint(_numbers(each)) for each in told)
 
     def rendered(self, questions: list[Question], follow: bool) -> str:
         """Return the squid.conf of the inventory; with ``follow`` each source that asks and may be entered by hand is a sensor."""
@@ -81,7 +107,7 @@ class Moved:
         sensors = {name: {**group["vars"], **host} for group in groups for name, host in group["hosts"].items()}
         if follow:
             taken = {sensor["sensor_proxy_src"] for sensor in sensors.values()} | {"127.0.0.1"}
-            variables = next(iter(groups), {}).get("vars", {})
+            variables: dict[str, str] = next((group["vars"] for group in groups), {})
             for source in dict.fromkeys(source for source, _host, _user in questions if source not in taken):
                 if any(_is_named(source, match[1]) for each in self.left_out if (match := _ENTER.search(each))):
                     sensors[f"by-hand-{len(sensors)}"] = {**variables, "sensor_proxy_src": source}
@@ -92,7 +118,11 @@ class Moved:
             for name, each in sensors.items()
         }
         proxy = self.inventory["proxies"]["hosts"]["site"]
-        here = {name: value for name, value in proxy.items() if name not in ("ansible_host", "squid_parents", "squid_listen_addresses")}
+        here = {
+            name: value
+            for name, value in proxy.items()
+            if name not in ("ansible_host", "squid_parents", "squid_listen_addresses")
+        }
         return squid_conf(sensors, **here)
 
 
@@ -105,6 +135,12 @@ def _is_named(source: str, text: str) -> bool:
     return any(_is_in(number, each) for each in re.split(r", | and \d+ more|every .*", text) if each)
 
 
+def _numbers(text: str) -> Iterator[int]:
+    for part in text.split(", "):
+        low, _dash, high = part.partition("-")
+        yield from range(int(low), int(high or low) + 1)
+
+
 def _is_in(number: int, text: str) -> bool:
     low, _dash, high = text.partition("-")
     return ":" not in text and int(ip_address(low)) <= number <= int(ip_address(high or low))
@@ -113,7 +149,15 @@ def _is_in(number: int, text: str) -> bool:
 def generated(seed: int) -> str:
     """Return a random configuration of what our reading of Squid's rules knows."""
     draw = random.Random(seed)
-    sources = ["10.100.0.1", "10.100.0.1-10.100.0.9", "10.100.0.4/30", "10.100.0.0/16", "10.104.0.0/255.255.0.0", "10.100.0.8", "all"]
+    sources = [
+        "10.100.0.1",
+        "10.100.0.1-10.100.0.9",
+        "10.100.0.4/30",
+        "10.100.0.0/16",
+        "10.104.0.0/255.255.0.0",
+        "10.100.0.8",
+        "all",
+    ]
     domains = [".azure-devices.net", "hub.azure-devices.net", "download.microsoft.com", ".com", ".example"]
     lines = [
         "http_port 3128",
@@ -135,8 +179,37 @@ def generated(seed: int) -> str:
     for name in ("s0", "s1", "s2"):
         lines += [f"acl {name} src {value}" for value in draw.sample(sources, draw.randint(1, 2))]
     lines += [f"acl d{number} dstdomain {' '.join(draw.sample(domains[number::2], 2))}" for number in (0, 1)]
-    known = ["s0", "s1", "s2", "s0", "s1", "user", "office", "all", "CONNECT", "tls", "web", "GET", "ftp", "path", "many"]
-    known += ["literal", "word", "private", "door", "night", "d0", "d1", "d0", "d1", "localhost", "manager", "to_localhost"]
+    known = [
+        "s0",
+        "s1",
+        "s2",
+        "s0",
+        "s1",
+        "user",
+        "office",
+        "all",
+        "CONNECT",
+        "tls",
+        "web",
+        "GET",
+        "ftp",
+        "path",
+        "many",
+    ]
+    known += [
+        "literal",
+        "word",
+        "private",
+        "door",
+        "night",
+        "d0",
+        "d1",
+        "d0",
+        "d1",
+        "localhost",
+        "manager",
+        "to_localhost",
+    ]
     for _number in range(draw.randint(2, 7)):
         terms = [draw.choice(["", "", "", "!"]) + draw.choice(known) for _each in range(draw.randint(1, 3))]
         lines.append(f"http_access {draw.choice(['allow', 'allow', 'deny'])} {' '.join(terms)}")

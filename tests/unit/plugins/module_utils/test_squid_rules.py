@@ -10,12 +10,12 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
     ALLOW,
     CHALLENGE,
     DENY,
     Decision,
-    Request,
     Rules,
 )
 from hypothesis import given, settings

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, DENY, Request, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, DENY, Rules
 
 CONFIG = "acl endpoints dstdomain -n a.example\nacl one src 10.0.0.1\nhttp_access allow ONE endpoints\n"
 
@@ -35,8 +36,14 @@ def test_where_no_line_matches_the_opposite_of_the_last_one_counts() -> None:
         ("miss_access deny one", "line 4 has the directive miss_access"),
         ("acl one time 08:00-17:00", "line 3 uses the ACL ONE, which is defined with two types"),
         ("acl late time 08:00-17:00\nhttp_access deny late", "line 5 uses the ACL late, which has the type time"),
-        ('acl late src "/etc/x"\nhttp_access deny late', "line 5 uses the ACL late, which has values that are not known here"),
-        ("acl who proxy_auth -i carl\nhttp_access allow who", "line 5 uses the ACL who, which has values that are not known here"),
+        (
+            'acl late src "/etc/x"\nhttp_access deny late',
+            "line 5 uses the ACL late, which has values that are not known here",
+        ),
+        (
+            "acl who proxy_auth -i carl\nhttp_access allow who",
+            "line 5 uses the ACL who, which has values that are not known here",
+        ),
         ("http_access", "line 4 has http_access without allow or deny and an ACL"),
         ("http_access permit one", "line 4 has http_access without allow or deny and an ACL"),
     ],
