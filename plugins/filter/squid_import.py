@@ -25,7 +25,8 @@ positional: _input
 options:
   _input:
     description:
-      - For each proxy its C(name), C(path) of its squid.conf, C(files), and perhaps C(address), where Ansible connects.
+      - For each proxy its C(name), C(path) of its squid.conf, C(files), and perhaps C(address), where Ansible connects, and C(log),
+        the text of its access log, Base64-encoded. Who got a tunnel to an endpoint by that becomes a sensor where a network lets it in.
       - C(files) has the content of squid.conf and of files that it includes, by path and Base64-encoded, as
         M(ansible.builtin.slurp) returns it. A pattern of an C(include) that is a path there stands for no files.
     type: list
@@ -78,6 +79,7 @@ def squid_import(configs: list[Mapping[str, Any]], limit: int = 64) -> dict[str,
                 path=str(config["path"]),
                 files={str(path): _text(str(path), content) for path, content in config["files"].items()},
                 address=str(config.get("address", "")),
+                log=_text("its log", config.get("log", "")),
             )
             for config in configs
         ],

@@ -66,7 +66,8 @@ _value:
         - For each proxy its C(acl) name, C(kind) (V(host) or V(azure)), C(addresses), C(port), C(tls_port), C(tier),
           C(parents) in order of preference and C(clients).
         - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
-          C(tls_ca) and C(tls_name), and C(tunnel) if one leads there.
+          C(tls_ca) and C(tls_name), and C(tunnel) if one leads there. That of an external one is URL-escaped where squid.conf
+          could not have it otherwise.
         - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses), C(username) and
           C(previous_username), which only a sensor has, during a rotation.
           A proxy that signs in as several users is there once for each.

@@ -22,10 +22,10 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client
     open_connections,
     plain,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
     ALLOW,
     Decision,
-    Request,
     Rules,
 )
 

@@ -121,8 +121,10 @@ def _parse(head: bytes) -> Answer:
     words = first.split(None, 2)
     if len(words) < 2 or not words[0].startswith("HTTP/") or not re.fullmatch("[0-9]{3}", words[1]):
         return Answer(None, "closed the connection without an HTTP answer")
-    headers = {}
+    headers: dict[str, str] = {}
     for line in rest:
         name, _colon, value = line.partition(":")
-        headers[name.strip().lower()] = one_line(value, _LONGEST_VALUE)
+        name = name.strip().lower()
+        # Each way to sign in may have a header of its own.
+        headers[name] = one_line(", ".join(filter(None, [headers.get(name), value.strip()])), _LONGEST_VALUE)
     return Answer(int(words[1]), None, headers)

@@ -47,6 +47,20 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
     # It may pass on what another said, and that one may have left its name out, or used this one's.
     via = "" if index == len(hops) - 1 else ", or a hop behind it,"
     if answer.status == 407:
+        offered = (answer.headers or {}).get("proxy-authenticate", "")
+        schemes = [
+            word
+            for word in ("Negotiate", "NTLM", "Kerberos", "Digest")
+            if re.search(rf"(?:^|,) *{word}\b", offered, re.IGNORECASE)
+        ]
+        if schemes and not re.search(r"(?:^|,) *Basic\b", offered, re.IGNORECASE):
+            ways = " or ".join(schemes)
+            reason = f"{name}{via} wants a sign-in by {ways} for CONNECT to {target} ({said}), and Squid has user and password (Basic)"
+            return Refusal(
+                "proxy-auth",
+                name,
+                f"{reason}; have Basic allowed there for this proxy, or its address let in without one.",
+            )
         return Refusal("proxy-auth", name, f"{name}{via} does not accept the sign-in for CONNECT to {target} ({said}).")
     if page == "ERR_DNS_FAIL":
         return Refusal("resolve", name, f"{name}{via} cannot resolve the name of {target} ({said}).")

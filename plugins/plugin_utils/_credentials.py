@@ -53,7 +53,7 @@ def client_users(
         proxy,
         clients,
         sensor_passwords=partial(_inventory.read_sensor_passwords, hostvars),
-        proxy_parents=partial(_inventory.read_parents, hostvars),
+        proxy_parents=partial(_inventory.read_logins, hostvars, proxy),
         previous=previous,
     )
     if problems:
@@ -74,7 +74,7 @@ def check_users(
         proxy: name of the proxy.
         clients: its clients in the topology.
         sensor_passwords: gives a sensor's password and its previous one by its name.
-        proxy_parents: gives a child proxy's parents by its name.
+        proxy_parents: gives those of a child proxy's parents that are this proxy, by the child's name.
         previous: whether the users in force before a rotation are among them.
     """
     opener = Opener()
@@ -87,7 +87,7 @@ def check_users(
         name, username = client["name"], client["username"]
         if client["kind"] == "proxy":
             for parent in proxy_parents(name) if username else ():
-                if (parent.host, parent.username) == (proxy, username):
+                if parent.username == username:
                     yield _Login(name, "squid_parents.username", username, opener.text(parent.password))
             return
         previous_username = client["previous_username"] if previous else None

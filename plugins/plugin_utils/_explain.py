@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
     ALLOW,
     DENY,
     Decision,
-    Request,
     Rules,
 )
 

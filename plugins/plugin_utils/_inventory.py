@@ -10,11 +10,12 @@ Private to this collection, and the only place that knows the names of the inven
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client_evidence import plain
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._outside import short
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _hostvars, _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import Address, parse_address
@@ -90,6 +91,13 @@ class Proxy:
     auth: bool
     accept_previous: bool
     """Whether its sensors may also sign in with what was in force before a rotation."""
+
+    def is_meant(self, parent: Parent) -> bool:
+        """Say whether a parent is this proxy: by its name, or by one of its addresses and ports."""
+        addresses = {address.text for address in self.addresses}
+        return parent.host == self.name or (
+            parent.port in (None, self.port, self.tls_port) and plain(parent.host) in addresses
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +181,11 @@ def read_sensor_passwords(hostvars: Mapping[str, Any], name: str) -> tuple[Secre
     return password, previous
 
 
-def read_parents(hostvars: Mapping[str, Any], name: str) -> list[Parent]:
-    """Read the parents of one proxy."""
-    return _Reader(name, _hostvars.read(hostvars, name, ("squid_parents",)), []).parents()
+def read_logins(hostvars: Mapping[str, Any], proxy: str, name: str) -> list[Parent]:
+    """Read of one proxy the entries of squid_parents that are another one."""
+    parent = _Reader(proxy, _hostvars.read(hostvars, proxy, _PROXY_VARIABLES), []).proxy()
+    given = _Reader(name, _hostvars.read(hostvars, name, ("squid_parents",)), []).parents()
+    return [each for each in given if parent.is_meant(each)]
 
 
 def _check_names(inventory: Inventory) -> None:
@@ -327,10 +337,12 @@ class _Reader:
             return WRONG_PORT
         return port
 
-    def _username(self, variable: str, value: object) -> str | None:
+    def _username(
+        self, variable: str, value: object, find: Callable[[str], str | None] = _names.username_problem
+    ) -> str | None:
         if value is None or value == "":
             return None
-        problem = _names.username_problem(str(value))
+        problem = "is no text" if isinstance(value, list | Mapping) else find(str(value))
         if problem:
             self._mistake(variable, value, problem)
             return WRONG_USERNAME
@@ -359,7 +371,7 @@ class _Reader:
         )
 
     def _parent_username(self, entry: Mapping[str, Any]) -> str | None:
-        username = self._username("squid_parents.username", entry.get("username"))
+        username = self._username("squid_parents.username", entry.get("username"), _names.login_problem)
         if (username is None) != (entry.get("password") in (None, "")) and username != WRONG_USERNAME:
             self._mistake("squid_parents", entry, "needs both username and password, or neither")
             return WRONG_USERNAME

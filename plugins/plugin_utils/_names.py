@@ -71,6 +71,16 @@ def name_problem(name: str) -> str | None:
     return None
 
 
+def login_problem(username: str) -> str | None:
+    """Say why a sign-in at a proxy outside of the inventory cannot have this user name, or return None.
+
+    Squid carries any other, URL-escaped: a domain before a backslash and blanks arrived there (5.7 and 6.13).
+    """
+    if ":" in username:
+        return "has a colon, which ends a user name"
+    return None if username.isprintable() else "has a line break or another character that cannot be shown"
+
+
 def username_problem(username: str) -> str | None:
     """Say why Basic authentication or squid.conf cannot carry this user name, or return None."""
     longest = MAX_LENGTH - len("user:")

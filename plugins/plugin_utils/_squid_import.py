@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import read
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._endpoints import allow_list
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import DEFAULT_PORT
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import name_problem
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_access import Access, read_access
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_access import (
+    Access,
+    Where,
+    read_access,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_hops import (
     Listening,
     Parent,
@@ -29,13 +34,13 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_
     DEFAULT_ENDPOINTS,
     written,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_log import tunnels
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_names import Names, identifier
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_others import (
     note_others,
     note_sign_in,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import read
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_yaml import dump, one_line
 
 LIMIT = 64
@@ -53,6 +58,8 @@ class Config:
     """Text by path."""
     address: str = ""
     """Where Ansible connects."""
+    log: str = ""
+    """Text of its access log."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,10 @@ class _Proxy:
     parents: list[Parent]
     stuck: bool
     access: Access
+    group: str
+    """That of its sensors."""
+    uncertain: str
+    """That of those that it may refuse."""
     addresses: list[str] = field(default_factory=list)
     """Where clients connect, as far as it is known."""
     linked: dict[Parent, str] = field(default_factory=dict)
@@ -84,38 +95,46 @@ class _Proxy:
 
 def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
     """Make one inventory of these proxies and the sensors behind them."""
-    proxies = {config.name: _read(config, limit) for config in configs}
+    configs = list(configs)
+    names = Names(config.name for config in configs)
+    proxies = {config.name: _read(config, limit, names) for config in configs}
     for proxy in proxies.values():
         _link(proxy, proxies)
     for proxy in proxies.values():
         for name in proxy.linked.values():
             proxies[name].access.drop(proxy.sources)
-    names = Names(proxies)
+    _join_pairs(proxies.values())
     hosts = {name: _proxy_host(proxy, proxies, names) for name, proxy in proxies.items()}
-    groups = {}
-    for name, proxy in proxies.items():
-        if proxy.access.sources:
-            group = names.group(name)
-            groups[group] = _sensor_group(proxy, group, names)
+    groups: dict[str, Any] = {}
+    uncertain: dict[str, Any] = {}
+    for proxy in proxies.values():
+        access = proxy.access
+        if access.sources or access.uncertain or access.wide:
+            variables = _sensor_variables(proxy, names)
+            groups[proxy.group] = _sensor_group(proxy.config.name, access.sources, variables, names)
+            if access.uncertain:
+                uncertain[proxy.uncertain] = _sensor_group(proxy.config.name, access.uncertain, variables, names)
+    children = {"proxies": {"hosts": hosts}, "sensors": {"children": groups}, **uncertain}
     return Import(
-        inventory=dump({"all": {"children": {"proxies": {"hosts": hosts}, "sensors": {"children": groups}}}}),
+        inventory=dump({"all": {"children": children}}),
         left_out=[line for name, proxy in proxies.items() for line in proxy.notes.lines(name)],
         wanted={name: proxy.wanted for name, proxy in proxies.items()},
     )
 
 
-def _read(config: Config, limit: int) -> _Proxy:
+def _read(config: Config, limit: int, names: Names) -> _Proxy:
     notes = Notes()
     reading = read(config.path, config.files)
     directives = reading.directives
-    schemes = {each.words[0].lower() for each in directives if each.name == "auth_param" and each.words}
-    access = read_access(directives, schemes, limit, notes)
+    group = names.group(config.name, "sensors")
+    uncertain = names.group(config.name, "uncertain")
+    access = read_access(directives, Where(limit, group, uncertain, tunnels(config.log)), notes)
     listening = read_listening(directives, notes)
     parents = read_parents(directives, notes)
     stuck = is_stuck(directives, parents, notes)
-    note_sign_in(directives, access.auth, notes)
+    note_sign_in(directives, access.user is not None, notes)
     note_others(directives, notes)
-    proxy = _Proxy(config, notes, reading.wanted, listening, parents, stuck, access)
+    proxy = _Proxy(config, notes, reading.wanted, listening, parents, stuck, access, group, uncertain)
     if problem := name_problem(config.name):
         notes.say(f"the host's name {problem}; rename it")
     proxy.addresses = [each for each in listening.addresses if not ip_address(each).is_loopback]
@@ -130,6 +149,21 @@ def _read(config: Config, limit: int) -> _Proxy:
     return proxy
 
 
+def _join_pairs(proxies: Iterable[_Proxy]) -> None:
+    """Of proxies that let in the very same, only the first has sensors: a sensor has one proxy."""
+    first: dict[Any, _Proxy] = {}
+    for proxy in proxies:
+        access = proxy.access
+        other = first.setdefault((*sorted(access.sources), *access.endpoints, access.user), proxy)
+        if other is not proxy and access.sources:
+            one, two = other.config.name, proxy.config.name
+            proxy.notes.say(
+                f"the sensors are those of {one}, and a sensor has one proxy, so they are in {other.group} only and {two} lets "
+                f"in none of them; give those that are to use {two} 'sensor_proxy_via: {two}'"
+            )
+            access.sources = {}
+
+
 def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
     """Find the child's parents that are among the proxies, as far as it is known by which address they know the child.
 
@@ -141,6 +175,8 @@ def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
     for parent in child.parents:
         name = owners.get(parent.host)
         if name is None or name == child.config.name:
+            if name:
+                child.notes.add(parent.directive, "it is the proxy itself, so it is left out")
             continue
         shared = [each for each in child.sources or known if each in proxies[name].access.sources]
         if shared:
@@ -163,7 +199,7 @@ def _proxy_host(proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> d
         "squid_port": listening.port,
         "squid_listen_addresses": listening.addresses,
         "squid_parents": [entry for each in proxy.parents if (entry := _parent(each, proxy, proxies, names))],
-        "squid_auth_enabled": access.auth,
+        "squid_auth_enabled": access.user is not None,
         "squid_endpoints": written(access.endpoints) if access.endpoints != allow_list(DEFAULT_ENDPOINTS) else [],
     }
     if proxy.stuck or (proxy.parents and not host["squid_parents"]):
@@ -175,14 +211,11 @@ def _proxy_host(proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> d
 def _parent(parent: Parent, proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> Any:
     """Return an entry of squid_parents."""
     name = proxy.linked.get(parent, "")
-    host = name or parent.host
-    if not name and host in proxies:
-        # By its name it would be the proxy of this inventory, which would then let this one in.
-        host = next(iter(proxies[host].addresses), "")
-        if not host:
-            proxy.notes.add(parent.directive, "it is left out, since its address is not known here")
-            return None
-    entry: dict[str, Any] = {"host": host}
+    owners = {address: other for other in proxies for address in (other, *proxies[other].addresses)}
+    if not name and parent.host in owners:
+        # It would be the proxy of this inventory, which would then let this one in.
+        return None
+    entry: dict[str, Any] = {"host": name or parent.host}
     if not name or parent.port != (proxies[name].listening.port or DEFAULT_PORT):
         entry["port"] = parent.port
     if parent.username:
@@ -193,16 +226,18 @@ def _parent(parent: Parent, proxy: _Proxy, proxies: Mapping[str, _Proxy], names:
     return name if name and len(entry) == 1 else entry
 
 
-def _sensor_group(proxy: _Proxy, group: str, names: Names) -> dict[str, Any]:
-    hosts = {}
-    found = names.sensors(proxy.config.name, proxy.access.sources)
-    for address, name in found.items():
-        hosts[name] = one_line(sensor_proxy_src=address)
+def _sensor_variables(proxy: _Proxy, names: Names) -> dict[str, Any]:
     variables = {"sensor_proxy_via": proxy.config.name}
-    if proxy.access.auth:
-        variables["sensor_proxy_username"] = f"{{{{ {names.variable(group, 'username')} }}}}"
-        variables["sensor_proxy_password"] = f"{{{{ {names.variable(group, 'password')} }}}}"
-    return {"hosts": hosts, "vars": variables}
+    if proxy.access.user is not None:
+        username = proxy.access.user or f"{{{{ {names.variable(proxy.group, 'username')} }}}}"
+        password = f"{{{{ {names.variable(proxy.group, 'password')} }}}}"
+        variables |= {"sensor_proxy_username": username, "sensor_proxy_password": password}
+    return variables
+
+
+def _sensor_group(proxy: str, sources: Mapping[str, str], variables: dict[str, Any], names: Names) -> dict[str, Any]:
+    hosts = {name: one_line(sensor_proxy_src=address) for address, name in names.sensors(proxy, sources).items()}
+    return {"hosts": hosts, "vars": dict(variables)}
 
 
 def _is_address(text: str) -> bool:

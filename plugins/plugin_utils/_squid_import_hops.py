@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import unquote
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import Directive
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _names
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import parse_address
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes, clean
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import Directive
 
 _LISTENER = re.compile(r"(?:(?P<address>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+):)?(?P<port>[0-9]{1,5})", re.ASCII)
 _MODES = frozenset({"accel", "intercept", "ssl-bump", "tproxy", "transparent", "require-proxy-header"})
@@ -157,8 +157,11 @@ def _username(peer: Directive, login: str | None, notes: Notes) -> str:
         return ""
     user, colon, _password = login.partition(":")
     user = unquote(user)
-    if not colon or user in ("", "*") or _names.username_problem(user) or not _is_plain(user):
+    if not colon or user in ("", "*"):
         notes.add(peer, "its login is not one user with a password, so squid_parents has none")
+        return ""
+    if _names.login_problem(user) or "{" in user:
+        notes.add(peer, "its user is none that squid_parents takes, so it has none")
         return ""
     notes.add(peer, "its password is not carried over; put it into the vaulted variable that squid_parents names")
     return user

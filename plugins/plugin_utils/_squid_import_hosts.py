@@ -4,18 +4,18 @@
 
 """The hosts that a squid.conf made by hand tells apart, and the endpoints that they amount to.
 
-Private to this collection. ``.example.net`` stands for any host below example.net that no ACL names itself, and the empty name for
-any host that no ACL says anything of.
+Private to this collection. ``*.example.net`` stands for any host below example.net that no ACL names itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Acl, Request
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._endpoints import allow_list
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_acls import Acl
 
-ANY = ""
+ANY = "*.any"
+"""Any host that no ACL says anything of."""
 
 DEFAULT_ENDPOINTS = (
     "*.azure-devices.net",
@@ -27,34 +27,55 @@ DEFAULT_ENDPOINTS = (
 
 
 class Hosts:
-    """The hosts that are told apart."""
+    """The hosts that are told apart: those that all ACLs treat alike are one class, named by the first of them."""
 
     def __init__(self, acls: Iterable[Acl]) -> None:
-        acls = [acl for acl in acls if acl.kind == "dstdomain"]
-        words = {word for acl in acls for word in acl.words} | set(allow_list(DEFAULT_ENDPOINTS))
-        self._domains = sorted({word.removeprefix(".") for word in words})
-        self._below: dict[str, set[str]] = {domain: {domain, f".{domain}"} for domain in self._domains}
-        for domain in self._domains:
-            labels = domain.split(".")
-            for start in range(1, len(labels)):
-                self._below.get(".".join(labels[start:]), set()).update((domain, f".{domain}"))
-        self.classes: dict[frozenset[str], list[str]] = {}
-        """Hosts by the ACLs that they match."""
-        for host in [ANY, *self._domains, *(f".{domain}" for domain in self._domains)]:
-            key = frozenset(acl.key for acl in acls if acl.has_domain(host))
-            self.classes.setdefault(key, []).append(host)
+        acls = list(acls)
+        named: dict[str, set[str]] = {each: set() for each in allow_list(DEFAULT_ENDPOINTS)}
+        for acl in acls:
+            for word in acl.words if acl.kind == "dstdomain" else ():
+                named.setdefault(word, set()).add(acl.key)
+        patterns = [acl for acl in acls if acl.kind == "dstdom_regex"]
+        self._domains = sorted({word.removeprefix(".") for word in named})
+        self._classes: dict[object, list[str]] = {}
+        for host in [ANY, *self._domains, *(f"*.{domain}" for domain in self._domains)]:
+            keys = frozenset[str]().union(*(named[name] for name in _names(host) if name in named))
+            key = (keys, *(acl.match(Request("", host)) for acl in patterns))
+            self._classes.setdefault(key, []).append(host)
+        self.classes = {hosts[0]: hosts for hosts in self._classes.values()}
 
-    def covered(self, endpoint: str) -> set[str]:
-        """Return the hosts that an endpoint allows: one, or with a dot before it all of a domain."""
-        return self._below[endpoint[1:]] if endpoint.startswith(".") else {endpoint}
+    def beyond(self, classes: Iterable[str], endpoints: Iterable[str]) -> list[str]:
+        """Return the hosts of these classes that endpoints do not allow."""
+        known = set(endpoints)
+        return sorted(host for each in classes for host in self.classes[each] if known.isdisjoint(_names(host)))
+
+    def covered(self, endpoints: Iterable[str]) -> frozenset[str]:
+        """Return the classes in which endpoints allow a host."""
+        wanted = set(endpoints)
+        return frozenset(
+            name for name, hosts in self.classes.items() if any(not wanted.isdisjoint(_names(host)) for host in hosts)
+        )
 
     def endpoints(self, allowed: frozenset[str]) -> list[str]:
-        """Return the endpoints that allow these hosts and no others, as far as endpoints can."""
+        """Return the endpoints that allow the hosts of these classes and no others, as far as endpoints can."""
+        refused = {
+            name for each in self.classes.keys() - allowed for host in self.classes[each] for name in _names(host)
+        }
         if ANY in allowed:
             wanted = allow_list(DEFAULT_ENDPOINTS)
         else:
             wanted = [*self._domains, *(f".{domain}" for domain in self._domains)]
-        return allow_list(each for each in wanted if self.covered(each) <= allowed and _is_usable(each))
+        return allow_list(each for each in wanted if each not in refused and _is_usable(each))
+
+
+def _names(host: str) -> Iterator[str]:
+    """What an ACL or an endpoint that has this host may say."""
+    domain = host.removeprefix("*.")
+    if domain == host:
+        yield host
+    while domain:
+        yield f".{domain}"
+        domain = domain.partition(".")[2]
 
 
 def _is_usable(endpoint: str) -> bool:

@@ -26,9 +26,9 @@ class Names:
         self._taken = {*_GROUPS, *map(acl_name, proxies)}
         self._variables: set[str] = set()
 
-    def group(self, proxy: str) -> str:
-        """Return the name of the group of a proxy's sensors."""
-        return self._numbered(f"{identifier(proxy)}_sensors", self._taken)
+    def group(self, proxy: str, what: str) -> str:
+        """Return the name of a group of a proxy's sensors."""
+        return self._numbered(f"{identifier(proxy)}_{what}", self._taken)
 
     def variable(self, *parts: str) -> str:
         """Return the name of a vaulted variable."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import Directive
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import Directive
 
 _SHOWN = 3
 """So many of the things that a sentence is about are named."""
@@ -34,6 +34,7 @@ class Notes:
 
     def add(self, directive: Directive, why: str) -> None:
         """Note why a directive is not carried over."""
+        why = _NOT_SHOWN.sub("?", why)
         self._noted.add(directive)
         self._notes.setdefault((directive.file, directive.name, why), {})[directive] = None
 

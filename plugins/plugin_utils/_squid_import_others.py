@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import Directive
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_text import Directive
 
 _READ_ELSEWHERE = frozenset(
     {
         *("acl", "http_access", "include", "if", "http_port", "cache_peer", "never_direct", "auth_param"),
-        *("adapted_http_access", "http_access2", "miss_access"),
+        *("adapted_http_access", "http_access2", "miss_access", "follow_x_forwarded_for", "external_acl_type"),
     }
 )
 
@@ -98,10 +98,10 @@ def note_sign_in(directives: Iterable[Directive], auth: bool, notes: Notes) -> N
         if scheme != "basic":
             notes.add(directive, "clients sign in by Basic authentication only")
         elif not auth:
-            notes.add(directive, "no sensor must sign in")
+            notes.add(directive, "no sensor that is carried over must sign in")
         elif setting == "program":
             notes.add(
                 directive, "its users are not known here; they are sensor_proxy_username and sensor_proxy_password"
             )
         else:
-            notes.add(directive, "the role has settings of its own")
+            notes.add(directive, "set squid_auth_realm" if setting == "realm" else "the role has settings of its own")

@@ -10,8 +10,11 @@ Private to this collection. Templates, roles, verification and the report read t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client_evidence import plain
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import (
     Address,
     parse_address,
@@ -29,7 +32,11 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._invent
     sentence,
     source_problem,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import acl_name
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import (
+    acl_name,
+    text_problem,
+    username_problem,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._tunnels import lay_tunnels
 
 Graph = dict[str, Any]
@@ -105,18 +112,22 @@ class _Builder:
             entry["parents"].append(parent)
 
     def _parent_entry(self, child: Proxy, given: Parent) -> Graph | None:
-        if given.host == child.name:
+        own_port = given.port in (child.port, child.tls_port)
+        if child.is_meant(given) or (own_port and given.host in ("localhost", "127.0.0.1", "::1")):
             self._mistake(child.name, "squid_parents", given.host, "is the proxy itself")
             return None
+        # Of several with one address, as in plants with the same plan of addresses, none is meant.
+        meant = [proxy for proxy in self._inventory.proxies.values() if proxy.is_meant(given)]
+        parent = self._inventory.proxies.get(given.host) or (meant[0] if len(meant) == 1 else None)
+        name = parent.name if parent else given.host
         common = {
-            "name": given.host,
-            "acl": acl_name(given.host),
+            "name": name,
+            "acl": acl_name(name),
             "username": given.username,
             "tls": given.tls,
             "tls_ca": given.tls_ca,
             "tls_name": given.tls_name,
         }
-        parent = self._inventory.proxies.get(given.host)
         if parent is not None:
             return self._inventory_parent(child, parent, given, common)
         try:
@@ -133,6 +144,8 @@ class _Builder:
                 "correct the name, or give an external parent with 'host' and 'port'",
             )
             return None
+        if given.username and text_problem(given.username):
+            common["username"] = quote(given.username, safe="")
         return common | {"kind": "external", "address": address.text, "port": given.port}
 
     def _inventory_parent(self, child: Proxy, parent: Proxy, given: Parent, common: Graph) -> Graph | None:
@@ -147,8 +160,11 @@ class _Builder:
                 given.host,
                 "has squid_auth_enabled; give its entry a username and a password",
             )
+        if given.username and (problem := username_problem(given.username)):
+            self._mistake(child.name, "squid_parents.username", given.username, problem)
         pair = shared_network(child.sources or child.addresses, parent.addresses)
-        reached = pair[1] if pair else parent.addresses[0]
+        named = [address for address in parent.addresses if address.text == plain(given.host)]
+        reached = (named or ([pair[1]] if pair else parent.addresses))[0]
         port = given.port
         if port is None:
             port = parent.tls_port if given.tls and parent.tls_port is not None else parent.port
@@ -214,10 +230,13 @@ class _Builder:
                     proxy.name,
                     self._proxies[proxy.name]["clients"],
                     sensor_passwords=self._sensor_passwords,
-                    proxy_parents=lambda name: self._inventory.proxies[name].parents,
+                    proxy_parents=partial(self._logins, proxy),
                     previous=proxy.accept_previous,
                 )[1]
                 self._mistakes.extend(problems)
+
+    def _logins(self, parent: Proxy, name: str) -> list[Parent]:
+        return [each for each in self._inventory.proxies[name].parents if parent.is_meant(each)]
 
     def _sensor_passwords(self, name: str) -> tuple[Secret, Secret]:
         sensor = self._inventory.sensors[name]

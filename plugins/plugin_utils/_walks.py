@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 Walk = dict[str, Any]
 """A walk from one proxy's host: ``kind`` (self, parent or direct), ``target``, ``preferred``, ``hops``, and in ``secret`` the
@@ -68,7 +69,7 @@ def _hop(parent: dict[str, Any]) -> dict[str, Any]:
     if parent["tls"]:
         hop |= {key: parent[key] for key in ("tls", "tls_ca", "tls_name") if parent[key]}
     if parent["username"] is not None:
-        hop["username"] = parent["username"]
+        hop["username"] = unquote(parent["username"]) if parent["kind"] == "external" else parent["username"]
     return hop
 
 

@@ -182,6 +182,34 @@ def test_a_copy_of_a_configuration_is_imported(shell: Shell) -> None:
     _has_lines(written, [line.strip() for lines in example for line in lines])
 
 
+def test_files_are_read_however_deep_they_are_included_and_the_log_names_the_sensors(shell: Shell) -> None:
+    _as_checkout(
+        shell,
+        "all: {children: {proxies: {hosts: {site: {ansible_connection: local, ansible_host: 10.9.9.9, ansible_become: false,"
+        " ansible_python_interpreter: '{{ ansible_playbook_python }}'}}}}}",
+    )
+    files = {
+        "squid.conf": "include DIR/conf.d/*.conf\nhttp_access deny all\nhttp_port 3128\n",
+        "conf.d/one.conf": "include DIR/two.conf\ninclude DIR/none/*.conf\n",
+        "two.conf": "include DIR/three.conf\n",
+        "three.conf": 'acl net src 10.0.0.0/8\nacl sites dstdomain "DIR/sites.txt"\nhttp_access allow net sites\n',
+        "sites.txt": ".example.com\n",
+        "access.log": "1764000000.123 200 10.0.0.7 TCP_TUNNEL/200 5000 CONNECT hub.example.com:443 - HIER_DIRECT/192.0.2.8 -\n",
+    }
+    for name, text in files.items():
+        path = shell.folder / "etc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("DIR", str(shell.folder / "etc")))
+    where = shell.folder / "etc"
+    output = shell.type(
+        f"ansible-playbook -i inventories/mysite playbooks/import_squid.yml -e import_squid_path={where}/squid.conf "
+        f"-e import_squid_log={where}/access.log -e import_squid_dest={shell.folder}/imported.yml"
+    )
+    children = yaml.safe_load((shell.folder / "imported.yml").read_text())["all"]["children"]
+    assert children["proxies"]["hosts"]["site"]["squid_endpoints"] == ["*.example.com"], output
+    assert children["sensors"]["children"]["site_sensors"]["hosts"] == {"net": {"sensor_proxy_src": "10.0.0.7"}}
+
+
 def test_the_connections_page_shows_what_one_sees(shell: Shell) -> None:
     page = "docs/connectivity.md"
     _as_checkout(shell, next(block.text for block in pages.blocks(ROOT / page) if block.language == "yaml"))

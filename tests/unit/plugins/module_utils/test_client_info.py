@@ -243,7 +243,7 @@ def test_a_configuration_made_by_hand_hides_the_rule_only(place: Place) -> None:
     proxy = place(Given(config=config, tcp=HEAD + OPEN))
     (found,) = proxy.look_up([{"name": "sensor1", "addresses": [SENSOR]}], HUB, 443)
     assert (found["rule"], found["count"], found["open"]) == (None, 1, 1)
-    says = "line 2 has an ACL of the type time, which the role squid of this collection never writes"
+    says = "line 3 uses the ACL office, which has the type time, which the role squid of this collection never writes"
     assert proxy.rules_problem == f"{proxy.config}: {says}"
 
 

@@ -169,3 +169,26 @@ def test_whatever_comes_back_there_is_a_hop_and_a_sentence(status: int, page: st
     assert found.reason.endswith(".")
     assert TARGET in found.reason
     assert str(status) in found.reason
+
+
+@pytest.mark.parametrize(
+    ("offered", "ways"),
+    [
+        ("NTLM", "NTLM"),
+        ("Negotiate, NTLM", "Negotiate or NTLM"),
+        ('Digest realm="Basic"', "Digest"),
+        ("negotiate", "Negotiate"),
+    ],
+)
+def test_a_parent_that_knows_no_user_and_password_is_no_wrong_password(offered: str, ways: str) -> None:
+    found = explained(Answer(407, None, {"proxy-authenticate": offered}), hops=1)
+    assert found.stage == "proxy-auth"
+    assert (
+        f"site wants a sign-in by {ways} for CONNECT to {TARGET} (407), and Squid has user and password (Basic)"
+        in found.reason
+    )
+
+
+@pytest.mark.parametrize("offered", ['Basic realm="x"', "NTLM, Basic", ""])
+def test_a_parent_that_knows_them_does_not_accept_these(offered: str) -> None:
+    assert "does not accept the sign-in" in explained(Answer(407, None, {"proxy-authenticate": offered})).reason

@@ -126,7 +126,7 @@ def test_a_configuration_made_by_hand(run: Run, tmp_path: Path) -> None:
     (tmp_path / "access.log").write_text(_log_line(1))
     (tmp_path / "squid.conf").write_text("http_port 3128\ninclude /etc/squid/conf.d/*.conf\nhttp_access deny all\n")
     result = run()
-    says = "line 2 includes another file, which the role squid of this collection never does"
+    says = "line 2 has the directive include, which the role squid of this collection never writes"
     assert result["rules_problem"] == f"{tmp_path}/squid.conf: {says}"
     assert result["warnings"] == [
         f"{tmp_path}/squid.conf: {says}; so nobody can tell whether a refusal in the log is right."

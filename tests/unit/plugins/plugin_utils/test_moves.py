@@ -16,10 +16,10 @@ from itertools import product
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
     ALLOW,
     CHALLENGE,
-    Request,
     Rules,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _deployment, _topology

@@ -19,6 +19,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rendered_report import apply
+
 COLLECTION = Path(_topology.__file__).parents[2]
 Graph = dict[str, Any]
 GraphOf = Callable[..., Graph]
@@ -447,6 +449,72 @@ def test_a_sensor_in_rotation_is_one_client_with_two_users_and_no_password(
     (client,) = graph["proxies"]["site"]["clients"]
     assert (client["username"], client["previous_username"]) == ("plant-2", "plant-1")
     assert "pl4nted" not in json.dumps(graph)
+
+
+AT_DMZ = {"host": "10.0.0.2", "port": 3128}
+
+
+@pytest.mark.parametrize("host", ["10.0.0.2", "::ffff:10.0.0.2", "10.0.0.9"])
+def test_a_parent_that_is_named_by_the_address_of_a_proxy_is_that_proxy(graph_of: GraphOf, host: str) -> None:
+    login = {"username": "u", "password": "p"}
+    graph = graph_of(
+        {
+            "site": {"ansible_host": "10.0.0.1", "squid_parents": [AT_DMZ | login | {"host": host}]},
+            "dmz": {"squid_addresses": ["10.0.0.2", "10.0.0.9"], "squid_auth_enabled": True},
+        },
+        {"sensor1": {"ansible_host": "10.0.1.1", "sensor_proxy_via": "site"}},
+    )
+    assert graph["mistakes"] == []
+    (parent,) = graph["proxies"]["site"]["parents"]
+    assert (parent["name"], parent["kind"], parent["port"]) == ("dmz", "inventory", 3128)
+    assert parent["address"] == host.removeprefix("::ffff:")
+    assert [client["addresses"] for client in graph["proxies"]["dmz"]["clients"]] == [["10.0.0.1"]]
+    assert graph["sensors"]["sensor1"]["path"] == ["site", "dmz"]
+
+
+@pytest.mark.parametrize(
+    ("parent", "others"),
+    [
+        # Another service on the host.
+        (AT_DMZ | {"port": 8080}, {}),
+        # Two plants with the same plan of addresses.
+        (AT_DMZ, {"other": {"ansible_host": "10.0.0.2"}}),
+    ],
+)
+def test_a_parent_that_may_be_another_is_external(graph_of: GraphOf, parent: Any, others: Any) -> None:
+    proxies = {"site": {"ansible_host": "10.0.0.1", "squid_parents": [parent]}, "dmz": {"ansible_host": "10.0.0.2"}}
+    graph = graph_of({**proxies, **others})
+    assert graph["proxies"]["site"]["parents"][0]["kind"] == "external"
+    assert graph["proxies"]["dmz"]["clients"] == []
+
+
+@pytest.mark.parametrize("host", ["site", "10.0.0.1", "127.0.0.1", "::1", "localhost"])
+def test_a_proxy_that_names_itself(graph_of: GraphOf, host: str) -> None:
+    proxy = {"ansible_host": "10.0.0.1", "squid_parents": [{"host": host, "port": 3128}]}
+    assert graph_of({"site": proxy})["mistakes"] == [f"site: squid_parents {host!r} is the proxy itself."]
+
+
+@pytest.mark.parametrize(
+    ("user", "escaped"),
+    [("CORP\\svc-ot", "CORP%5Csvc-ot"), ("svc ot", "svc%20ot"), ("100%", "100%25"), ("a@b", "a@b"), ("-x", "-x")],
+)
+def test_the_user_at_an_external_parent_is_escaped_as_squid_reads_it(
+    graph_of: GraphOf, user: str, escaped: str
+) -> None:
+    graph = graph_of(
+        {"site": {"ansible_host": "10.0.0.1", "squid_parents": [CORP | {"username": user, "password": "p"}]}}
+    )
+    assert graph["mistakes"] == []
+    assert graph["proxies"]["site"]["parents"][0]["username"] == escaped
+    (walk,) = (walk for walk in apply("chain_walks", graph, "site") if walk["kind"] == "parent")
+    assert walk["hops"][0]["username"] == user
+
+
+def test_the_user_at_a_proxy_of_the_inventory_is_one_that_its_acl_can_name(graph_of: GraphOf) -> None:
+    parent = {"host": "dmz", "username": "a b", "password": "p"}
+    proxies = {"site": {"ansible_host": "10.0.0.1", "squid_parents": [parent]}, "dmz": {"ansible_host": "10.0.0.2"}}
+    (mistake,) = graph_of(proxies)["mistakes"]
+    assert mistake.startswith("site: squid_parents.username 'a b' has a blank")
 
 
 def test_ten_thousand_sensors_take_seconds_and_hold_no_password(graph_of: GraphOf) -> None:
