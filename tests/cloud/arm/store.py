@@ -63,7 +63,7 @@ class Store:
         return [document for document in self if not ids.parse(document["id"]).kind.startswith("microsoft.resources/")]
 
     def users(self, path: str) -> list[str]:
-        """Return the ids of what refers to a resource or to a part of it, other than its own parts."""
+        """Return the ids of what refers to a resource or to a part of it, other than its own parts and its owner."""
         key = path.lower()
 
         def touches(document: Json) -> bool:
@@ -73,7 +73,9 @@ class Store:
         return [
             str(document["id"])
             for document in self.referring()
-            if not (document["id"].lower() + "/").startswith(key + "/") and touches(document)
+            if not (document["id"].lower() + "/").startswith(key + "/")
+            and not key.startswith(document["id"].lower() + "/")
+            and touches(document)
         ]
 
 

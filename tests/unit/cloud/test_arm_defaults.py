@@ -280,3 +280,10 @@ def test_tags_are_added_to_those_that_are_there(site: Azure) -> None:
     for wrong in (merged | {"operation": "Replace"}, merged | {"properties": {"tags": {"a/b": "c"}}}):
         assert site.ask("PATCH", tags, wrong).status_code == 400
     assert site.ask("PATCH", tags.replace(SECURITY, f"{SECURITY}x"), merged).status_code == 404
+
+
+def test_a_subnet_that_nobody_uses_can_be_deleted_from_its_network(site: Azure) -> None:
+    path = of("virtualNetworks", "hub")
+    site.put(path, network(subnet("one", "10.0.0.0/26"), subnet("two", "10.0.0.64/26")))
+    assert site.delete(f"{path}/subnets/one").status_code == 202
+    assert [one["name"] for one in site.get(path)["properties"]["subnets"]] == ["two"]
