@@ -10,7 +10,7 @@ Private to this collection; standard library only. What is not known is unsure, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -137,10 +137,6 @@ _MANAGER = frozenset({"-i", "+i", "cache_object", "^cache_object://", "^https?:/
 _USER = frozenset({"%LOGIN", "%ul"})
 """What in an external_acl_type needs a user."""
 
-_DOMAIN = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
-_PORTS = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
-_PLAIN_REGEX = re.compile(r"(?:[][A-Za-z0-9_.^$*+?|(){},:-]|\\[.-])+", re.ASCII)
-"""One that means the same to Python as to Squid."""
 _ENDS_WITH_DIGITS = re.compile(r"[^|]*\[[0-9.:]*0-9[0-9.:]*\](\+|\{[1-9][0-9,]*\})?\$")
 """One for addresses: what it matches ends in a digit, a dot or a colon."""
 
@@ -205,8 +201,8 @@ def _kind(name: str, kind: str, values: list[str], here: set[str], asking: set[s
 
 
 def _read_values(acl: Acl, directive: Directive, values: list[str]) -> None:
-    reader = _READERS.get(acl.kind)
-    if reader is None:
+    form = _FORMS.get(acl.kind)
+    if acl.kind not in _FORMS:
         acl.unsure = f"has the type {acl.kind}"
         if not acl.never_connects:
             acl.problems.append((directive, "ACLs of this type are not carried over"))
@@ -218,77 +214,51 @@ def _read_values(acl: Acl, directive: Directive, values: list[str]) -> None:
         if value in _OPTIONS.get(acl.kind, ()):
             continue
         try:
-            reader(acl, directive, value)
+            _read_value(acl, directive, value)
         except ValueError:
             acl.unsure = "has values that are not known here"
-            acl.problems.append((directive, _why(acl.kind, value)))
+            wanted = "neither an address, a range a-b nor a network" if form is None else form[1]
+            what = f"{short(value)!r} is {wanted}, so it is"
+            if value.startswith('"'):
+                what = f"the file {short(value)} was not given, so its values are"
+            acl.problems.append((directive, f"{what} not carried over"))
 
 
-def _why(kind: str, value: str) -> str:
-    if value.startswith('"'):
-        return f"the file {short(value)} was not given, so its values are not carried over"
-    wanted = {
-        "src": "neither an address, a range a-b nor a network",
-        "port": "neither a port nor a range",
-        "method": "not the name of a method",
-        "dstdomain": "neither a host name nor a domain",
-        "dst": "neither an address, a range a-b nor a network",
-        "proxy_auth": "no user's name",
-        "dstdom_regex": "a regular expression that is not read here",
-    }
-    return f"{short(value)!r} is {wanted[kind]}, so it is not carried over"
-
-
-def _read_source(acl: Acl, directive: Directive, value: str) -> None:
-    acl.spans += [(span, directive) for span in (ALL_SPANS if value.lower() == "all" else [parse_span(value)])]
-
-
-def _read_port(acl: Acl, directive: Directive, value: str) -> None:
-    match = _PORTS.fullmatch(value)
-    if not match:
+def _read_value(acl: Acl, directive: Directive, value: str) -> None:
+    form = _FORMS[acl.kind]
+    if form is None:
+        acl.spans += [(span, directive) for span in (ALL_SPANS if value.lower() == "all" else [parse_span(value)])]
+        return
+    word = value.lower() if acl.kind.startswith("dstdom") else value
+    match = form[0].fullmatch(word)
+    # Squid has the name in lower case, so that without -i upper case never matches a regular expression.
+    if not match or (acl.kind == "dstdom_regex" and word != value and "-i" not in directive.words):
         raise ValueError(value)
-    acl.ports.append((int(match[1]), int(match[2] or match[1])))
+    if acl.kind == "port":
+        acl.ports.append((int(match[1]), int(match[2] or match[1])))
+        return
+    if acl.kind == "dstdom_regex":
+        try:
+            re.compile(word)
+        except re.error as error:
+            raise ValueError(value) from error
+    acl.words.add(word)
 
 
-def _read_method(acl: Acl, directive: Directive, value: str) -> None:
-    if not (value.isascii() and value.isupper()):
-        raise ValueError(value)
-    acl.words.add(value)
-
-
-def _read_domain(acl: Acl, directive: Directive, value: str) -> None:
-    domain = value.lower()
-    if not _DOMAIN.fullmatch(domain):
-        raise ValueError(value)
-    acl.words.add(domain)
-
-
-def _read_user(acl: Acl, directive: Directive, value: str) -> None:
-    if value.startswith(("-", '"')):
-        raise ValueError(value)
-    acl.words.add(value)
-
-
-def _read_regex(acl: Acl, directive: Directive, value: str) -> None:
-    # Squid has the name in lower case, so that without -i upper case never matches.
-    if not _PLAIN_REGEX.fullmatch(value) or (value != value.lower() and "-i" not in directive.words):
-        raise ValueError(value)
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(value) from error
-    acl.words.add(value.lower())
-
-
-_READERS: Mapping[str, Callable[[Acl, Directive, str], None]] = {
-    "src": _read_source,
-    "dst": _read_source,
-    "port": _read_port,
-    "method": _read_method,
-    "dstdomain": _read_domain,
-    "dstdom_regex": _read_regex,
-    "proxy_auth": _read_user,
+_FORMS: Mapping[str, tuple[re.Pattern[str], str] | None] = {
+    "src": None,
+    "dst": None,
+    "port": (re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII), "neither a port nor a range"),
+    "method": (re.compile(r"[A-Z][A-Z0-9_-]*", re.ASCII), "not the name of a method"),
+    "dstdomain": (re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII), "neither a host name nor a domain"),
+    # One that means the same to Python as to Squid.
+    "dstdom_regex": (
+        re.compile(r"(?:[][a-z0-9_.^$*+?|(){},:]|(?<!^)-|\\[.-])+", re.ASCII),
+        "a regular expression that is not read here",
+    ),
+    "proxy_auth": (re.compile(r"[^-\"].*"), "no user's name"),
 }
+"""What a value of each type is like, and what one is that is not; None for addresses."""
 
 _OPTIONS = {"dstdomain": ("-n",), "dstdom_regex": ("-n", "-i")}
 

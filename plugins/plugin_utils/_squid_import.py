@@ -35,13 +35,17 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_
     written,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_log import tunnels
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_names import Names, identifier
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_names import (
+    Names,
+    dump,
+    identifier,
+    one_line,
+)
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_notes import Notes
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_others import (
     note_others,
     note_sign_in,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_yaml import dump, one_line
 
 LIMIT = 64
 """So many addresses of one network or range become hosts."""
@@ -89,6 +93,8 @@ class _Proxy:
     """Where clients connect, as far as it is known."""
     linked: dict[Parent, str] = field(default_factory=dict)
     """Its parents that are among these proxies, with their names there."""
+    left_out: set[Parent] = field(default_factory=set)
+    """Those that are among these proxies, too, and cannot be named."""
     sources: list[str] = field(default_factory=list)
     """The addresses by which all of those know it."""
 
@@ -174,15 +180,21 @@ def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
     known = list(dict.fromkeys([*child.addresses, *management]))
     for parent in child.parents:
         name = owners.get(parent.host)
-        if name is None or name == child.config.name:
-            if name:
-                child.notes.add(parent.directive, "it is the proxy itself, so it is left out")
+        port = (proxies[name].listening.port or DEFAULT_PORT) if name else None
+        # At another port of the host another service may be; a name is always the proxy of this inventory.
+        if name is None or not (parent.host == name or parent.tls or parent.port == port):
+            continue
+        if name == child.config.name:
+            child.left_out.add(parent)
+            child.notes.add(parent.directive, "it is the proxy itself, so it is left out")
             continue
         shared = [each for each in child.sources or known if each in proxies[name].access.sources]
         if shared:
             child.sources = shared
             child.linked[parent] = name
         else:
+            # Whoever named it would let the child in there.
+            child.left_out.add(parent)
             child.notes.add(
                 parent.directive,
                 f"it is {name}, which lets in none of the known addresses of {child.config.name}; set squid_src to the one that "
@@ -211,9 +223,7 @@ def _proxy_host(proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> d
 def _parent(parent: Parent, proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> Any:
     """Return an entry of squid_parents."""
     name = proxy.linked.get(parent, "")
-    owners = {address: other for other in proxies for address in (other, *proxies[other].addresses)}
-    if not name and parent.host in owners:
-        # It would be the proxy of this inventory, which would then let this one in.
+    if parent in proxy.left_out:
         return None
     entry: dict[str, Any] = {"host": name or parent.host}
     if not name or parent.port != (proxies[name].listening.port or DEFAULT_PORT):

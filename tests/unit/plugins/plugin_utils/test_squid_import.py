@@ -686,6 +686,18 @@ def test_a_proxy_that_is_its_own_parent() -> None:
     assert found.notes("line 1, cache_peer: it is the proxy itself, so it is left out")
 
 
+def test_another_service_on_the_host_of_a_proxy_is_no_proxy_of_the_inventory() -> None:
+    for host in ("10.0.0.250", "10.1.0.250"):
+        site = f"http_port 3128\ncache_peer {host} parent 8080 0\nhttp_access deny all\n"
+        dmz = "http_port 3128\nhttp_access deny all\n"
+        found = convert([Config("site", "a", {"a": site}, "10.0.0.250"), Config("dmz", "a", {"a": dmz}, "10.1.0.250")])
+        proxies = yaml.safe_load(found.inventory)["all"]["children"]["proxies"]["hosts"]
+        assert proxies["site"]["squid_parents"] == [{"host": host, "port": 8080}]
+        graph = _topology.derive(proxies, list(proxies), [])
+        assert graph["mistakes"] == []
+        assert graph["proxies"]["site"]["parents"][0]["kind"] == "external"
+
+
 @pytest.mark.parametrize("wanted", ["deny", "deny !"])
 def test_fifty_thousand_names_and_two_hundred_sensors_take_seconds(wanted: str) -> None:
     names = "\n".join(
