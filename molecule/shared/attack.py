@@ -46,7 +46,7 @@ def main() -> None:
             threading.Thread(target=ask, args=(proxy, request), daemon=True).start()
             time.sleep(1 / float(more[0]))
         else:
-            kept.extend(begin(proxy) for _number in range(kept.maxlen // 50))
+            kept.extend(begin(proxy) for _number in range(len(kept) // 50))
             time.sleep(0.2)
     print(number if kept is None else len(kept))
 

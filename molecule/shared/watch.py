@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import sys
 import time
@@ -48,25 +49,35 @@ class Sensor:
         self.context = ssl.create_default_context(cafile="/srv/endpoint.pem")
         self.seen = Seen()
 
-    async def connect(self) -> Streams:
+    async def connect(self) -> socket.socket:
         """Open a tunnel to the endpoint's port 443; OSError says that the proxy refused."""
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(self.proxy, 3128)
-            writer.write(f"{self.head}\r\n".encode())
-            try:
-                answer = await reader.readuntil(b"\r\n\r\n")
-            except asyncio.IncompleteReadError as error:
-                raise ConnectionResetError("the proxy closed the connection") from error
-            if answer.split()[1] != b"200":
-                writer.close()
-                raise ConnectionRefusedError(f"the proxy answered {answer.split()[1].decode()}")
-            return reader, writer
+        stream = socket.socket()
+        stream.setblocking(False)
+        try:
+            await asyncio.wait_for(self.ask(stream), ANSWER_SECONDS)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    async def ask(self, stream: socket.socket) -> None:
+        """Connect, and read no more than the head of the answer."""
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(stream, (self.proxy, 3128))
+        await loop.sock_sendall(stream, f"{self.head}\r\n".encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            received = await loop.sock_recv(stream, 4096)
+            if not received:
+                raise ConnectionResetError("the proxy closed the connection")
+            answer += received
+        if answer.split()[1] != b"200":
+            raise ConnectionRefusedError(f"the proxy answered {answer.split()[1].decode()}")
 
     async def tunnel(self) -> Streams:
         """Open a tunnel and speak TLS in it."""
-        reader, writer = await self.connect()
-        await writer.start_tls(self.context, server_hostname=self.endpoint)
-        return reader, writer
+        stream = await self.connect()
+        return await asyncio.open_connection(sock=stream, ssl=self.context, server_hostname=self.endpoint)
 
     async def talk(self, streams: Streams, pause: float) -> None:
         """Ask, read the whole answer, wait, ask again, for as long as the tunnel lives."""
@@ -74,11 +85,10 @@ class Sensor:
         try:
             while True:
                 writer.write(f"GET / HTTP/1.1\r\nHost: {self.endpoint}\r\n\r\n".encode())
-                async with asyncio.timeout(6 * ANSWER_SECONDS):
-                    await reader.readuntil(f"endpoint {self.endpoint}\n".encode())
+                await asyncio.wait_for(reader.readuntil(f"endpoint {self.endpoint}\n".encode()), 6 * ANSWER_SECONDS)
                 self.seen.exchanges += 1
                 await asyncio.sleep(pause)
-        except (OSError, asyncio.IncompleteReadError) as error:
+        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
             self.seen.died.append(repr(error))
 
     async def knock(self, seconds: float) -> None:
@@ -88,8 +98,8 @@ class Sensor:
             begun = time.monotonic()
             self.seen.attempts += 1
             try:
-                (await self.connect())[1].close()
-            except OSError as error:
+                (await self.connect()).close()
+            except (OSError, asyncio.TimeoutError) as error:
                 self.seen.failures.append((round(begun - start, 2), str(error) or repr(error)))
             taken = time.monotonic() - begun
             self.seen.slowest = max(self.seen.slowest, round(taken, 3))
@@ -101,7 +111,7 @@ async def main(proxy: str, endpoint: str, seconds: float, interval: float, user:
     for path in (READY, STOP):
         path.unlink(missing_ok=True)
     sensor = Sensor(proxy, endpoint, interval, user)
-    held = []
+    held: list[Streams] = []
     while len(held) < tunnels:
         held += await asyncio.gather(*(sensor.tunnel() for _number in range(min(10, tunnels - len(held)))))
     talks = [asyncio.create_task(sensor.talk(each, max(interval, tunnels / REQUESTS_PER_SECOND))) for each in held]

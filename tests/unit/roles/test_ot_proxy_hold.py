@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,9 +28,7 @@ TLS = {"squid_tls_port": 3129, "squid_tls_certificate": "/c", "squid_tls_private
         ({"squid_listen_addresses": ["192.0.2.250", "2001:db8::1"], "squid_port": 8080}, ["8080"]),
     ],
 )
-def test_every_port_of_the_configuration_is_held(
-    variables: dict[str, object], ports: list[str], tmp_path: Path
-) -> None:
+def test_every_port_of_the_configuration_is_held(variables: dict[str, Any], ports: list[str], tmp_path: Path) -> None:
     config = tmp_path / "squid.conf"
     config.write_text(rendered.squid_conf(SENSOR, **variables), encoding="utf-8")
     for name, text in (("nft", f"cat >{tmp_path}/rules"), ("sleep", "")):
