@@ -1,3 +1,4 @@
+#!/bin/sh
 # Managed by Ansible, ot_security.proxy_chaining.
 # Run before Squid reads a new configuration: whoever is on the way to a parent then gets 500, so for a moment nobody new comes in.
 # What is dropped here, clients send again after a second. The rule ends by itself; where there is no nftables, nothing is held.

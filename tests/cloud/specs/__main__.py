@@ -81,7 +81,7 @@ def _needed(value: Any, definitions: Json, found: Json) -> None:
 def _arm(folder: Path) -> Json:
     result: Json = {}
     for path in sorted(folder.glob("arm/*.json")):
-        version, _, rest = path.stem.partition("_")
+        version, _underscore, rest = path.stem.partition("_")
         whole, namespace = json.loads(path.read_text(encoding="utf-8")), ".".join(rest.split(".")[:2])
         definitions = whole["definitions"]
         resources = whole["resourceDefinitions"] | whole.get("extension_resourceDefinitions", {})
