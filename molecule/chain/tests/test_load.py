@@ -91,13 +91,14 @@ def test_attackers_keep_no_sensor_waiting(site: str) -> None:
     main_pid = lab.output(site, "systemctl", "show", "--property=MainPID", "--value", "squid")
     children = lab.output(site, "pgrep", "--parent", main_pid.strip())
     with watch.over(plan, seconds), ExitStack() as attacks:
-        for host, kind, *more in (
-            (STRANGER, "half-open", "5000"),
-            (STRANGER, "guess", "60", f"{LOGIN[0]}1"),
-            (guesser, "guess", "60", f"{LOGIN[0]}2"),
+        # Whoever begins last is waited for first.
+        for more_seconds, host, kind, *more in (
+            (60, STRANGER, "half-open", "5000"),
+            (40, STRANGER, "guess", "60", f"{LOGIN[0]}1"),
+            (20, guesser, "guess", "60", f"{LOGIN[0]}2"),
         ):
-            attacks.enter_context(attack(host, kind, site, ATTACK_SECONDS, *more))
-        time.sleep(ATTACK_SECONDS - 30)
+            attacks.enter_context(attack(host, kind, site, ATTACK_SECONDS + more_seconds, *more))
+        time.sleep(ATTACK_SECONDS)
     for sensor, report in watch.reports.items():
         print(f"{site}, {sensor}: {report}")
         assert report["died"] == [], sensor
