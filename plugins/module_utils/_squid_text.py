@@ -171,9 +171,8 @@ def restart_reasons(old: str, new: str) -> list[str]:
     """Return what changes and needs more than a reload."""
     before, after = _start_only(old), _start_only(new)
     reasons = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    here = {(listener.address, listener.port) for listener in bound(new)}
     for left in deserted(old, new):
-        others = {address for address, port in here if port == left.port}
+        others = {listener.address for listener in bound(new) if listener.port == left.port}
         if others and (not left.address or "" in others):
             reasons.add(f"the address of port {left.port}")
     return sorted(reasons)

@@ -27,9 +27,12 @@ def crowd(site: str, *, newcomers: int = 0) -> dict[str, Any]:
 
     Each signs in; the one that was there holds the tunnels.
     """
-    login = {"sensor_proxy_username": LOGIN[0], "sensor_proxy_password": LOGIN[1]}
     sensors = {
-        sensor: {"sensor_proxy_via": site, **login, "sensor_proxy_username": f"{LOGIN[0]}{number}"}
+        sensor: {
+            "sensor_proxy_via": site,
+            "sensor_proxy_username": f"{LOGIN[0]}{number}",
+            "sensor_proxy_password": LOGIN[1],
+        }
         for number, (sensor, _user) in enumerate(SITES.values())
     }
     more = {
@@ -59,20 +62,19 @@ def site(request: pytest.FixtureRequest) -> Iterator[str]:
     deploy()
 
 
-def watched(site: str, seconds: int) -> tuple[lab.Watch, dict[str, tuple[str, ...]], int]:
+def watched(site: str) -> dict[str, tuple[str, ...]]:
     """Two sensors: the first holds the tunnels, the second only comes and goes."""
     sensors = [sensor for sensor, _user in SITES.values()]
     logins = [f"{LOGIN[0]}{number}:{LOGIN[1]}" for number in range(2)]
-    plan = {
+    return {
         sensors[0]: (address(site), ENDPOINT, "0.1", logins[0], str(TUNNELS)),
         sensors[1]: (address(site), ENDPOINT, "0.1", logins[1]),
     }
-    return lab.Watch(), plan, seconds
 
 
 def test_changes_and_rotations_under_load_cost_nothing(site: str) -> None:
-    watch, plan, seconds = watched(site, 900)
-    with watch.over(plan, seconds):
+    watch = lab.Watch()
+    with watch.over(watched(site), 900):
         for number in range(CHANGES):
             assert deploy(crowd(site, newcomers=number + 1)).changed(site) == 1
             lab.output(site, "logrotate", "--force", "/etc/logrotate.d/squid")
@@ -86,11 +88,11 @@ def test_changes_and_rotations_under_load_cost_nothing(site: str) -> None:
 
 def test_attackers_keep_no_sensor_waiting(site: str) -> None:
     """A stranger with 5,000 requests that never end, and wrong passwords from it and from the address of the third sensor."""
-    watch, plan, seconds = watched(site, ATTACK_SECONDS + 120)
+    watch = lab.Watch()
     guesser = [sensor for sensor, _user in SITES.values()][2]
     main_pid = lab.output(site, "systemctl", "show", "--property=MainPID", "--value", "squid")
     children = lab.output(site, "pgrep", "--parent", main_pid.strip())
-    with watch.over(plan, seconds), ExitStack() as attacks:
+    with watch.over(watched(site), ATTACK_SECONDS + 120), ExitStack() as attacks:
         # Whoever begins last is waited for first.
         for more_seconds, host, kind, *more in (
             (60, STRANGER, "half-open", "5000"),
