@@ -11,8 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, installed
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _report_files
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.chromium import (
+    FLAGS,
+    installed,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report import files
 from playwright.sync_api import sync_playwright
 
 from tests.generated_site import generated
@@ -25,7 +28,7 @@ def main(file: str) -> None:
     results = generated(7, 280)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         page = Path(folder) / "report.html"
-        page.write_text(_report_files.page(results, *_report_files.drawn(results)))
+        page.write_text(files.page(results, *files.drawn(results)))
         flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         browser = playwright.chromium.launch(executable_path=installed(), args=flags, timeout=60_000)
         tab = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")

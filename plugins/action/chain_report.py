@@ -11,16 +11,12 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.shown import shown
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
-    _cores,
-    _found,
-    _hostvars,
-    _report_changes,
-    _report_files,
-    _report_table,
-    _verdict,
-)
+
+from ..filter.shown import shown
+from ..plugin_utils import _cores
+from ..plugin_utils._chain import hostvars as chain_hostvars
+from ..plugin_utils._proof import found, verdict
+from ..plugin_utils._report import changes, files, table
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -36,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         variables = task_vars or {}
         hostvars, args = variables["hostvars"], self._task.args
-        own = _hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
+        own = chain_hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
         if args["step"] == "judge":
             return result | _judged(hostvars, str(args["graph_of"]), str(args["report_dir"]), own)
         results = own["chain_verify_results"]
@@ -54,17 +50,17 @@ _PROVEN = ("ok", "degraded")
 
 
 def _judged(hostvars: Mapping[str, Any], graph_of: str, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
-    graph = _hostvars.raw_variables(hostvars, graph_of)["topology_graph"]
+    graph = chain_hostvars.raw_variables(hostvars, graph_of)["topology_graph"]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     folder = Path(report_dir)
-    results = _report_changes.changes(
-        _verdict.judge(graph, _found.reports_of(graph, hostvars), now, _found.cloud_of(own)),
-        _report_files.earlier(folder) if report_dir else None,
+    results = changes.changes(
+        verdict.judge(graph, found.reports_of(graph, hostvars), now, found.cloud_of(own)),
+        files.earlier(folder) if report_dir else None,
     )
-    lines, problem = _report_table.table(results), ""
+    lines, problem = table.table(results), ""
     if report_dir:
         try:
-            problem = _report_files.write(folder, results)
+            problem = files.write(folder, results)
         except OSError as error:
             raise AnsibleActionFail(
                 f"The report cannot be written to {folder} ({error.strerror}); correct chain_verify_report_dir."

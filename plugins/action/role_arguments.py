@@ -18,7 +18,8 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
         return value
 
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _cores, _role_check
+from ..plugin_utils import _cores
+from ..plugin_utils._roles import arguments, check
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -35,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         host = str(variables["inventory_hostname"])
         role = str(self._task.args["role"])
         document = self._task.args.get("document")
-        options = _arguments.options(role)
+        options = arguments.options(role)
 
         given: dict[str, Any] = {}
         unset: dict[str, str] = {}
@@ -48,16 +49,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 # Such a default may also need what the role alone knows.
                 if name in variables:
                     unset[name] = str(error)
-        typed, mistakes = _role_check.check(role, host, given)
-        mistakes += _role_check.unset_problems(host, typed, unset)
+        typed, mistakes = check.check(role, host, given)
+        mistakes += check.unset_problems(host, typed, unset)
         if not mistakes and not self._task.args.get("variables"):
-            mistakes = _role_check.contradictions(role, host, typed, document)
+            mistakes = check.contradictions(role, host, typed, document)
         if mistakes:
             return result | {"failed": True, "msg": mistakes}
 
         if role == "squid":
-            result |= _role_check.derived(typed, document)
-        shown = {name: value for name, value in typed.items() if not _arguments.is_secret(options[name])}
+            result |= check.derived(typed, document)
+        shown = {name: value for name, value in typed.items() if not arguments.is_secret(options[name])}
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown}
 
 

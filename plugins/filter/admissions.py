@@ -123,10 +123,10 @@ def admissions(
     arrived: list[str] | None = None,
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _admissions
+    from ..plugin_utils._chain import admissions as chain_admissions
 
     ports = [(port, False), *([(tls_port, True)] if tls_port else [])]
-    found = _admissions.admissions(
+    found = chain_admissions.admissions(
         graph,
         proxy,
         auth=auth,

@@ -113,7 +113,7 @@ def azure_decisions(
     plan: dict[str, Any], host: str, listed: Iterable[dict[str, Any]], read: Iterable[dict[str, Any]]
 ) -> dict[str, Any]:
     """Decide; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_decisions
+    from ..plugin_utils import _azure_decisions
 
     return _azure_decisions.decide(host, plan, listed, read)
 

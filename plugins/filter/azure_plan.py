@@ -121,7 +121,7 @@ def azure_plan(
     settings: Mapping[str, Any], graph: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_plan
+    from ..plugin_utils import _azure_plan
 
     return _azure_plan.plan(host, settings, graph, hostvars)
 

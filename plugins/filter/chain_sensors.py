@@ -44,9 +44,9 @@ _value:
 
 def chain_sensors(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
     """List the sensors; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
+    from ..plugin_utils._proof import walks
 
-    return _walks.sensors_of(graph, proxy)
+    return walks.sensors_of(graph, proxy)
 
 
 class FilterModule:

@@ -48,9 +48,9 @@ _value:
 
 def chain_walks(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
     """List the walks; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _walks
+    from ..plugin_utils._proof import walks
 
-    return _walks.walks_of(graph, proxy)
+    return walks.walks_of(graph, proxy)
 
 
 class FilterModule:

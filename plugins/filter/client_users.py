@@ -59,10 +59,10 @@ def client_users(
     clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str, previous: bool = True
 ) -> list[dict[str, str]]:
     """Collect the users; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
+    from ..plugin_utils._chain import credentials
 
     try:
-        users = _credentials.client_users(proxy, clients, hostvars, previous)
+        users = credentials.client_users(proxy, clients, hostvars, previous)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
     return [{"username": name, "password": password} for name, password in users.items()]

@@ -51,7 +51,7 @@ _value:
 
 def cloud_problem(message: object, task: str, host: str, action: str = "") -> str:
     """Say it; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cloud_problem
+    from ..plugin_utils import _cloud_problem
 
     return _cloud_problem.problem(host, task, action, str(message))
 

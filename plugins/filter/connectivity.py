@@ -78,7 +78,7 @@ _value:
 
 def connectivity(needs: object, method: object, host: str) -> dict[str, Any]:
     """Choose; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
+    from ..plugin_utils import _connectivity
 
     return asdict(_connectivity.choose(host, needs, method))
 

@@ -39,7 +39,7 @@ _value:
 
 def connectivity_table(choices: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the lines; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
+    from ..plugin_utils import _connectivity
 
     return _connectivity.table(choices)
 

@@ -83,9 +83,9 @@ def deployment(
     graph: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _deployment
+    from ..plugin_utils._chain import deployment as chain_deployment
 
-    return asdict(_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
+    return asdict(chain_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
 
 
 class FilterModule:

@@ -41,9 +41,9 @@ _value:
 
 def endpoint_names(document: Any) -> list[str]:
     """Find host names in a document; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
+    from ..plugin_utils._chain import endpoints
 
-    names = _endpoints.names_in(document)
+    names = endpoints.names_in(document)
     if not names:
         raise AnsibleFilterError("the endpoint file holds no host name and no URL; download it again from the portal.")
     return names

@@ -43,12 +43,12 @@ _value:
 
 def endpoints(entries: list[Any]) -> list[str]:
     """Normalise a list of endpoints; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _endpoints
+    from ..plugin_utils._chain import endpoints as chain_endpoints
 
     if not isinstance(entries, list | tuple):
         raise AnsibleFilterError(f"endpoints wants a list, and got {entries!r}; write it as a list.")
     try:
-        return _endpoints.allow_list(entries)
+        return chain_endpoints.allow_list(entries)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 

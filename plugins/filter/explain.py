@@ -60,11 +60,11 @@ _value:
 
 def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, endpoint: str) -> dict[str, Any]:
     """Explain; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _paths
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _explain
+    from ..module_utils._probe import paths
+    from ..plugin_utils._chain import explain as chain_explain
 
     try:
-        answer = _explain.explain(graph, configs, sensor, *_paths.split(endpoint))
+        answer = chain_explain.explain(graph, configs, sensor, *paths.split(endpoint))
     except ValueError as error:
         raise AnsibleFilterError(f"{error}.") from error
     return {"allowed": answer.allowed, "lines": answer.lines()}

@@ -68,7 +68,7 @@ _value:
 
 def multicloud_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _multicloud_plan
+    from ..plugin_utils import _multicloud_plan
 
     return _multicloud_plan.plan(host, settings, graph)
 

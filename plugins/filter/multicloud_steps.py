@@ -72,7 +72,7 @@ def multicloud_steps(
     found: Mapping[str, Any], planned: Mapping[str, Any], host: str, wanted: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Compare; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _multicloud_steps
+    from ..plugin_utils import _multicloud_steps
 
     return _multicloud_steps.steps(host, planned, found, wanted)
 

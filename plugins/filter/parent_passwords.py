@@ -47,9 +47,9 @@ _value:
 
 def parent_passwords(given: list[Any], parents: list[dict[str, Any]]) -> dict[str, str]:
     """Collect the passwords; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
+    from ..plugin_utils._chain import credentials
 
-    return {f"parent:{acl}": password for acl, password in _credentials.parent_passwords(given, parents).items()}
+    return {f"parent:{acl}": password for acl, password in credentials.parent_passwords(given, parents).items()}
 
 
 class FilterModule:

@@ -70,7 +70,7 @@ _value:
 
 def squid_import(configs: list[Mapping[str, Any]], limit: int = 64) -> dict[str, Any]:
     """Import; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+    from ..plugin_utils._squid_import.convert import Config, convert
 
     found = convert(
         [

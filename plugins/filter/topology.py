@@ -101,14 +101,15 @@ def topology(
     removed_sensors: Sequence[str] | str = (),
 ) -> dict[str, Any]:
     """Derive the graph; see DOCUMENTATION."""
-    from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _cores, _topology
+    from ..plugin_utils import _cores
+    from ..plugin_utils._chain import topology as chain_topology
 
     _cores.refuse()
     sensors = groups.get(sensors_group, [])
     if isinstance(removed_sensors, str):
         # A survey answers with text.
         removed_sensors = re.findall(r"[^,\s]+", removed_sensors)
-    graph = _topology.derive(
+    graph = chain_topology.derive(
         hostvars,
         groups.get(proxies_group, []),
         [name for name in sensors if name not in removed_sensors],

@@ -127,11 +127,12 @@ else:
     YAML_ERROR = None
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import learn
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import HarError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import ProfileError
+
+from ..module_utils._console.http import profile as http_profile
+from ..module_utils._console.http.profile import ProfileError
+from ..module_utils._console.learn.entries import HarError
+from ..module_utils._console.learn.har import learn
+from ..module_utils._console.learn.typed import Typed
 
 MODE = 0o644
 
@@ -191,7 +192,7 @@ def main() -> None:
         "changed": changed,
         "profile": profile,
         "notes": notes,
-        "unconfirmed": _console_profile.load(profile).unconfirmed,
+        "unconfirmed": http_profile.load(profile).unconfirmed,
     }
     if old != profile:
         result["diff"] = {
@@ -231,7 +232,7 @@ def _existing(module: AnsibleModule, dest: Path) -> tuple[str, dict[str, Any] | 
     except (OSError, UnicodeDecodeError) as error:
         module.fail_json(msg=f"{dest}: cannot be read: {error}.")
     try:
-        return text, _console_profile.dump(_console_profile.load(yaml.safe_load(text)))
+        return text, http_profile.dump(http_profile.load(yaml.safe_load(text)))
     except (yaml.YAMLError, ProfileError, RecursionError):
         module.fail_json(
             msg=f"{dest}: there is a file that is no console profile; see what it is, and move it away or choose another dest."

@@ -133,7 +133,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _client_info, _paths
+
+from ..module_utils._probe import paths
+from ..module_utils._squid import clients as squid_clients
 
 CLIENT = {
     "name": {"type": "str", "required": True},
@@ -162,8 +164,8 @@ def main() -> None:
         if given[name] < 0:
             module.fail_json(msg=f"{name} is {given[name]}; give 0 or more.")
     try:
-        host, port = _paths.split(given["endpoint"])
-        proxy = _client_info.Proxy(
+        host, port = paths.split(given["endpoint"])
+        proxy = squid_clients.Proxy(
             config=Path(given["config_path"]),
             users=Path(given["users_path"]),
             log=Path(given["log_path"]),

@@ -178,8 +178,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _paths, _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._path import Hop
+
+from ..module_utils._probe import paths
+from ..module_utils._probe.path import Hop
+from ..module_utils._squid import text
 
 HOP = {
     "name": {"type": "str", "required": True},
@@ -213,9 +215,9 @@ def main() -> None:
         hops = [_hop(each) for each in given["hops"]]
         if given["own_config"]:
             hops = _from_here(hops, given["own_config"])
-        probes = _paths.walk_all(
+        probes = paths.walk_all(
             hops,
-            [_paths.split(endpoint) for endpoint in given["endpoints"]],
+            [paths.split(endpoint) for endpoint in given["endpoints"]],
             ca_path=given["ca_path"] or "",
             authorities=given["authorities"],
             timeout=given["timeout"],
@@ -243,16 +245,16 @@ def _from_here(hops: list[Hop], path: str) -> list[Hop]:
         raise ValueError(
             f"{path} cannot be read ({error.strerror}); deploy the proxy first, and run this as root"
         ) from error
-    token = _squid_text.token_of(config)
+    token = text.token_of(config)
     if token is None:
         raise ValueError(f"{path} has no rule for tests; deploy it with the role squid of this collection")
-    listener = _squid_text.listeners(config)[0]
+    listener = text.listeners(config)[0]
     own = Hop(
         name=hops[0].name,
         address=listener.address,
         port=listener.port,
-        hostname=_squid_text.visible_hostname(config),
-        headers={_squid_text.PROBE_HEADER: token},
+        hostname=text.visible_hostname(config),
+        headers={text.PROBE_HEADER: token},
     )
     return [own, *hops[1:]]
 

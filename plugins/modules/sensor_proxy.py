@@ -176,18 +176,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_open
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import Certificate, ConsoleError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import (
-    Outcome,
-    PushError,
-    Sequence,
-    Terms,
-    Wanted,
-)
+
+from ..module_utils._console import options
+from ..module_utils._console.model import Certificate, ConsoleError
+from ..module_utils._console.push import Outcome, PushError, Sequence, Terms, Wanted
 
 ARGUMENTS: dict[str, Any] = {
-    **_console_open.ARGUMENTS,
+    **options.ARGUMENTS,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "host": {"type": "str"},
     "port": {"type": "int", "default": 3128},
@@ -216,21 +211,21 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
-        required_if=[*_console_open.REQUIRED_IF, ("state", "present", ["host"])],
+        required_if=[*options.REQUIRED_IF, ("state", "present", ["host"])],
         supports_check_mode=True,
     )
-    _console_open.visit(module, lambda: _push(module.params, module.check_mode))
+    options.visit(module, lambda: _push(module.params, module.check_mode))
 
 
 def _push(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Bring the console to what is wanted; return the module's result."""
     try:
         wanted = _wanted(params)
-        console = _console_open.open_console(params)
+        console = options.open_console(params)
     except ConsoleError as error:
         return {"failed": True, "msg": f"{error}."}
     evidence: dict[str, str | None] = {}
-    save = _console_open.evidence_of(console, params)
+    save = options.evidence_of(console, params)
     sequence = Sequence(console, wanted, _terms(params), evidence=lambda: evidence.setdefault("evidence", save()))
     try:
         outcome = sequence.run(check)
@@ -305,10 +300,10 @@ def _result(outcome: Outcome) -> dict[str, Any]:
         return {"changed": False, "gone": outcome.gone}
     return {
         "changed": bool(outcome.changed),
-        "before": _console_open.shown(outcome.before.settings),
-        "after": _console_open.shown(outcome.after),
+        "before": options.shown(outcome.before.settings),
+        "after": options.shown(outcome.after),
         "changed_fields": outcome.changed,
-        "cloud": _console_open.verdict(outcome.cloud),
+        "cloud": options.verdict(outcome.cloud),
         "version": outcome.before.version,
         "rolled_back": outcome.rolled_back,
     }

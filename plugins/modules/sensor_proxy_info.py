@@ -90,23 +90,22 @@ evidence:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_open
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import ConsoleError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import Session
+
+from ..module_utils._console import options
+from ..module_utils._console.model import ConsoleError
+from ..module_utils._console.push import Session
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec=_console_open.ARGUMENTS, required_if=_console_open.REQUIRED_IF, supports_check_mode=True
-    )
-    _console_open.visit(module, lambda: _look(module.params))
+    module = AnsibleModule(argument_spec=options.ARGUMENTS, required_if=options.REQUIRED_IF, supports_check_mode=True)
+    options.visit(module, lambda: _look(module.params))
 
 
 def _look(params: dict[str, Any]) -> dict[str, Any]:
     """Return the module's result."""
     try:
-        console = _console_open.open_console(params)
+        console = options.open_console(params)
     except ConsoleError as error:
         return {"failed": True, "msg": f"{error}."}
     session = Session(console)
@@ -115,13 +114,13 @@ def _look(params: dict[str, Any]) -> dict[str, Any]:
         reading = session.do(lambda each: each.read())
         cloud = session.do(lambda each: each.cloud())
     except ConsoleError as error:
-        return {"failed": True, "msg": f"{error}.", "evidence": _console_open.evidence_of(console, params)()}
+        return {"failed": True, "msg": f"{error}.", "evidence": options.evidence_of(console, params)()}
     finally:
         console.close()
     return {
-        "settings": _console_open.shown(reading.settings),
+        "settings": options.shown(reading.settings),
         "version": reading.version,
-        "cloud": _console_open.verdict(cloud),
+        "cloud": options.verdict(cloud),
     }
 
 

@@ -185,17 +185,13 @@ from functools import partial
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import (
-    Change,
-    ChangeError,
-    Outcome,
-    Wanted,
-)
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
 
-PLACEHOLDER = f"@@{_squid_text.PROBE_TOKEN}@@"
+from ..module_utils._squid import text
+from ..module_utils._squid.change import Change, ChangeError, Outcome, Wanted
+from ..module_utils._squid.host import Host
+from ..module_utils._squid.proof import Proof
+
+PLACEHOLDER = f"@@{text.PROBE_TOKEN}@@"
 
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "previous"], "default": "present"},
@@ -235,10 +231,10 @@ def main() -> None:
     if not params["probe_endpoints"]:
         module.fail_json(msg="probe_endpoints must not be empty; without an endpoint nothing could be proven.")
     content = params["content"] or ""
-    provable = _squid_text.visible_hostname(content) and _squid_text.token_of(content.replace(PLACEHOLDER, "0" * 32))
+    provable = text.visible_hostname(content) and text.token_of(content.replace(PLACEHOLDER, "0" * 32))
     if params["state"] == "present" and not provable:
         module.fail_json(
-            msg=f"content must set visible_hostname and have a line 'acl NAME req_header {_squid_text.PROBE_HEADER} "
+            msg=f"content must set visible_hostname and have a line 'acl NAME req_header {text.PROBE_HEADER} "
             f"^{PLACEHOLDER}$'; without them nothing could be proven."
         )
     # A connection that breaks must not stop the sequence between swap and proof.

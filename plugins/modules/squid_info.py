@@ -109,10 +109,11 @@ from functools import partial
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_look, _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+
+from ..module_utils._probe.connect import Answer
+from ..module_utils._squid import look, text
+from ..module_utils._squid.host import Host
+from ..module_utils._squid.proof import Proof
 
 WATCH = "ot-proxy-parents"
 """The service of the role that watches the names of parents."""
@@ -138,21 +139,21 @@ def main() -> None:
     host = Host(run, "/usr/sbin/squid", "squid", "proxy")
     try:
         config = host.read(given["path"]) or ""
-        ours = config if config.startswith(_squid_text.OWNED_MARK) and _squid_text.token_of(config) else ""
+        ours = config if config.startswith(text.OWNED_MARK) and text.token_of(config) else ""
         proof = Proof(host, given["probe_endpoints"], given["probe_timeout"])
         if ours:
             proof.lost({endpoint: Answer(200) for endpoint in given["expected"]}, ours, PATIENCE)
         module.exit_json(
             changed=False,
-            release=_squid_look.release(Path("/etc/os-release").read_text(encoding="utf-8")),
-            packages=_squid_look.packages(run),
-            diversions=_squid_look.diversions(run),
-            enabled=_squid_look.is_enabled(run),
-            watches_parents=_squid_look.is_enabled(run, WATCH) and _squid_look.is_active(run, WATCH),
-            has_ufw_rules=_squid_look.has_ufw_rules(),
-            files=_squid_look.files(given["files"]),
-            configuration=_squid_text.showable(ours),
-            listeners=[vars(each) for each in _squid_text.bound(ours) if _squid_look.is_here(each)],
+            release=look.release(Path("/etc/os-release").read_text(encoding="utf-8")),
+            packages=look.packages(run),
+            diversions=look.diversions(run),
+            enabled=look.is_enabled(run),
+            watches_parents=look.is_enabled(run, WATCH) and look.is_active(run, WATCH),
+            has_ufw_rules=look.has_ufw_rules(),
+            files=look.files(given["files"]),
+            configuration=text.showable(ours),
+            listeners=[vars(each) for each in text.bound(ours) if look.is_here(each)],
             endpoints={endpoint: str(answer) for endpoint, answer in proof.upstream(ours).items()} if ours else {},
         )
     except OSError as error:

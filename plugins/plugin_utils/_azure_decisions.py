@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_parts import KINDS
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
+from . import _azure_names
+from ._azure_parts import KINDS
+from ._columns import aligned
 
 Json = dict[str, Any]
 

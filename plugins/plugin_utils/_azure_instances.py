@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_addresses import Mistake
+from ._azure_addresses import Mistake
 
 _MARKETPLACE = ("publisher", "offer", "sku", "version")
 _GALLERY = ("id", "sharedGalleryImageId", "communityGalleryImageId")

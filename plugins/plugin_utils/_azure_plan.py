@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
+from . import (
     _azure_addresses,
     _azure_instances,
     _azure_names,
@@ -23,9 +23,9 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
     _azure_scale_set,
     _azure_summary,
     _azure_values,
-    _hostvars,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
+from ._chain import hostvars as chain_hostvars
+from ._chain.inventory import sentence
 
 Json = dict[str, Any]
 
@@ -60,7 +60,7 @@ def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], hostv
         hostvars: variables of the other proxies in Azure.
     """
     others = {
-        name: _hostvars.read(hostvars, name, _OF_OTHERS)
+        name: chain_hostvars.read(hostvars, name, _OF_OTHERS)
         for name, proxy in graph["proxies"].items()
         if proxy["kind"] == "azure" and name != host
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
+from ._columns import aligned
 
 Json = dict[str, Any]
 

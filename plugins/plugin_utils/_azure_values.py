@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names, _azure_regions
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_addresses import Mistake
+from . import _azure_names, _azure_regions
+from ._azure_addresses import Mistake
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LISTS = ("site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones")

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_results import clean
+from ._chain.inventory import sentence
+from ._columns import aligned
+from ._report.results import clean
 
 METHODS = ("public", "vpn", "expressroute_customer", "expressroute_provider")
 

@@ -17,7 +17,7 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names, _multicloud_found
+from . import _azure_names, _multicloud_found
 
 Json = dict[str, Any]
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
-    _arguments,
+from . import (
     _azure_names,
     _connectivity,
     _multicloud_expressroute,
@@ -23,7 +22,8 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import 
     _multicloud_google,
     _multicloud_ipsec,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import sentence
+from ._chain.inventory import sentence
+from ._roles import arguments
 
 Json = dict[str, Any]
 
@@ -198,8 +198,8 @@ class _Planner:
         if self._azure["gateway"] != "local_network":
             return []
         try:
-            given = _arguments.convert(
-                variable, _arguments.options("azure_proxy")[variable], self._azure["site_prefixes"]
+            given = arguments.convert(
+                variable, arguments.options("azure_proxy")[variable], self._azure["site_prefixes"]
             )
         except ValueError:
             return []

@@ -12,18 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
-    _multicloud_aws,
-    _multicloud_circuit,
-    _multicloud_google,
-)
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._multicloud_found import (
-    TUNNEL,
-    Json,
-    Tally,
-    merged,
-    named,
-)
+from . import _multicloud_aws, _multicloud_circuit, _multicloud_google
+from ._multicloud_found import TUNNEL, Json, Tally, merged, named
 
 _FAR = {"aws": _multicloud_aws, "google": _multicloud_google}
 # Azure shows them, and refuses a body that has them.

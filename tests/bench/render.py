@@ -31,9 +31,10 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 from tests.bench import lab
 
 init_plugin_loader()
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 
-ROLE = Path(_topology.__file__).parents[2] / "roles/squid"
+ROLE = Path(topology.__file__).parents[3] / "roles/squid"
 
 
 def main(count: int, layout: str, path: Path) -> None:
@@ -47,7 +48,7 @@ def main(count: int, layout: str, path: Path) -> None:
     before = peak_mb()
 
     start = time.perf_counter()
-    graph = _topology.derive(hostvars, [lab.PROXY], names)
+    graph = topology.derive(hostvars, [lab.PROXY], names)
     derived = time.perf_counter()
     variables |= {"topology_graph": graph, "inventory_hostname": lab.PROXY, "__squid": arguments(layout)}
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
@@ -76,8 +77,8 @@ def role_variables() -> dict[str, Any]:
 def arguments(layout: str) -> dict[str, Any]:
     """Return what the module role_arguments makes of the role's variables."""
     given = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {"squid_acl_layout": layout}
-    typed, _mistakes = _role_check.check("squid", lab.PROXY, given)
-    return {name.removeprefix("squid_"): typed[name] for name in typed} | _role_check.derived(typed)
+    typed, _mistakes = check.check("squid", lab.PROXY, given)
+    return {name.removeprefix("squid_"): typed[name] for name in typed} | check.derived(typed)
 
 
 def trusted(value: Any) -> Any:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_rules
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request, Span, define
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_read import read
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import_access import note_insides
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import rules
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request, Span, define
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.read import read
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import.access import note_insides
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import.convert import Config, convert
 
 from tests.unit.rendered import squid_conf
 
@@ -60,8 +60,8 @@ class Moved:
         acls = define(self._directives)
         # The names that are asked for lead outside.
         note_insides(acls)
-        self._policy = _squid_rules.Policy(self._directives, acls)
-        self._pieces = list(_squid_rules.pieces(_squid_rules.values_of(acls.values())))
+        self._policy = rules.Policy(self._directives, acls)
+        self._pieces = list(rules.pieces(rules.values_of(acls.values())))
 
     def questions(self, most: int = 20) -> list[Question]:
         """Return whom to ask for: the first and last of what the ACLs tell apart, each host, and each user that matters."""

@@ -15,12 +15,13 @@ import yaml
 from ansible.plugins.filter import core, mathstuff
 from ansible.plugins.test import core as tests
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
 from jinja2.sandbox import SandboxedEnvironment
 
-ROLE = Path(_topology.__file__).parents[2] / "roles/squid"
+ROLE = Path(topology.__file__).parents[3] / "roles/squid"
 PROXY = "site"
 """Name of the proxy whose configuration it is; its address is 192.0.2.250, unless its variables say otherwise."""
 
@@ -40,7 +41,7 @@ def squid_conf(sensors: Hosts, children: Hosts | None = None, **variables: Any) 
     variables = {"squid_addresses": ["192.0.2.250/24"], **variables}
     proxies = {PROXY: variables, **(children or {})}
     sensors = {name: {"sensor_proxy_via": PROXY, **given} for name, given in sensors.items()}
-    graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
+    graph = topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
     return of_graph(graph, PROXY, **variables)
 
@@ -84,10 +85,10 @@ def _known(
 
 def arguments(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the module role_arguments makes of the variables of the role squid."""
-    typed, mistakes = _role_check.check("squid", PROXY, {**_role_file("defaults"), **variables})
-    assert mistakes + _role_check.contradictions("squid", PROXY, typed) == []
+    typed, mistakes = check.check("squid", PROXY, {**_role_file("defaults"), **variables})
+    assert mistakes + check.contradictions("squid", PROXY, typed) == []
     named = {name.removeprefix("squid_"): value for name, value in typed.items()}
-    return named | _role_check.derived(typed)
+    return named | check.derived(typed)
 
 
 @functools.cache

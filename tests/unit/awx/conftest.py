@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
 
 from tests.cloud.awx.service import Asked, Service
 
 from .data import ROOT, objects
 
-INSTALLED = Path(_topology.__file__).parents[5]
+INSTALLED = Path(topology.__file__).parents[6]
 
 
 @dataclass(frozen=True)

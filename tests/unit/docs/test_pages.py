@@ -143,7 +143,7 @@ def _variables() -> set[str]:
         found |= set(_set_in(_yaml(path)))
         # What a playbook reads before it reads the inventory.
         found |= set(re.findall(r"\b(\w+) \| default\(", path.read_text(encoding="utf-8")))
-    for path in [*(ROOT / "plugins/plugin_utils").glob("*.py"), *(ROOT / "plugins/action").glob("*.py")]:
+    for path in [*(ROOT / "plugins/plugin_utils").rglob("*.py"), *(ROOT / "plugins/action").glob("*.py")]:
         found |= set(re.findall(r'"((?:squid|sensor_proxy|chain_verify)_\w+)"', path.read_text(encoding="utf-8")))
     return found
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text as squid_text
 
 WORLD = Path(os.environ.get("OT_WORLD", "/nowhere"))
 
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "enabled": True,
             "files": {},
             "configuration": config,
-            "listeners": [vars(each) for each in _squid_text.bound(config)],
+            "listeners": [vars(each) for each in squid_text.bound(config)],
             "endpoints": {endpoint: self._answer() for endpoint in args["probe_endpoints"]} if config else {},
         }
 

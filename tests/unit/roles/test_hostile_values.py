@@ -11,7 +11,8 @@ import re
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _role_check, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import arguments, check
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -61,10 +62,10 @@ numbers = st.one_of(st.integers(-2, 5), st.integers(-(10**12), 10**12))
 def _rendered(site: Json, sensor: Json, name: str = "sensor1") -> str | None:
     """Return squid.conf, or None where the checks refuse what it is made of."""
     hosts = {PROXY: site, "dmz-1": {"squid_addresses": ["192.0.2.3"]}, name: sensor}
-    graph = _topology.derive(hosts, [PROXY, "dmz-1"], [name])
-    given = {**{key: option["default"] for key, option in _arguments.options("squid").items()}, **site}
-    typed, mistakes = _role_check.check("squid", PROXY, given)
-    mistakes += graph["mistakes"] or ([] if mistakes else _role_check.contradictions("squid", PROXY, typed))
+    graph = topology.derive(hosts, [PROXY, "dmz-1"], [name])
+    given = {**{key: option["default"] for key, option in arguments.options("squid").items()}, **site}
+    typed, mistakes = check.check("squid", PROXY, given)
+    mistakes += graph["mistakes"] or ([] if mistakes else check.contradictions("squid", PROXY, typed))
     if not mistakes:
         return of_graph(graph, PROXY, **site)
     # A sentence is one line, however long the value is.
@@ -96,7 +97,7 @@ def test_each_part_of_the_template_is_in_use() -> None:
         assert directive in WHOLE
 
 
-OPTIONS = {name: option for name, option in _arguments.options("squid").items() if not _arguments.is_secret(option)}
+OPTIONS = {name: option for name, option in arguments.options("squid").items() if not arguments.is_secret(option)}
 
 
 def _placed(name: str, value: Any) -> Any:
@@ -143,9 +144,9 @@ def test_a_variable_of_a_sensor(name: str, text: str, whole: bool) -> None:
 
 TEXTS = [
     pytest.param(role, name, id=name)
-    for role in _arguments.ROLES
-    for name, option in _arguments.options(role).items()
-    if option["type"] in ("str", "path", "list") and not _arguments.is_secret(option)
+    for role in arguments.ROLES
+    for name, option in arguments.options(role).items()
+    if option["type"] in ("str", "path", "list") and not arguments.is_secret(option)
 ]
 
 
@@ -153,7 +154,7 @@ TEXTS = [
 @pytest.mark.parametrize("evil", ["\n", "\r", "\x00", "\x1b", "\x7f"], ids=repr)
 def test_no_text_of_any_role_has_a_control_character_or_no_end(role: str, name: str, evil: str) -> None:
     for text in (f"a{evil}b", "x" * 5000):
-        typed, (mistake,) = _role_check.check(role, "host", {name: [text] if "list" in name else text})
+        typed, (mistake,) = check.check(role, "host", {name: [text] if "list" in name else text})
         assert typed == {}
         assert mistake.startswith(f"host: {name} ")
         assert len(mistake) < 1000
@@ -200,8 +201,8 @@ def test_it_is_taken(name: str, value: Any) -> None:
 OF_THE_PLAN = ("azure_proxy_capacity", "azure_proxy_idle_timeout", "azure_proxy_workspace_retention_days")
 NUMBERS = [
     pytest.param(role, name, id=name)
-    for role in _arguments.ROLES
-    for name, option in _arguments.options(role).items()
+    for role in arguments.ROLES
+    for name, option in arguments.options(role).items()
     if option["type"] in ("int", "float")
     and "choices" not in option
     and not name.endswith("_port")
@@ -212,7 +213,7 @@ NUMBERS = [
 @pytest.mark.parametrize(("role", "name"), NUMBERS)
 @pytest.mark.parametrize("number", [-1, 10**12])
 def test_each_number_has_its_range(role: str, name: str, number: int) -> None:
-    typed, (mistake,) = _role_check.check(role, "host", {name: number})
+    typed, (mistake,) = check.check(role, "host", {name: number})
     assert typed == {}
     assert re.fullmatch(rf"host: {name} {number} is .*\.", mistake)
     assert number < 0 or re.search(r"give (a number|one|a whole number) from [0-9.]+ to [0-9.]+\.$", mistake)

@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import arguments
 
-ROLES = Path(_arguments.__file__).parents[2] / "roles"
+ROLES = Path(arguments.__file__).parents[3] / "roles"
 TASKS = sorted(ROLES.glob("*/tasks/*.yml"))
 
 
@@ -27,7 +27,7 @@ CASES = [(path, name.strip('"')) for path in TASKS for name in names(path, "incl
 @pytest.mark.parametrize(("path", "name"), CASES)
 def test_a_file_whose_name_is_a_variable_imports_nothing(path: Path, name: str) -> None:
     """To ansible-core 2.16 the name is not known where it reads the import: "cannot utilize host facts or variables"."""
-    options = _arguments.options(path.parent.parent.name).values()
+    options = arguments.options(path.parent.parent.name).values()
     # What no specification has as a choice, a role's variables have.
     words = {str(choice) for option in options for choice in option.get("choices", ())} | {
         "push",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _role_check
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 
 from tests.unit.rendered import squid_conf
 
@@ -56,4 +56,4 @@ def test_who_has_a_parent_looks_up_no_name() -> None:
 def test_what_may_not_lead_inside_is_a_sentence(entry: object, said: str) -> None:
     values = {"squid_endpoints_file": "", "squid_endpoints": ["a.example.net"], "squid_extra_endpoints": []}
     with pytest.raises(ValueError, match=said):
-        _role_check.derived({**values, "squid_private_endpoints": [entry]})
+        check.derived({**values, "squid_private_endpoints": [entry]})

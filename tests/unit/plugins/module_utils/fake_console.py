@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Cloud,
     ConsoleError,
     ProxySettings,
     Push,
     Reading,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import Clock
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.push import Clock
 
 OFF = ProxySettings(enabled=False, password_set=False, certificate="")
 ON = ProxySettings(True, "192.0.2.250", 3128, "plant-a", password_set=True, certificate="")

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer, Listener
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import Change, Outcome, Wanted
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_proof import Proof
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Answer, Listener
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.change import Change, Outcome, Wanted
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.proof import Proof
 
 CONFIG = "/nowhere/squid/squid.conf"
 USERS = "/nowhere/squid/users"
@@ -44,9 +44,9 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
     restless: Squid ends all the time and is started again
     """
     return (
-        f"{_squid_text.OWNED_MARK}.\nvisible_hostname {name}\nhttp_port {port}\n"
-        f"acl probe_token req_header {_squid_text.PROBE_HEADER} ^@@{_squid_text.PROBE_TOKEN}@@$\n"
-        f'reply_header_add {_squid_text.REFUSED_HEADER} "@@{_squid_text.PROBE_MARK}@@" probe_source\n'
+        f"{text.OWNED_MARK}.\nvisible_hostname {name}\nhttp_port {port}\n"
+        f"acl probe_token req_header {text.PROBE_HEADER} ^@@{text.PROBE_TOKEN}@@$\n"
+        f'reply_header_add {text.REFUSED_HEADER} "@@{text.PROBE_MARK}@@" probe_source\n'
         + "".join(f"fault {fault}\n" for fault in faults)
         + more
     )
@@ -54,7 +54,7 @@ def config(*faults: str, name: str = "site1", port: int = 3128, more: str = "") 
 
 def proven(token: str = "0" * 32, *faults: str, name: str = "site1", port: int = 3128, more: str = "") -> str:
     """Return a configuration as it lies on a host: with the token of an earlier run."""
-    return _squid_text.fill(config(*faults, name=name, port=port, more=more), {_squid_text.PROBE_TOKEN: token})
+    return text.fill(config(*faults, name=name, port=port, more=more), {text.PROBE_TOKEN: token})
 
 
 class KilledError(BaseException):
@@ -214,10 +214,10 @@ class FakeHost(Host):
         if _has(loaded, "mute"):
             self._clock += timeout
             return Answer(None, f"no answer within {timeout:g} s")
-        token = headers.get(_squid_text.PROBE_HEADER)
-        own = {"via": f"1.1 {_squid_text.visible_hostname(loaded)} (squid)"}
-        if (token != _squid_text.token_of(loaded) or _has(loaded, "closed")) and not _has(loaded, "open"):
-            return Answer(403, None, {**own, _squid_text.REFUSED_HEADER.lower(): str(_squid_text.mark_of(loaded))})
+        token = headers.get(text.PROBE_HEADER)
+        own = {"via": f"1.1 {text.visible_hostname(loaded)} (squid)"}
+        if (token != text.token_of(loaded) or _has(loaded, "closed")) and not _has(loaded, "open"):
+            return Answer(403, None, {**own, text.REFUSED_HEADER.lower(): str(text.mark_of(loaded))})
         if _has(loaded, "forged"):
             return Answer(403, None, own)
         if _has(loaded, "crashes"):

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import installed
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.chromium import installed
 
 CHROMIUM = installed()
 USERNAME = "admin"

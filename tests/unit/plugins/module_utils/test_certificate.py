@@ -11,7 +11,7 @@ import functools
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._certificate import parse, text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.certificate import parse, text
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

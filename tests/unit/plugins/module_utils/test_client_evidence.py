@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client_evidence import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.evidence import (
     Entry,
     entries,
     open_connections,

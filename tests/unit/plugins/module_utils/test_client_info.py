@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client_info import Proxy
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import Proxy
 
 from tests.unit.rendered import squid_conf
 

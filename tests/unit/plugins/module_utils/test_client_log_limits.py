@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._client_info import Proxy
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import Proxy
 
 NOW = datetime(2026, 11, 24, 10, 40, tzinfo=timezone.utc)
 HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer, Listener, connect
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Answer, Listener, connect
 
 Script = Callable[[socket.socket], None]
 """What the fake proxy does with the one client that it serves."""

@@ -12,13 +12,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
-    _console_browser,
-    _console_chromium,
-    _console_page,
-    _console_tls,
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import tls
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import (
+    chromium as browser_chromium,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import page as browser_page
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import transport
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.transport import (
+    BrowserConsole,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     Certificate,
     ConsoleError,
@@ -33,8 +37,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnexpectedError,
     UnreachableError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_browser import BrowserConsole
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
 from playwright.sync_api import Error
 
 from .fake_page import FakeSite, FakeTime, Widget
@@ -67,14 +69,14 @@ class FakeChromium:
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> FakeSite:
     time = FakeTime()
-    monkeypatch.setattr(_console_page, "time", time)
+    monkeypatch.setattr(browser_page, "time", time)
     return FakeSite(time, PASSWORD)
 
 
 @pytest.fixture
 def chromium(site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> FakeChromium:
     found = FakeChromium(site)
-    monkeypatch.setattr(_console_chromium, "start", lambda *_arguments: found)
+    monkeypatch.setattr(browser_chromium, "start", lambda *_arguments: found)
     return found
 
 
@@ -206,8 +208,8 @@ def test_a_mistake_of_our_own_is_not_hidden(console: BrowserConsole, monkeypatch
 
 @pytest.fixture
 def no_console(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_console_tls, "certificate", lambda *_arguments: b"")
-    monkeypatch.setattr(_console_chromium, "_is_root", lambda: False)
+    monkeypatch.setattr(tls, "certificate", lambda *_arguments: b"")
+    monkeypatch.setattr(browser_chromium, "_is_root", lambda: False)
 
 
 @pytest.mark.usefixtures("no_console")
@@ -265,7 +267,7 @@ def test_the_systems_chromium_is_preferred(monkeypatch: pytest.MonkeyPatch, inst
     playwright = FakePlaywright(None)
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}" if name == installed else None)
-    _console_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT).stop()
+    browser_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT).stop()
     assert playwright.options["executable_path"] == (f"/usr/bin/{installed}" if installed else None)
 
 
@@ -273,7 +275,7 @@ def test_the_systems_chromium_is_preferred(monkeypatch: pytest.MonkeyPatch, inst
 def test_a_browser_that_is_gone_already_ends_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     playwright = FakePlaywright(None)
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
-    started = _console_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT)
+    started = browser_chromium.start("192.0.2.1", 443, Trust(False), TIMEOUT)
     started.stop()
     started.stop()
     assert playwright.stops == 2
@@ -286,8 +288,8 @@ def test_without_a_sandbox_only_a_user_without_rights_goes_on(
 ) -> None:
     playwright = FakePlaywright(Error("Chromium sandboxing failed!"))
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
-    monkeypatch.setattr(_console_chromium, "_is_root", lambda: root)
-    monkeypatch.setattr(_console_chromium, "_without_rights", lambda path, _folder: path)
+    monkeypatch.setattr(browser_chromium, "_is_root", lambda: root)
+    monkeypatch.setattr(browser_chromium, "_without_rights", lambda path, _folder: path)
     monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/chromium")
     said = _refused(ConsoleError, _console(PASSWORD).sign_in)
     assert playwright.sandboxes == sandboxes
@@ -298,7 +300,7 @@ def test_without_a_sandbox_only_a_user_without_rights_goes_on(
 def test_as_root_without_setpriv_no_browser_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     playwright = FakePlaywright(None)
     monkeypatch.setattr("playwright.sync_api.sync_playwright", lambda: playwright)
-    monkeypatch.setattr(_console_chromium, "_is_root", lambda: True)
+    monkeypatch.setattr(browser_chromium, "_is_root", lambda: True)
     monkeypatch.setattr("shutil.which", lambda name: None if name == "setpriv" else f"/usr/bin/{name}")
     assert "there is no setpriv" in _refused(ConsoleError, _console(PASSWORD).sign_in)
     assert playwright.sandboxes == []
@@ -564,5 +566,5 @@ def test_every_use_is_bounded_by_its_timeout(console: BrowserConsole, site: Fake
     before = site.page.time.now
     with pytest.raises(UnexpectedError):
         console.read()
-    assert site.page.time.now - before == pytest.approx(TIMEOUT, abs=2 * _console_page.TICK)
-    assert _console_browser.NO_PANE < TIMEOUT
+    assert site.page.time.now - before == pytest.approx(TIMEOUT, abs=2 * browser_page.TICK)
+    assert transport.NO_PANE < TIMEOUT

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.transport import (
+    BrowserConsole,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     ConsoleError,
     Push,
     Trust,
     UntrustedError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_browser import BrowserConsole
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Certified, certify, serve
 

@@ -16,16 +16,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_chromium
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import chromium
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.gate import authority
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.transport import (
+    BrowserConsole,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     ConsoleError,
     Trust,
     UnexpectedError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_browser import BrowserConsole
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_gate import authority
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
 
 from .fake_web import CHROMIUM, PASSWORD, USERNAME, Web, certify, serve
 
@@ -184,4 +186,4 @@ def test_the_browser_has_its_sandbox_and_no_rights(console: BrowserConsole) -> N
     assert any("--type=renderer" in line and seccomp == 2 for _user, seccomp, line in found), found
     assert not any("--no-sandbox" in line for _user, _seccomp, line in found)
     if os.geteuid() == 0:
-        assert {user for user, _seccomp, _line in found} == {pwd.getpwnam(_console_chromium.NOBODY).pw_uid}
+        assert {user for user, _seccomp, _line in found} == {pwd.getpwnam(chromium.NOBODY).pw_uid}

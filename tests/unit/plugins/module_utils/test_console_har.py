@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import Learned, learn
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_entries import HarError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import holds
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http import profile as http_profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.entries import HarError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.har import Learned, learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.typed import Typed
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.secrets import holds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +93,7 @@ def test_nothing_of_the_recorded_sensor_is_in_the_profile(har: Callable[[str], H
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_what_is_learned_is_a_whole_profile(har: Callable[[str], Har], dialect: str) -> None:
     profile = learn(har(dialect), typed(dialect)).profile
-    assert _console_profile.dump(_console_profile.load(json.loads(json.dumps(profile)))) == profile
+    assert http_profile.dump(http_profile.load(json.loads(json.dumps(profile)))) == profile
 
 
 def base64_answers(har: Har) -> Har:
@@ -227,7 +227,7 @@ def test_what_may_be_one_sensors_own_must_be_confirmed(value: Any) -> None:
     learned = learn(small({"x": value}), TYPED)
     assert learned.profile["constants"]["save/x"] == {"value": value, "confirmed": False}
     assert body(learned)["x"] == "${constant:save/x}"
-    assert _console_profile.load(learned.profile).unconfirmed == ["save/x"]
+    assert http_profile.load(learned.profile).unconfirmed == ["save/x"]
 
 
 @pytest.mark.parametrize("name", ["hostname", "dns", "sensorId", "id", "gateway"])

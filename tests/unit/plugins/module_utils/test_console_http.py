@@ -17,8 +17,12 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http import profile as http_profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.profile import Profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.transport import HttpConsole
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.har import learn
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.typed import Typed
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     Certificate,
     Cloud,
@@ -33,10 +37,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnreachableError,
     UntrustedError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har import learn
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_har_typed import Typed
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_http import HttpConsole
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import Profile
 
 from . import fake_http_console as fake
 from .fake_http_console import DIALECTS, State
@@ -64,7 +64,7 @@ def profiles(pem: Path) -> dict[str, Profile]:
     found = {}
     for dialect in DIALECTS:
         learned = learn(fake.record(State(dialect, fake.own(10)), pem), typed(dialect))
-        found[dialect] = _console_profile.load(yaml.safe_load(yaml.safe_dump(learned.profile)))
+        found[dialect] = http_profile.load(yaml.safe_load(yaml.safe_dump(learned.profile)))
     return found
 
 
@@ -292,7 +292,7 @@ def test_a_field_of_the_sensor_that_is_not_shown_stops_the_save(opened: Open) ->
 
 
 def test_a_profile_that_nobody_confirmed_is_refused(profiles: dict[str, Profile]) -> None:
-    constants = {"save/x": _console_profile.Constant("abc-1", False)}
+    constants = {"save/x": http_profile.Constant("abc-1", False)}
     with pytest.raises(UnexpectedError, match="save/x"):
         HttpConsole("https://192.0.2.1", Account("u", "p"), Trust(), replace(profiles["flat"], constants=constants), 1)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import UnexpectedError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import (
     DOCUMENTED,
     Labels,
     pattern,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import UnexpectedError
 
 KEYS = [field.name for field in fields(Labels)]
 PATHS = [key for key in KEYS if key.endswith("_paths")]

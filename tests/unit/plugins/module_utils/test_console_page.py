@@ -10,8 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_chromium
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import (
+    chromium as browser_chromium,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.chromium import Chromium
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.page import (
+    Screen,
+    Walk,
+    beside,
+    until,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.transport import (
+    BrowserConsole,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     Certificate,
     ProxySettings,
@@ -21,16 +34,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     SignInError,
     Trust,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_browser import BrowserConsole
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import Chromium
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_labels import DOCUMENTED
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_page import (
-    Screen,
-    Walk,
-    beside,
-    until,
-)
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_words import MASK
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.words import MASK
 from playwright.sync_api import Page
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify, serve
@@ -49,7 +53,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 @pytest.fixture(scope="module")
 def chromium(web: Web) -> Iterator[Chromium]:
-    started = _console_chromium.start("127.0.0.1", web.port, Trust(False), TIMEOUT)
+    started = browser_chromium.start("127.0.0.1", web.port, Trust(False), TIMEOUT)
     yield started
     started.stop()
 
@@ -62,7 +66,7 @@ def page(chromium: Chromium) -> Page:
 @pytest.fixture
 def shared(chromium: Chromium, web: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
     """Let consoles use the one browser, which they must not close."""
-    monkeypatch.setattr(_console_chromium, "start", lambda *_arguments: chromium)
+    monkeypatch.setattr(browser_chromium, "start", lambda *_arguments: chromium)
     web.stored.update(enabled=False, host="", port="", username="", password="", certificate="")
     web.requests.clear()
     return web

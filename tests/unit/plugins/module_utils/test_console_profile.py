@@ -14,11 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import ConsoleError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_profile import ProfileError
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_secrets import BLANK, blank, holds
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_template import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http import profile as http_profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.profile import ProfileError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.template import (
     Placeholder,
     TemplateError,
     literal,
@@ -26,13 +24,15 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     render_path,
     truth,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.tree import (
     MISSING,
     UNCHECKED,
     Page,
     find,
     pointer,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import ConsoleError
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.secrets import BLANK, blank, holds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,12 +92,12 @@ FULL: dict[str, Any] = {
 
 
 def test_what_is_loaded_is_what_is_dumped() -> None:
-    assert _console_profile.dump(_console_profile.load(FULL)) == FULL
+    assert http_profile.dump(http_profile.load(FULL)) == FULL
 
 
 def test_a_small_profile_needs_little() -> None:
     small = {key: FULL[key] for key in ("format", "sign_in", "read", "save", "tokens", "constants")}
-    profile = _console_profile.load(small)
+    profile = http_profile.load(small)
     assert (profile.version, profile.cloud) == (None, None)
     assert profile.carried == {"enabled", "host", "port", "certificate"}
 
@@ -157,7 +157,7 @@ def test_every_mistake_is_one_sentence(change: Callable[[dict[str, Any]], None],
     data = copy.deepcopy(FULL)
     change(data)
     with pytest.raises(ProfileError) as caught:
-        _console_profile.load(data)
+        http_profile.load(data)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, ConsoleError)
@@ -182,7 +182,7 @@ def test_whatever_stands_in_a_profile_is_a_sentence_at_worst(data: st.DataObject
             break
         where = where[key]
     with contextlib.suppress(ProfileError):
-        _console_profile.load(profile)
+        http_profile.load(profile)
 
 
 def test_a_body_that_is_too_deep_is_a_mistake() -> None:
@@ -192,7 +192,7 @@ def test_a_body_that_is_too_deep_is_a_mistake() -> None:
         deep = [deep]
     data["save"]["requests"][1]["body"]["z"] = deep
     with pytest.raises(ProfileError, match="levels"):
-        _console_profile.load(data)
+        http_profile.load(data)
 
 
 def filled(text: str, value: Any) -> Any:

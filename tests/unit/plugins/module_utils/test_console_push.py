@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Certificate,
     ExpiredError,
     GoneError,
@@ -20,7 +20,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     SignInError,
     UnreachableError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_push import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.push import (
     Outcome,
     PushError,
     Sequence,

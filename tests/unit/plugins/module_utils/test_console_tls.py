@@ -12,12 +12,12 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     GoneError,
     Trust,
     UnreachableError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tls import certificate
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.tls import certificate
 
 Serve = Callable[[Callable[[socket.socket], None]], int]
 

@@ -11,7 +11,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_tree import UNCHECKED, Page, said
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http.tree import UNCHECKED, Page, said
 
 HOSTILE = {
     "open tags": "<a",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_visit
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import visit
 
 
 def _processes(word: str) -> list[str]:
@@ -42,12 +42,12 @@ def _leave_a_daemon() -> dict[str, Any]:
 
 
 def test_a_result_comes_back() -> None:
-    assert _console_visit.within(10, lambda: {"changed": True, "of": os.getpid()})["of"] != os.getpid()
+    assert visit.within(10, lambda: {"changed": True, "of": os.getpid()})["of"] != os.getpid()
 
 
 def test_what_takes_too_long_is_ended() -> None:
     started = time.monotonic()
-    said = _console_visit.within(0.5, _hang)
+    said = visit.within(0.5, _hang)
     assert said["failed"]
     assert "was not done with after 0.5 s" in said["msg"]
     assert time.monotonic() - started < 5
@@ -57,14 +57,14 @@ def test_what_takes_too_long_is_ended() -> None:
 def test_nothing_that_was_started_is_left(seconds: float) -> None:
     """Neither after a result nor without one; what runs beside the visit goes on."""
     with subprocess.Popen(["sleep", "62.0625"]) as other:
-        _console_visit.within(seconds, lambda: _leave_a_daemon() if seconds > 1 else (_leave_a_daemon(), _hang())[1])
+        visit.within(seconds, lambda: _leave_a_daemon() if seconds > 1 else (_leave_a_daemon(), _hang())[1])
         assert not _processes("sleep 61.0625")
         assert other.poll() is None
         other.kill()
 
 
 def test_no_file_is_left() -> None:
-    folder = _console_visit.within(10, lambda: {"folder": _file_of_a_visit()})["folder"]
+    folder = visit.within(10, lambda: {"folder": _file_of_a_visit()})["folder"]
     assert not Path(folder).exists()
 
 
@@ -97,7 +97,7 @@ def _mistake() -> dict[str, Any]:
     ],
 )
 def test_an_end_without_a_result_is_a_sentence(work: Callable[[], Any], sentence: str) -> None:
-    said = _console_visit.within(20, work)
+    said = visit.within(20, work)
     assert said["failed"]
     assert sentence in said["msg"]
     assert SECRET not in str(said)

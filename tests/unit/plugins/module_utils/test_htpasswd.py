@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._htpasswd import libcrypt, merge, replaces
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.htpasswd import (
+    libcrypt,
+    merge,
+    replaces,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

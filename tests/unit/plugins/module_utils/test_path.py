@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._path import Hop, Probe, walk
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.path import Hop, Probe, walk
 
 from .fake_hops import OK, Authority, FakeProxy, Script, closed, deaf, relay, secure, serving, silent
 

@@ -15,8 +15,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._path import Hop, Probe
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._paths import split, walk_all
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.path import Hop, Probe
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.paths import split, walk_all
 from hypothesis import given
 from hypothesis import strategies as st
 

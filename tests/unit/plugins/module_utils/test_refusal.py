@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Answer
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._refusal import Refusal, explain
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Answer
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.refusal import Refusal, explain
 from hypothesis import given
 from hypothesis import strategies as st
 

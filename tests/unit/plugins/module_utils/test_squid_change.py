@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _htpasswd, _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_change import ChangeError, Outcome
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import htpasswd, text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.change import ChangeError, Outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,9 +75,9 @@ def assert_is_back(host: FakeHost, previous: str = OLD) -> None:
 
 
 def assert_is_new(host: FakeHost, content: str = NEW) -> None:
-    token = _squid_text.token_of(host.files[CONFIG])
+    token = text.token_of(host.files[CONFIG])
     assert token is not None
-    assert host.serves(_squid_text.fill(content, {_squid_text.PROBE_TOKEN: token}))
+    assert host.serves(text.fill(content, {text.PROBE_TOKEN: token}))
     assert host.leftovers() == set()
     assert host.unparsed == []
 
@@ -261,7 +261,7 @@ class TestChange:
         host = FakeHost(OLD)
         outcome = change(host, NEW)
         assert_is_new(host)
-        assert _squid_text.token_of(host.files[CONFIG]) != _squid_text.token_of(OLD)
+        assert text.token_of(host.files[CONFIG]) != text.token_of(OLD)
         assert (outcome.changed, outcome.action, outcome.restart_reasons) == (True, "reload", [])
 
     def test_every_change_draws_another_token(self) -> None:
@@ -269,7 +269,7 @@ class TestChange:
         tokens = set()
         for number in range(3):
             change(host, config(more=f"acl sensor{number} src 10.0.0.1\n"))
-            tokens.add(_squid_text.token_of(host.files[CONFIG]))
+            tokens.add(text.token_of(host.files[CONFIG]))
         assert len(tokens) == 3
 
     def test_the_diff_shows_the_lines_and_no_secret(self) -> None:
@@ -277,7 +277,7 @@ class TestChange:
         outcome = change(host, new(more="cache_peer p parent 1 0 login=u:@@p@@\n"), secrets={"p": "new-secret"})
         assert "sensor2" in outcome.after
         assert "sensor2" not in outcome.before
-        token = _squid_text.token_of(host.files[CONFIG])
+        token = text.token_of(host.files[CONFIG])
         for secret in ("old-secret", "new-secret", "0" * 32, str(token)):
             assert secret not in outcome.before + outcome.after
 
@@ -336,7 +336,7 @@ class TestChange:
         host = FakeHost(OLD)
         host.parse_says = (0, "2026/01/01 00:00:00| WARNING: weak p%40ss in /nowhere/squid/.squid.conf.1.staged\n")
         outcome = change(host, NEW, secrets={"p": "p@ss"})
-        assert outcome.warnings == [f"WARNING: weak {_squid_text.HIDDEN} in {CONFIG}"]
+        assert outcome.warnings == [f"WARNING: weak {text.HIDDEN} in {CONFIG}"]
 
 
 class TestRestart:
@@ -521,10 +521,10 @@ class TestParse:
     )
     def test_the_sentence_hides_secrets(self, secrets: dict[str, str]) -> None:
         host = FakeHost(OLD)
-        filled = _squid_text.fill("login=u:@@p@@", secrets)
+        filled = text.fill("login=u:@@p@@", secrets)
         host.parse_says = (0, f"2026/01/01 00:00:00| ERROR: {filled} or {secrets['p']}\n")
         sentence = refused(host, NEW, secrets=secrets)
-        assert _squid_text.HIDDEN in sentence
+        assert text.HIDDEN in sentence
         assert "hunter2" not in sentence
 
     def test_a_warning_hides_the_token_that_goes_live(self) -> None:
@@ -538,7 +538,7 @@ class TestParse:
 
         host.stage = stage_and_warn  # type: ignore[method-assign]
         outcome = change(host, NEW)
-        assert str(_squid_text.token_of(host.files[CONFIG])) not in "".join(outcome.warnings)
+        assert str(text.token_of(host.files[CONFIG])) not in "".join(outcome.warnings)
 
 
 class TestTakeBack:
@@ -760,7 +760,7 @@ class TestUsers:
         host = FakeHost(OLD)
         change(host, NEW, users={"anna": "secret"})
         name, _colon, hashed = host.files[USERS].rstrip().partition(":")
-        assert (name, _htpasswd.libcrypt("secret", hashed)) == ("anna", hashed)
+        assert (name, htpasswd.libcrypt("secret", hashed)) == ("anna", hashed)
 
     def test_no_file_is_made_without_users(self) -> None:
         host = FakeHost(OLD)
@@ -960,7 +960,7 @@ class TestInterrupted:
         return host
 
     def test_an_unproven_file_is_proven_although_it_is_as_wanted(self) -> None:
-        unproven = _squid_text.fill(NEW, {_squid_text.PROBE_TOKEN: "1" * 32})
+        unproven = text.fill(NEW, {text.PROBE_TOKEN: "1" * 32})
         host = self.interrupted(unproven, loaded=unproven)
         assert change(host, NEW).changed
         assert_is_new(host)
@@ -979,7 +979,7 @@ class TestInterrupted:
 
     def test_what_is_read_at_the_start_only_gets_its_restart(self) -> None:
         # Killed before the restart: the running Squid has the workers of the kept file.
-        host = self.interrupted(_squid_text.fill(config(more="workers 4\n"), {"probe-token": "1" * 32}), loaded=OLD)
+        host = self.interrupted(text.fill(config(more="workers 4\n"), {"probe-token": "1" * 32}), loaded=OLD)
         change(host, config(more="workers 4\n"))
         assert host.started_with == host.files[CONFIG]
 
@@ -1086,7 +1086,7 @@ class TestWhateverFails:
             def crypt(password: str, setting: str) -> str:
                 return f"{'$'.join(setting.split('$')[:3])}${password}"
 
-            patch.setattr(_htpasswd.merge, "__defaults__", (crypt,))
+            patch.setattr(htpasswd.merge, "__defaults__", (crypt,))
             yield
 
     @given(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.host import Host
 
 
 class Commands:

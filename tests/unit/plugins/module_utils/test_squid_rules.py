@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import (
     ALLOW,
     CHALLENGE,
     DENY,

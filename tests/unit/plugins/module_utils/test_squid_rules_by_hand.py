@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, DENY, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import ALLOW, DENY, Rules
 
 CONFIG = "acl endpoints dstdomain -n a.example\nacl one src 10.0.0.1\nhttp_access allow ONE endpoints\n"
 

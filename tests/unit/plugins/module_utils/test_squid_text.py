@@ -9,8 +9,8 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._connect import Listener
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_text import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Listener
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.text import (
     HIDDEN,
     OWNED_MARK,
     bound,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _console_profile
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http import profile as http_profile
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import console_profile
 
 Run = Callable[..., dict[str, Any]]
@@ -73,7 +73,7 @@ def test_a_profile_is_written_for_review(run: Run, tmp_path: Path) -> None:
     assert "REVIEW THIS" in text
     assert dest.stat().st_mode & 0o777 == 0o644
     assert yaml.safe_load(text) == result["profile"]
-    assert _console_profile.load(yaml.safe_load(text)).unconfirmed == result["unconfirmed"] == ["save/x"]
+    assert http_profile.load(yaml.safe_load(text)).unconfirmed == result["unconfirmed"] == ["save/x"]
     assert any("delete it" in note for note in result["notes"])
     assert result["diff"]["after"] == text
 

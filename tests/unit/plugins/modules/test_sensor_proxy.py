@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
-    _console_open,
-    _console_push,
-    _console_visit,
-)
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import (
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import options, visit
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import push as console_push
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     ConsoleError,
     GoneError,
     SignInError,
@@ -38,10 +35,10 @@ Run = Callable[..., dict[str, Any]]
 def console(monkeypatch: pytest.MonkeyPatch) -> FakeConsole:
     """The console that the modules find, whatever the transport; time costs nothing."""
     fake = FakeConsole(right="proxy-secret")
-    monkeypatch.setattr(_console_open, "open_console", lambda _params: fake)
-    monkeypatch.setattr(_console_push, "Clock", FastClock)
+    monkeypatch.setattr(options, "open_console", lambda _params: fake)
+    monkeypatch.setattr(console_push, "Clock", FastClock)
     # In this process, whose console a test looks at.
-    monkeypatch.setattr(_console_visit, "within", lambda _seconds, work: work())
+    monkeypatch.setattr(visit, "within", lambda _seconds, work: work())
     return fake
 
 
@@ -213,4 +210,4 @@ class TestOptions:
     @pytest.mark.parametrize("given", ["AA:" * 31 + "AA", "aa" * 32, None, ""])
     def test_fingerprints(self, given: str | None) -> None:
         """As openssl prints them and without colons."""
-        assert _console_open.checked_fingerprint(given) == ("aa" * 32 if given else None)
+        assert options.checked_fingerprint(given) == ("aa" * 32 if given else None)

@@ -20,12 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import (
-    _console_gate,
-    _console_open,
-    _console_visit,
-    _console_wire,
-)
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console import options, visit
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import gate
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.http import wire
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import sensor_proxy, sensor_proxy_info
 
 from ..module_utils.fake_console import ON, FakeConsole
@@ -109,8 +106,8 @@ def _forever(connection: ssl.SSLSocket, done: threading.Event) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Visits whose time is short."""
-    within = _console_visit.within
-    monkeypatch.setattr(_console_visit, "within", lambda seconds, work: within(min(seconds, 6), work))
+    within = visit.within
+    monkeypatch.setattr(visit, "within", lambda seconds, work: within(min(seconds, 6), work))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -136,7 +133,7 @@ def _options(port: int, certified: Certified, **more: Any) -> dict[str, Any]:
 def test_what_a_visit_may_cost_in_bytes(
     transport: str, certified: Certified, run_main: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_console_gate, _console_wire):
+    for module in (gate, wire):
         monkeypatch.setattr(module, "BUDGET", 3_000_000)
     with _raw(certified, _forever) as port:
         result = run_main(
@@ -161,7 +158,7 @@ def test_a_page_that_computes_for_ever(script: str, certified: Certified, run_ma
         result = run_main(sensor_proxy_info.main, _options(web.port, certified))
         assert time.monotonic() - started < 15
     assert result["failed"]
-    assert _console_visit._children() == set()
+    assert visit._children() == set()
     assert not list(Path("/tmp").glob("console-*"))
 
 
@@ -240,10 +237,10 @@ def test_a_setting_that_is_the_password(what: str, echo: str, run_main: Run, mon
     shown: dict[str, Any] = {what: f"x {echo}"}
     fake = FakeConsole(replace(ON, **shown))
     fake.stores = False
-    monkeypatch.setattr(_console_open, "open_console", lambda _params: fake)
-    options = {"console_url": "https://192.0.2.1", "console_username": USERNAME, "console_password": PASSWORD}
+    monkeypatch.setattr(options, "open_console", lambda _params: fake)
+    given = {"console_url": "https://192.0.2.1", "console_username": USERNAME, "console_password": PASSWORD}
     more = {"host": "192.0.2.5", "wait_for_cloud": False, "rollback": False}
-    result = run_main(sensor_proxy.main, {**options, **more})
+    result = run_main(sensor_proxy.main, {**given, **more})
     assert "does not show them" in result["msg"]
     kept = json.dumps(result)
     assert base64.b64encode(PASSWORD.encode()).decode()[:20] not in kept

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_host import Host
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.host import Host
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import squid_config
 
 from ..module_utils.fake_squid import CONFIG, USERS, FakeHost, config, proven

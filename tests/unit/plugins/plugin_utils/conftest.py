@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._topology import derive
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.topology import derive
 
 Hosts = Mapping[str, Mapping[str, Any]]
 

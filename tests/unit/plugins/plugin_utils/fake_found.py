@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _found, _verdict
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof import found, verdict
 
 from tests.rendered_report import apply
 
@@ -125,7 +125,7 @@ class Found:
     def judged(self, *cloud: Json) -> Json:
         """The results, with these rows of the cloud."""
         asked = {"__chain_verify_asked": {"response": {"data": cloud}}}
-        return _verdict.judge(self.graph, _found.reports_of(self.graph, self.hostvars), TIME, _found.cloud_of(asked))
+        return verdict.judge(self.graph, found.reports_of(self.graph, self.hostvars), TIME, found.cloud_of(asked))
 
     def sensors(self) -> dict[str, Json]:
         """The results of the sensors by name."""

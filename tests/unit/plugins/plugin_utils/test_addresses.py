@@ -8,12 +8,12 @@ import ipaddress
 import re
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._addresses import (
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.addresses import (
     IPAddress,
     parse_address,
     shared_network,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._inventory import source_problem
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.inventory import source_problem
 from hypothesis import given
 from hypothesis import strategies as st
 

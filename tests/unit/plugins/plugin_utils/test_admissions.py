@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text as squid_text
 
 from tests.unit.rendered import admitted, of_graph
 
@@ -60,7 +60,7 @@ def kept(graph_of: GraphOf) -> Callable[..., Vars]:
 
 def _look(graph_of: GraphOf, before: Pair) -> Vars:
     text = of_graph(graph_of(*before), "dmz", **before[0]["dmz"]) if "dmz" in before[0] else ""
-    return {"configuration": _squid_text.showable(text), "listeners": [vars(each) for each in _squid_text.bound(text)]}
+    return {"configuration": squid_text.showable(text), "listeners": [vars(each) for each in squid_text.bound(text)]}
 
 
 def who(config: str) -> list[str]:

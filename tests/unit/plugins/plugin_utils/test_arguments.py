@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import arguments
 
 BOOL = {"type": "bool"}
 INT = {"type": "int"}
@@ -54,7 +54,7 @@ WORD = {"type": "str", "choices": ["delete", "on", "off"]}
 )
 def test_what_a_value_becomes(option: dict[str, Any], value: object, typed: object) -> None:
     # repr, because True == 1 and 1 == 1.0.
-    assert repr(_arguments.convert("squid_thing", option, value)) == repr(typed)
+    assert repr(arguments.convert("squid_thing", option, value)) == repr(typed)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_what_a_value_becomes(option: dict[str, Any], value: object, typed: obje
 )
 def test_what_is_refused(option: dict[str, Any], value: object, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{problem}$"):
-        _arguments.convert("squid_thing", option, value)
+        arguments.convert("squid_thing", option, value)
 
 
 @pytest.mark.parametrize("value", [0, "0", 65536, "99999", -1])
 def test_a_port_has_a_range(value: object) -> None:
     with pytest.raises(ValueError, match="is not a port; give a number from 1 to 65535"):
-        _arguments.convert("squid_port", {"type": "int", "default": 3128}, value)
+        arguments.convert("squid_port", {"type": "int", "default": 3128}, value)
 
 
 def test_a_port_that_may_be_none_is_zero() -> None:
-    assert _arguments.convert("squid_tls_port", {"type": "int", "default": 0}, "0") == 0
+    assert arguments.convert("squid_tls_port", {"type": "int", "default": 0}, "0") == 0
 
 
 def test_every_role_is_known() -> None:
-    folder = Path(_arguments.__file__).parents[2] / "roles"
-    assert sorted(_arguments.ROLES) == sorted(path.name for path in folder.iterdir())
+    folder = Path(arguments.__file__).parents[3] / "roles"
+    assert sorted(arguments.ROLES) == sorted(path.name for path in folder.iterdir())

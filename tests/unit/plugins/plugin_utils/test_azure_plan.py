@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,7 +113,7 @@ def plan(
     found = SENSORS if sensors is None else sensors
     sites = cloud_sites or {}
     hostvars = {**hosts, **found, **sites}
-    graph = _topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
+    graph = topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
     return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST, hostvars)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._credentials import (
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.credentials import (
     client_users,
     parent_passwords,
 )

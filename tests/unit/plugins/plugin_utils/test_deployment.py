@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._deployment import Deployment, deployment
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.deployment import Deployment, deployment
 
 Vars = dict[str, Any]
 

@@ -8,7 +8,7 @@ import re
 from functools import reduce
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._endpoints import allow_list, names_in
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.endpoints import allow_list, names_in
 from hypothesis import given
 from hypothesis import strategies as st
 

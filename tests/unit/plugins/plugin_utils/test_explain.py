@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ot_security.proxy_chaining.plugins.filter import explain as explain_filter
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._explain import Answer, explain
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.explain import Answer, explain
 
 HUB = "hub.azure-devices.net"
 CORP = {"host": "proxy.corp.example", "port": 8080}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._found import report_of
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._verdict import Report
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof.found import report_of
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof.verdict import Report
 
 from .fake_found import HUB, client, probe
 

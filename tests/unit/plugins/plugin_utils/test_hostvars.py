@@ -13,9 +13,9 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _hostvars
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._credentials import client_users
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._topology import derive
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import hostvars as chain_hostvars
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.credentials import client_users
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.topology import derive
 
 RENDERED = "rendered"
 
@@ -59,7 +59,7 @@ class Vaulted:
 @pytest.mark.parametrize("value", ["10.0.0.1", "", "100 %", 3128, 1.5, True, None], ids=repr)
 def test_a_plain_value_needs_no_engine(value: object) -> None:
     hostvars = CountingHostVars({"a": {"x": value}})
-    assert _hostvars.read(hostvars, "a", ("x",)) == {"x": value}
+    assert chain_hostvars.read(hostvars, "a", ("x",)) == {"x": value}
     assert hostvars.engines == []
 
 
@@ -68,17 +68,17 @@ def test_a_plain_value_needs_no_engine(value: object) -> None:
 )
 def test_a_value_that_may_hold_a_template_is_rendered(value: object) -> None:
     hostvars = CountingHostVars({"a": {"x": value}})
-    assert _hostvars.read(hostvars, "a", ("x",)) == {"x": RENDERED}
+    assert chain_hostvars.read(hostvars, "a", ("x",)) == {"x": RENDERED}
 
 
 def test_only_named_variables_are_rendered() -> None:
     hostvars = CountingHostVars({"a": {"x": 1, "other": "{{ y }}"}})
-    assert _hostvars.read(hostvars, "a", ("x", "absent")) == {"x": 1}
+    assert chain_hostvars.read(hostvars, "a", ("x", "absent")) == {"x": 1}
     assert hostvars.engines == []
 
 
 def test_a_plain_mapping_is_read_as_it_is() -> None:
-    assert _hostvars.read({"a": {"x": "{{ y }}", "z": 1}}, "a", ("x",)) == {"x": "{{ y }}"}
+    assert chain_hostvars.read({"a": {"x": "{{ y }}", "z": 1}}, "a", ("x",)) == {"x": "{{ y }}"}
 
 
 def test_an_inventory_costs_engines_only_where_it_has_templates() -> None:
@@ -167,7 +167,7 @@ def test_a_previous_password_whose_template_is_empty_is_not_there(rendered: str 
 
 
 def test_a_secret_does_not_show_itself() -> None:
-    assert "pw" not in repr(_hostvars.read({"a": {"x": "pw"}}, "a", (), ("x",)))
+    assert "pw" not in repr(chain_hostvars.read({"a": {"x": "pw"}}, "a", (), ("x",)))
 
 
 def test_ansibles_own_hostvars_are_rendered(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _names
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import names as chain_names
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -424,7 +424,7 @@ def test_one_sentence_names_host_variable_and_value(graph_of: GraphOf, mistake: 
         ("a\\b", "backslash"),
         ("süd", "beyond ASCII"),
         ("x" * 63, "has 63 characters, and Squid takes 62 at most"),
-        *[(change(name), "already uses") for name in sorted(_names.RESERVED) for change in (str.lower, str.upper)],
+        *[(change(name), "already uses") for name in sorted(chain_names.RESERVED) for change in (str.lower, str.upper)],
         ("CONNECT", "already uses"),
     ],
 )
@@ -713,4 +713,4 @@ def test_any_two_names_are_refused_or_have_acl_names_of_their_own(graph_of: Grap
     if not graph["mistakes"]:
         acls = {graph["proxies"][name]["acl"], graph["sensors"][other]["acl"]}
         assert len(acls) == 2
-        assert not acls & _names.RESERVED
+        assert not acls & chain_names.RESERVED

@@ -15,14 +15,10 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils import _squid_text
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import (
-    ALLOW,
-    CHALLENGE,
-    Rules,
-)
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _deployment, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text as squid_text
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import ALLOW, CHALLENGE, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import deployment, topology
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,7 +43,7 @@ class Inventory:
     graph: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.graph = _topology.derive({**self.proxies, **self.sensors}, list(self.proxies), list(self.sensors))
+        self.graph = topology.derive({**self.proxies, **self.sensors}, list(self.proxies), list(self.sensors))
         assert self.graph["mistakes"] == []
 
     def logins(self, proxy: str) -> dict[str, str]:
@@ -81,7 +77,7 @@ class Squid:
     """Passwords of before, with which clients may go on that have signed in lately."""
 
     def listens(self, address: str, port: int, tls: bool) -> bool:
-        found = [each for each in _squid_text.bound(self.text) if (each.port, each.tls) == (port, tls)]
+        found = [each for each in squid_text.bound(self.text) if (each.port, each.tls) == (port, tls)]
         return any(each.address in ("", address) for each in found)
 
     def admits(self, source: str, user: str | None, password: str | None) -> bool:
@@ -101,7 +97,7 @@ class Squid:
             for source, user in product(sources, users)
             if rules.decide(Request(source, HUB, user=user)).action == ALLOW
         }
-        return who, {(each.address, each.port, each.tls) for each in _squid_text.bound(self.text)}
+        return who, {(each.address, each.port, each.tls) for each in squid_text.bound(self.text)}
 
 
 class World:
@@ -180,7 +176,7 @@ class World:
         self.finish(sensors=False)
 
     def finish(self, *, sensors: bool) -> None:
-        run = _deployment.deployment(self.after.graph, self.facts, sensors=sensors)
+        run = deployment.deployment(self.after.graph, self.facts, sensors=sensors)
         for name in run.finish:
             self.facts[name] |= self.look(name)
             self.change(name, "finish", run.arrived)
@@ -189,17 +185,17 @@ class World:
         place = self.after.graph["sensors"][sensor]["proxy"]
         self.consoles[sensor] = self.after, self.after.graph["sensors"][sensor]["path"][0]
         after = {"enabled": True, "host": place["address"], "port": place["port"]}
-        self.facts[sensor] = {_deployment.PUSHED: {"after": after}}
+        self.facts[sensor] = {deployment.PUSHED: {"after": after}}
 
     def look(self, name: str) -> Vars:
         text = self.squids[name].text if name in self.squids else ""
-        listeners = [vars(each) for each in _squid_text.bound(text)]
-        return {_deployment.LOOK: {"release": "any", "endpoints": {}, "configuration": text, "listeners": listeners}}
+        listeners = [vars(each) for each in squid_text.bound(text)]
+        return {deployment.LOOK: {"release": "any", "endpoints": {}, "configuration": text, "listeners": listeners}}
 
     def change(self, name: str, phase: str, arrived: list[str] | None = None) -> None:
         """Do what main.yml does."""
         given = self.after.proxies[name] | {"squid_arrived": arrived or []}
-        running = self.facts[name][_deployment.LOOK]
+        running = self.facts[name][deployment.LOOK]
         found = admitted(self.after.graph, name, running=running, **given)
         old = self.squids.get(name)
         patient = False
@@ -214,8 +210,8 @@ class World:
         elif old and not found["leaving"]:
             del self.squids[name]
         self.facts[name] |= {
-            _deployment.DONE: True,
-            _deployment.KEPT: {
+            deployment.DONE: True,
+            deployment.KEPT: {
                 "names": found["leaving"],
                 "ports": [] if self.is_absent(name) else [each["port"] for each in found["listeners"]],
                 "patient": patient,

@@ -8,12 +8,12 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _names
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._names import acl_name, name_problem
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import names
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.names import acl_name, name_problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-COLLECTION = Path(_names.__file__).parents[2]
+COLLECTION = Path(names.__file__).parents[3]
 SQUIDS_OWN = {
     "all",
     "connect",
@@ -76,7 +76,7 @@ def test_unusable_names(name: str, says: str) -> None:
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
 @pytest.mark.parametrize(
     "name",
-    sorted(_names.RESERVED | SQUIDS_OWN),
+    sorted(names.RESERVED | SQUIDS_OWN),
 )
 def test_reserved_names_in_any_case(name: str, change: type[str]) -> None:
     assert "already uses" in str(name_problem(change(name)))
@@ -89,14 +89,14 @@ def test_a_name_that_becomes_a_reserved_one_is_refused() -> None:
 def test_every_acl_of_the_template_is_reserved() -> None:
     template = (COLLECTION / "roles/squid/templates/squid.conf.j2").read_text()
     ours = set(re.findall(r"^acl ([a-z_]+) ", template, re.MULTILINE))
-    assert {"endpoints", "https_port"} <= ours <= _names.RESERVED
+    assert {"endpoints", "https_port"} <= ours <= names.RESERVED
 
 
 @given(st.text())
 def test_any_text_is_refused_or_becomes_a_safe_acl_name(name: str) -> None:
     if name_problem(name) is None:
         assert re.fullmatch(r"[a-z0-9._-]{1,62}", acl_name(name))
-        assert acl_name(name) not in _names.RESERVED
+        assert acl_name(name) not in names.RESERVED
 
 
 @given(st.text())

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_changes import changes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.changes import changes
 from hypothesis import given
 from hypothesis import strategies as st
 

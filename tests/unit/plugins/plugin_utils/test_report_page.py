@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console_chromium import FLAGS, installed
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_changes import changes
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_files import drawn, page
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_stages import MEANINGS
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser.chromium import (
+    FLAGS,
+    installed,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.changes import changes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.files import drawn, page
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.stages import MEANINGS
 
 from tests.generated_site import demo, generated
 from tests.rendered_report import TEMPLATES

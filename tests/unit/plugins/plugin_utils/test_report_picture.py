@@ -13,11 +13,11 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_dot import dot
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_files import drawn
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_mermaid import mermaid
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_picture import Picture, picture
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_svg import finish
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.dot import dot
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.files import drawn
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.mermaid import mermaid
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.picture import Picture, picture
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.svg import finish
 
 from tests.generated_site import demo, generated
 from tests.rendered_report import DOT

@@ -14,9 +14,9 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_changes import changes
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_junit import junit
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import table
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.changes import changes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.junit import junit
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.table import table
 
 from tests.generated_site import demo, generated
 

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _role_check
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import arguments, check
 
 from tests.unit import rendered
 
-ROLES = Path(_role_check.__file__).parents[2] / "roles"
+ROLES = Path(check.__file__).parents[3] / "roles"
 GraphOf = Callable[..., dict[str, Any]]
 
 
-def _native(name: str, option: _arguments.Option) -> Any:
+def _native(name: str, option: arguments.Option) -> Any:
     """A value that is not the default, so that one that is ignored is seen."""
     if "choices" in option:
         return next(choice for choice in option["choices"] if choice != option["default"])
@@ -30,7 +30,7 @@ def _native(name: str, option: _arguments.Option) -> Any:
         return ["192.0.2.250/24"]
     values = {
         "bool": not option["default"],
-        "int": int(_role_check.RANGES.get(name, (0, 4711))[1]),
+        "int": int(check.RANGES.get(name, (0, 4711))[1]),
         "float": 2.5,
         "list": ["192.0.2.7", "2001:db8::7"] if re.search("address|src", name) else ["a.example.net", "b.example.net"],
         "dict": {"some": "thing", "other": "text"},
@@ -51,24 +51,24 @@ def _texts(native: Any) -> list[str]:
 
 CASES = [
     pytest.param(role, name, _native(name, option), id=name)
-    for role in _arguments.ROLES
-    for name, option in _arguments.options(role).items()
+    for role in arguments.ROLES
+    for name, option in arguments.options(role).items()
     if option["type"] not in ("str", "path")
 ]
 
 
 @pytest.mark.parametrize(("role", "name", "native"), CASES)
 def test_text_means_the_same(role: str, name: str, native: Any) -> None:
-    as_it_is = _role_check.check(role, "host", {name: native})
+    as_it_is = check.check(role, "host", {name: native})
     assert as_it_is == ({name: native}, [])
     for text in _texts(native):
-        assert repr(_role_check.check(role, "host", {name: text})) == repr(as_it_is)
+        assert repr(check.check(role, "host", {name: text})) == repr(as_it_is)
 
 
 @pytest.mark.parametrize(("role", "name", "native"), CASES)
 def test_what_cannot_be_converted_is_refused_in_a_sentence(role: str, name: str, native: Any) -> None:
     wrong: object = "[" if isinstance(native, list) else "zzz"
-    typed, (mistake,) = _role_check.check(role, "host", {name: wrong})
+    typed, (mistake,) = check.check(role, "host", {name: wrong})
     assert typed == {}
     assert re.fullmatch(rf"host: {name} '{re.escape(str(wrong))}' is [a-zA-Z0-9 ;,]+\.", mistake)
 
@@ -133,10 +133,10 @@ def _of_yaml(node: Any, key: str = "") -> Iterator[str]:
         yield from [node] if bare else re.findall(r"(?s){{.*?}}", node)
 
 
-@pytest.mark.parametrize("role", [role for role in _arguments.ROLES if role != "topology"])
+@pytest.mark.parametrize("role", [role for role in arguments.ROLES if role != "topology"])
 def test_a_role_reads_its_variables_from_the_check_only(role: str) -> None:
-    options = _arguments.options(role)
-    untyped = {name for name, option in options.items() if _arguments.is_secret(option)} | {"squid_endpoints_file"}
+    options = arguments.options(role)
+    untyped = {name for name, option in options.items() if arguments.is_secret(option)} | {"squid_endpoints_file"}
     # The role itself says where a run over several proxies is, which changes while it goes on.
     untyped |= {"squid_phase", "squid_arrived", "squid_fails_later"}
     looked = 0
@@ -151,7 +151,7 @@ def test_a_role_reads_its_variables_from_the_check_only(role: str) -> None:
 def test_what_keeps_a_variable_from_being_rendered() -> None:
     unset = {"sensor_proxy_host": "'x' is undefined", "sensor_proxy_port": "'x' is undefined"}
     first_hop = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
-    assert _role_check.unset_problems("s", {"sensor_proxy_state": "present"}, unset) == [first_hop]
-    assert _role_check.unset_problems("s", {"sensor_proxy_state": "absent"}, unset) == []
-    problem = _role_check.unset_problems("s", {}, {"sensor_proxy_username": "'bob' is undefined"})
+    assert check.unset_problems("s", {"sensor_proxy_state": "present"}, unset) == [first_hop]
+    assert check.unset_problems("s", {"sensor_proxy_state": "absent"}, unset) == []
+    problem = check.unset_problems("s", {}, {"sensor_proxy_username": "'bob' is undefined"})
     assert problem == ["s: sensor_proxy_username cannot be rendered: 'bob' is undefined"]

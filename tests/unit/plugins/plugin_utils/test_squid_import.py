@@ -16,10 +16,11 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.squid_import import squid_import
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid_rules import ALLOW, Rules
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _squid_import_hosts, _topology
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import ALLOW, Rules
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import hosts
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import.convert import Config, convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -165,7 +166,7 @@ def test_no_secret_is_shown() -> None:
 
 def test_the_default_endpoints_are_the_roles() -> None:
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
-    assert list(_squid_import_hosts.DEFAULT_ENDPOINTS) == defaults["squid_endpoints"]
+    assert list(hosts.DEFAULT_ENDPOINTS) == defaults["squid_endpoints"]
 
 
 SENSOR = "acl sensor1 src 10.0.0.1"
@@ -465,7 +466,7 @@ def test_a_chain_is_one_inventory() -> None:
         for name, host in group["hosts"].items()
     }
     assert proxies["site"]["squid_parents"] == ["dmz"]
-    graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
+    graph = topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
     clients = {client["name"]: client["addresses"] for client in graph["proxies"]["dmz"]["clients"]}
     assert clients == {"site": ["10.1.0.1"], "dmz-sensor1": ["10.1.0.7"]}
@@ -502,7 +503,7 @@ def test_names_of_hosts(acls: list[str], names: list[str]) -> None:
     ]
     found = imported(*lines)
     assert list(found.sensors) == names
-    graph = _topology.derive({SITE: found.proxy, **found.hosts}, [SITE], list(found.hosts))
+    graph = topology.derive({SITE: found.proxy, **found.hosts}, [SITE], list(found.hosts))
     assert graph["mistakes"] == []
 
 
@@ -693,7 +694,7 @@ def test_another_service_on_the_host_of_a_proxy_is_no_proxy_of_the_inventory() -
         found = convert([Config("site", "a", {"a": site}, "10.0.0.250"), Config("dmz", "a", {"a": dmz}, "10.1.0.250")])
         proxies = yaml.safe_load(found.inventory)["all"]["children"]["proxies"]["hosts"]
         assert proxies["site"]["squid_parents"] == [{"host": host, "port": 8080}]
-        graph = _topology.derive(proxies, list(proxies), [])
+        graph = topology.derive(proxies, list(proxies), [])
         assert graph["mistakes"] == []
         assert graph["proxies"]["site"]["parents"][0]["kind"] == "external"
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import import Config, convert
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import.convert import Config, convert
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -165,7 +165,7 @@ def _imported(drawn: Drawn) -> Inventory:
     for group in children["sensors"]["children"].values():
         variables = {name: "plain" if "vault" in value else value for name, value in group["vars"].items()}
         sensors |= {name: {**host, **variables} for name, host in group["hosts"].items()}
-    graph = _topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
+    graph = topology.derive({**proxies, **sensors}, list(proxies), list(sensors))
     assert graph["mistakes"] == []
     clients = [address for client in graph["proxies"][SITE]["clients"] for address in client["addresses"]]
     assert len(clients) == len(set(clients))

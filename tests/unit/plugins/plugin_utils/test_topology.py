@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _inventory, _topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import inventory, topology
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rendered_report import apply
 
-COLLECTION = Path(_topology.__file__).parents[2]
+COLLECTION = Path(topology.__file__).parents[3]
 Graph = dict[str, Any]
 GraphOf = Callable[..., Graph]
 
@@ -138,7 +138,7 @@ def test_the_roles_defaults_are_those_of_the_model(graph_of: GraphOf) -> None:
     defaults = yaml.safe_load((COLLECTION / "roles/squid/defaults/main.yml").read_text())
     host = {"ansible_host": "10.0.0.1"}
     assert graph_of({"site": defaults | host}) == _sound(graph_of({"site": host}))
-    assert defaults["squid_port"] == _inventory.DEFAULT_PORT
+    assert defaults["squid_port"] == inventory.DEFAULT_PORT
 
 
 def test_the_only_proxy_needs_no_naming(graph_of: GraphOf) -> None:
@@ -416,15 +416,15 @@ ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["site", "10.0.0.1", "s"]),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(sorted(_inventory._PARENT_KEYS)) | st.text(), inner, max_size=4)
+        | st.dictionaries(st.sampled_from(sorted(inventory._PARENT_KEYS)) | st.text(), inner, max_size=4)
     ),
     max_leaves=10,
 )
 
 
 @given(
-    site=st.fixed_dictionaries({}, optional=dict.fromkeys(_inventory._PROXY_VARIABLES, ANYTHING)),
-    sensor=st.fixed_dictionaries({}, optional=dict.fromkeys(_inventory._SENSOR_VARIABLES, ANYTHING)),
+    site=st.fixed_dictionaries({}, optional=dict.fromkeys(inventory._PROXY_VARIABLES, ANYTHING)),
+    sensor=st.fixed_dictionaries({}, optional=dict.fromkeys(inventory._SENSOR_VARIABLES, ANYTHING)),
 )
 def test_any_value_of_any_variable_is_used_or_a_mistake(
     graph_of: GraphOf, site: dict[str, object], sensor: dict[str, object]

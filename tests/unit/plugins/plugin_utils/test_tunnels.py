@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.topology import topology
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_mermaid import mermaid
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_table import table
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report_view import view
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.mermaid import mermaid
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.table import table
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.view import view
 
 from .fake_found import Found
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _arguments, _variables
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import arguments, variables
 
 GraphOf = Callable[..., dict[str, Any]]
-COLLECTION = Path(_variables.__file__).parents[2]
-PUBLIC = sorted(_variables.declared().keys() | _variables.OF_PLAYBOOKS)
+COLLECTION = Path(variables.__file__).parents[3]
+PUBLIC = sorted(variables.declared().keys() | variables.OF_PLAYBOOKS)
 LETTERS = string.ascii_lowercase + "_"
 
 SITE = {"ansible_host": "10.0.0.250"}
@@ -40,7 +40,7 @@ def test_every_typo_of_a_variable_is_named(name: str) -> None:
     typos = set(_typos(name)) - set(PUBLIC)
     assert len(typos) > 50 * len(name)
     for typo in typos:
-        problem = _variables.name_problem(typo)
+        problem = variables.name_problem(typo)
         assert problem is not None, typo
         # One that is as near to another variable may be taken for that one.
         (meant,) = re.findall(r"did you mean (\w+)\?$", problem)
@@ -60,11 +60,11 @@ def test_every_typo_of_a_variable_is_named(name: str) -> None:
 )
 def test_what_is_meant(name: str, meant: str) -> None:
     problem = f"is no variable of this collection, and would be ignored; did you mean {meant}?"
-    assert _variables.name_problem(name) == problem
+    assert variables.name_problem(name) == problem
 
 
 def test_a_name_that_is_like_no_other() -> None:
-    problem = _variables.name_problem("squid_zzzzzzzz")
+    problem = variables.name_problem("squid_zzzzzzzz")
     assert problem == "is no variable of this collection, and would be ignored; correct its name, or remove it."
 
 
@@ -84,7 +84,7 @@ def test_a_name_that_is_like_no_other() -> None:
     ],
 )
 def test_a_name_that_is_known_or_not_ours(name: str) -> None:
-    assert _variables.name_problem(name) is None
+    assert variables.name_problem(name) is None
 
 
 def test_names_that_the_content_sets_or_reads_are_known() -> None:
@@ -92,9 +92,9 @@ def test_names_that_the_content_sets_or_reads_are_known() -> None:
     files = [*COLLECTION.glob("playbooks/*.yml"), *COLLECTION.glob("roles/*/tasks/*.yml")]
     for file in files:
         text = re.sub(r"(?m)#.*$", "", file.read_text(encoding="utf-8"))
-        found |= set(re.findall(rf"(?<![\w./@-])((?:{'|'.join(_arguments.ROLES)})_[a-z_]+)(?![\w.]*\.yml)\b", text))
+        found |= set(re.findall(rf"(?<![\w./@-])((?:{'|'.join(arguments.ROLES)})_[a-z_]+)(?![\w.]*\.yml)\b", text))
     assert len(found) > 30
-    assert {name: problem for name in found if (problem := _variables.name_problem(name))} == {}
+    assert {name: problem for name in found if (problem := variables.name_problem(name))} == {}
 
 
 def test_one_sentence_for_all_hosts_with_a_misspelt_variable(graph_of: GraphOf) -> None:

@@ -1,0 +1,104 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""May a sensor reach an endpoint, and by which line on which hop? Answered from the configurations that would be deployed.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...module_utils._squid.acls import Request
+from ...module_utils._squid.rules import ALLOW, DENY, Decision, Rules
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one hop does."""
+
+    hop: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether the sensor may, as far as the inventory knows, and what each hop does on the way."""
+
+    allowed: bool
+    steps: list[Step]
+    sentence: str
+
+    def lines(self) -> list[str]:
+        """Return the answer for the terminal."""
+        width = max(len(step.hop) for step in self.steps)
+        return [self.sentence, *(f"  {step.hop:{width}}  {step.text}" for step in self.steps)]
+
+
+def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, host: str, port: int) -> Answer:
+    """Walk the sensor's path by each proxy's preferred parent.
+
+    Args:
+        graph: the topology.
+        configs: the text of squid.conf of each inventory proxy on the path.
+        sensor: name of the sensor.
+        host: the endpoint's name.
+        port: its TCP port.
+
+    Raises:
+        ValueError: there is no such sensor.
+    """
+    if sensor not in graph["sensors"]:
+        raise ValueError(f"there is no sensor {sensor!r} in the inventory; correct explain_sensor")
+    entry = graph["sensors"][sensor]
+    who = f"{sensor} ({', '.join(entry['addresses'])})"
+    client, steps, known = sensor, [], ""
+    for place, hop in enumerate(entry["path"]):
+        if hop not in graph["proxies"]:
+            steps.append(Step(hop, "is not ours: what it allows is not known here"))
+            known = ", as far as it is known here"
+            break
+        decision = _decide(graph["proxies"][hop], configs[hop], client, host, port, _login(graph, client, hop))
+        if decision.action != ALLOW:
+            verb = "refuses it" if decision.action == DENY else "wants a sign-in (407)"
+            where = f" by line {decision.line}" if decision.line else ""
+            steps.append(Step(hop, f"{verb}{where}: {decision.text}"))
+            return Answer(False, steps, f"{who} may not reach {host}:{port}.")
+        following = _following(graph["proxies"][hop], entry["path"][place + 1 :])
+        steps.append(Step(hop, f"allows it by line {decision.line}: {decision.text}; then {following}"))
+        client = hop
+    return Answer(True, steps, f"{who} may reach {host}:{port}{known}.")
+
+
+def _decide(proxy: Mapping[str, Any], config: str, client: str, host: str, port: int, user: str | None) -> Decision:
+    """Ask for each address from which the client comes; the first that is not allowed decides."""
+    rules = Rules(config)
+    addresses = [
+        address
+        for entry in proxy["clients"]
+        if entry["name"] == client and entry["username"] == user
+        for address in entry["addresses"]
+    ]
+    decisions = [rules.decide(Request(address, host, port, user)) for address in addresses]
+    refused = (decision for decision in decisions if decision.action != ALLOW)
+    return next(refused, None) or next(iter(decisions), Decision(DENY, 0, "it is no client there"))
+
+
+def _login(graph: Mapping[str, Any], client: str, hop: str) -> str | None:
+    """The user as which a client signs in at a hop."""
+    if client in graph["proxies"]:
+        parents = graph["proxies"][client]["parents"]
+        return next((parent["username"] for parent in parents if parent["name"] == hop), None)
+    entries = graph["proxies"][hop]["clients"]
+    return next((entry["username"] for entry in entries if entry["name"] == client), None)
+
+
+def _following(proxy: Mapping[str, Any], beyond: list[str]) -> str:
+    if not beyond:
+        return "straight to the endpoint"
+    ways = [f"{parent['name']} ({parent['address']}:{parent['port']})" for parent in proxy["parents"]]
+    return ", or if that fails ".join(ways)

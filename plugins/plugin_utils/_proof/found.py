@@ -1,0 +1,104 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role chain_verify registered on a proxy, whether its modules ended well, failed or never ran.
+
+Private to this collection. A host that somebody has taken over says what it likes: each text is cut and cleaned here, and an answer
+of another form is a problem of that host alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...module_utils._outside import one_line
+from .._chain import hostvars as chain_hostvars
+from .verdict import Json, Report
+
+WALKS = "__chain_verify_walks"
+CLIENTS = "__chain_verify_clients"
+CLOUD = "__chain_verify_asked"
+
+_MOST = 500
+"""Characters of one text."""
+
+
+def reports_of(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Report]:
+    """Read the reports of all proxies of a topology."""
+    return {
+        proxy: report_of(hostvars, proxy) if entry["kind"] == "host" else Report(problem="it is a scale set in Azure")
+        for proxy, entry in graph["proxies"].items()
+    }
+
+
+def cloud_of(variables: Mapping[str, Any]) -> dict[str, Json]:
+    """Read what the cloud said of each sensor, from the variables of the host that asked it."""
+    rows = variables.get(CLOUD, {}).get("response", {}).get("data", [])
+    return {str(row["name"]): {"status": _text(row["status"]), "time": _text(row["time"])} for row in rows}
+
+
+def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
+    """Read a proxy's report."""
+    # As it is registered: what a host said must never become a template.
+    found = chain_hostvars.raw_variables(hostvars, proxy)
+    if WALKS not in found:
+        return Report(problem="it was not asked")
+    results = found[WALKS].get("results", [])
+    lost = next((result for result in results if result.get("unreachable")), None)
+    if not results or lost:
+        return Report(problem=_first_line(lost or found[WALKS]))
+    walks = []
+    for result in results:
+        walk = {key: result["item"][key] for key in ("kind", "target", "secret")}
+        endpoints, problem = _read(result, "endpoints", _probe)
+        walks.append(walk | ({"problem": problem} if problem else {"endpoints": endpoints}))
+    clients, problem = _read(found.get(CLIENTS, {}), "clients", _client)
+    return Report(walks, clients, clients_problem=problem or None)
+
+
+def _read(result: Mapping[str, Any], name: str, form: Callable[[Mapping[str, Any]], Json]) -> tuple[list[Json], str]:
+    """Return what a module returned, or why there is nothing."""
+    if name not in result:
+        return [], _first_line(result) or "it was not asked"
+    try:
+        return [form(each) for each in result[name]], ""
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+        return [], f"what it answered has no {name} in the form of this collection's modules; see what runs there"
+
+
+def _probe(said: Mapping[str, Any]) -> Json:
+    broken = said["verdict"] != "ok"
+    return {
+        "endpoint": _text(said["endpoint"]),
+        "port": int(said["port"]),
+        "verdict": "broken" if broken else "ok",
+        **{key: _text(said[key] or "") if broken else None for key in ("stage", "hop", "reason")},
+        "times": {_text(stage): float(seconds) for stage, seconds in said["times"].items()},
+        "certificate": _texts(said["certificate"], "issuer", "authority", "subject", "not_after"),
+    }
+
+
+def _client(said: Mapping[str, Any]) -> Json:
+    logged = ("last", "last_ok", "refused_since_change")
+    return {
+        "name": _text(said["name"]),
+        "rule": _texts(said["rule"], "action", "text", line=int),
+        **{key: _texts(said[key], "time", "endpoint", "result", port=int, status=int) for key in logged},
+        **{key: int(said[key]) for key in ("count", "refused", "open")},
+    }
+
+
+def _texts(said: Mapping[str, Any] | None, *texts: str, **others: Callable[[Any], Any]) -> Json | None:
+    if said is None:
+        return None
+    return {key: _text(said[key]) for key in texts} | {key: read(said[key]) for key, read in others.items()}
+
+
+def _text(said: object) -> str:
+    return one_line(said, _MOST)
+
+
+def _first_line(result: Mapping[str, Any]) -> str:
+    return _text(next(iter(str(result.get("msg", "")).splitlines()), "")).rstrip(".")

@@ -1,0 +1,131 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""RESULTS as lines for a terminal. Private to this collection."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from typing import NamedTuple
+
+from .._columns import aligned
+from .failures import Failure, failures_of
+from .results import (
+    Results,
+    clean,
+    clock,
+    goes_direct,
+    known,
+    many,
+    moment,
+    natural,
+    path_before,
+    path_of,
+    rank,
+    seen_of,
+    sensors_of,
+    some,
+    tally,
+)
+
+WIDTH = 120
+"""Columns of a paragraph; a row of the table may be longer."""
+
+MOST = 12
+"""So many names stand in one paragraph."""
+
+
+def table(results: Results) -> list[str]:
+    """Return a row for each sensor, then a paragraph for each distinct failure, the changes and the counts."""
+    lines = _rows(results)
+    now = moment(results.get("time"))
+    failures = failures_of(results)
+    if failures:
+        lines += ["", "only failing details below"]
+        for failure in failures:
+            lines += _paragraph(failure, results)
+    if results.get("previous_problem"):
+        lines += ["", *_wrap(f"not compared with the report before: {clean(results['previous_problem'])}")]
+    changes = [
+        _wrap(f"{many(len(one.sensors), 'sensor')} {one.kind}: {some(one.sensors, MOST)}")
+        for one in changes_of(results)
+    ]
+    if changes:
+        lines += ["", f"changed since the report of {clock(results.get('previous'), now)}"]
+        lines += [line for one in changes for line in one]
+    return [*lines, "", tally(results)]
+
+
+class Change(NamedTuple):
+    """One kind of change, and who shares it."""
+
+    now: str
+    """The verdict; ``gone`` where there is none any more, ``path`` where only the path is another one."""
+
+    kind: str
+    """The change as words."""
+
+    sensors: list[str]
+
+
+def changes_of(results: Results, arrow: str = " > ") -> list[Change]:
+    """Return each kind of change once: verdicts, worst first, then paths, those first that go straight to the endpoints."""
+    verdicts: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    paths: dict[tuple[bool, str], list[str]] = defaultdict(list)
+    for change in results.get("changes") or []:
+        before, after, name = change.get("before"), change.get("after"), clean(change.get("sensor"))
+        if before != after:
+            verdicts[before, after].append(name)
+        if moved := path_before(change, arrow):
+            path = arrow.join(map(clean, change["after_path"]))
+            paths[not goes_direct(change), f"another path, {path}, {moved}"].append(name)
+    return [
+        Change(known(after) if after else "gone", _verdict_words(before, after, arrow), sorted(names, key=natural))
+        for (before, after), names in sorted(
+            verdicts.items(), key=lambda one: (one[0][1] is None, rank(one[0][1]), rank(one[0][0]))
+        )
+    ] + [
+        Change("path", f"{'takes' if len(names) == 1 else 'take'} {words}", sorted(names, key=natural))
+        for (_order, words), names in sorted(paths.items())
+    ]
+
+
+def _verdict_words(before: str | None, after: str | None, arrow: str) -> str:
+    if before is None:
+        return f"new, {known(after)}"
+    if after is None:
+        return f"gone, before {known(before)}"
+    return f"{known(before)}{arrow}{known(after)}"
+
+
+def _rows(results: Results) -> list[str]:
+    now = moment(results.get("time"))
+    moved = {
+        change.get("sensor"): ", now direct" if goes_direct(change) else ", other path"
+        for change in results.get("changes") or []
+        if path_before(change)
+    }
+    rows = [("SENSOR", "PATH", "VERDICT", "LAST SEEN")]
+    for sensor in sensors_of(results):
+        name = sensor.get("name")
+        verdict = known(sensor.get("verdict")) + moved.get(name, "")
+        rows.append((clean(name), path_of(sensor), verdict, seen_of(sensor, now)))
+    return aligned(rows)
+
+
+def _paragraph(failure: Failure, results: Results) -> list[str]:
+    since = clock(failure.since, moment(results.get("time"))) if failure.since else ""
+    title = failure.title + (f" since {since}" if since else "")
+    hit = (
+        f"{many(len(failure.sensors), 'sensor')}: {some(failure.sensors, MOST)}"
+        if failure.sensors
+        else f"{many(len(failure.links), 'link')}: {some(failure.links, MOST)}"
+    )
+    example = "for example, " if failure.similar else ""
+    return _wrap(f"{title}: {example}{failure.reason or 'no reason was given.'} ({hit})")
+
+
+def _wrap(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,0 +1,213 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The variables of one role on one host: each as its type, and every mistake in them.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ...module_utils._console import labels
+from ...module_utils._console.model import UnexpectedError
+from .._chain import addresses, endpoints
+from .._chain import names as chain_names
+from .._chain.inventory import sentence
+from . import arguments
+
+Values = dict[str, Any]
+
+_FIRST_HOP = {"sensor_proxy_host", "sensor_proxy_port"}
+"""By default they come from the topology. A sensor whose proxy is switched off needs neither."""
+
+
+def check(role: str, host: str, given: Mapping[str, Any]) -> tuple[Values, list[str]]:
+    """Return the typed values by their variable's name, and what is wrong with each that is not among them."""
+    options = arguments.options(role)
+    typed: Values = {}
+    mistakes = []
+    for variable, value in given.items():
+        try:
+            typed[variable] = _in_range(variable, arguments.convert(variable, options[variable], value))
+        except ValueError as error:
+            shown = "********" if options[variable].get("no_log") else value
+            mistakes.append(sentence(host, variable, shown, str(error)))
+    return typed, mistakes
+
+
+def _in_range(variable: str, value: Any) -> Any:
+    if variable in RANGES:
+        low, high = RANGES[variable]
+        if not low <= value <= high:
+            raise ValueError(f"is out of its range; give a number from {low} to {high}")
+    return value
+
+
+def unset_problems(host: str, typed: Values, unset: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with variables that have a template of something that is not there."""
+    problems = {name: f"{name} cannot be rendered: {problem}" for name, problem in unset.items()}
+    for name in _FIRST_HOP & problems.keys():
+        problems[name] = (
+            "it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
+        )
+        if typed.get("sensor_proxy_state") == "absent":
+            del problems[name]
+    return [f"{host}: {problem}" for problem in dict.fromkeys(problems.values())]
+
+
+def contradictions(role: str, host: str, typed: Values, document: object = None) -> list[str]:
+    """Return what is wrong with values that are right by themselves.
+
+    Args:
+        role: name of the role.
+        host: name of the host, for the sentences.
+        typed: the values of all of the role's variables.
+        document: what is in the endpoint file of the role squid.
+    """
+    return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
+
+
+def derived(values: Values, document: object = None) -> Values:
+    """Return what follows from the values of the role squid: ``allowed`` and ``inside``, as role_arguments documents them.
+
+    Raises:
+        ValueError: what is wrong with the endpoints, or with those that may lead inside.
+    """
+    return {"allowed": _allowed(values, document), "inside": _inside(values)}
+
+
+def _allowed(values: Values, document: object) -> list[str]:
+    if values["squid_endpoints_file"] and document is not None:
+        names = endpoints.names_in(document)
+        if not names:
+            raise ValueError("the endpoint file holds no host name and no URL; download it again from the portal.")
+    else:
+        names = values["squid_endpoints"]
+    found = endpoints.allow_list(names + values["squid_extra_endpoints"])
+    if not found:
+        raise ValueError("squid_endpoints is empty; name the endpoints that clients may reach.")
+    return found
+
+
+def _inside(values: Values) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"name": "", "networks": [str(network) for network in addresses.INSIDE]}]
+    # The way back reads no more than it needs.
+    for entry in values.get("squid_private_endpoints", []):
+        if (
+            not isinstance(entry, Mapping)
+            or entry.keys() != {"name", "networks"}
+            or not isinstance(entry["networks"], list)
+        ):
+            raise ValueError(f"squid_private_endpoints has {entry!r}; each entry is a name and a list of networks.")
+        (name,) = endpoints.allow_list([entry["name"]])
+        try:
+            gaps = [ipaddress.ip_network(network) for network in entry["networks"]]
+        except ValueError as error:
+            raise ValueError(
+                f"squid_private_endpoints, {entry['name']}: {error}; give networks like 10.1.2.0/24."
+            ) from None
+        found.append({"name": name, "networks": [str(network) for network in addresses.inside_without(gaps)]})
+    return found
+
+
+def _squid(values: Values, document: object) -> Iterator[str]:
+    paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
+    if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
+        yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
+    for derive in (lambda: _allowed(values, document), lambda: _inside(values)):
+        try:
+            derive()
+        except ValueError as error:
+            yield str(error)
+    for variable, (is_one, problem) in _FORMS.items():
+        value = values[variable]
+        if not all(map(is_one, value if isinstance(value, list) else filter(None, [value]))):
+            yield f"{variable} {problem}."
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith("/") and chain_names.text_problem(text) is None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return "/" not in text and bool(addresses.parse_address(text))
+    except ValueError:
+        return False
+
+
+_PATH = "must be the path of a file on the proxy, from / on, without blanks, quotes, '#', '%', '@@' and backslashes"
+_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "squid_tls_certificate": (_is_path, _PATH),
+    "squid_tls_private_key": (_is_path, _PATH),
+    # What stands between two @@ is replaced by a secret.
+    "squid_auth_realm": (
+        re.compile(r'(?!.*@@)[^#"\\]{1,200}').fullmatch,
+        "must be at most 200 characters, without #, double quotes, backslashes and @@",
+    ),
+    "squid_listen_addresses": (_is_address, "has something other than IP addresses"),
+    "squid_probe_endpoints": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{,252}").fullmatch,
+        "must be host names that squid_endpoints allows, without wildcards",
+    ),
+    "squid_remote_syslog_host": (_is_host, "must be an IP address or a host name"),
+}
+"""What a text that reaches a file of Squid's, or of what runs beside it, must be like."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "squid_connect_timeout": (1, 3600),
+    "squid_parent_connect_timeout": (1, 60),
+    "squid_parent_fail_limit": (0, 1_000_000),
+    "squid_tunnel_idle_timeout": (1, 2_592_000),
+    "squid_workers": (1, 64),
+    # What systemd may give a service, unless the kernel was told otherwise.
+    "squid_max_filedescriptors": (1024, 1_048_576),
+    "squid_client_max_connections": (16, 1_048_576),
+    "squid_shutdown_lifetime": (0, 3600),
+    "squid_logrotate_days": (0, 3650),
+    "squid_apt_cache_valid_time": (0, 2_147_483_647),
+    "sensor_proxy_console_timeout": (0.1, 3600),
+    "sensor_proxy_browsers": (1, 64),
+    "sensor_proxy_cloud_timeout": (0, 86_400),
+    "sensor_proxy_cloud_delay": (0, 3600),
+    "chain_verify_timeout": (0.1, 3600),
+    "chain_verify_parallel": (1, 256),
+    "chain_verify_log_minutes": (0, 5_256_000),
+    "azure_proxy_flow_log_retention_days": (0, 365),
+}
+"""The least and the most of each number; what Azure sets limits to is checked with its plan."""
+
+
+def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:
+    if values["sensor_proxy_state"] == "handoff":
+        return
+    if not values["sensor_proxy_console_password"]:
+        yield (
+            "sensor_proxy_console_password is empty; put it into a vaulted variable or into the environment variable "
+            "SENSOR_CONSOLE_PASSWORD, or set sensor_proxy_state to handoff and let a person enter the proxy."
+        )
+    if values["sensor_proxy_transport"] == "http" and not values["sensor_proxy_profile"]:
+        yield (
+            "sensor_proxy_transport is http, but sensor_proxy_profile names no console profile; make one with the "
+            "playbook learn_console."
+        )
+    try:
+        labels.DOCUMENTED.merge(values["sensor_proxy_labels"])
+    except UnexpectedError as error:
+        yield f"sensor_proxy_{error}."
+
+
+_PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {"squid": _squid, "sensor_proxy": _sensor_proxy}
