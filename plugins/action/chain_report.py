@@ -12,9 +12,10 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..filter.shown import shown
 from ..plugin_utils import _cores
 from ..plugin_utils._chain import hostvars as chain_hostvars
+from ..plugin_utils._chain import kept
+from ..plugin_utils._columns import shown
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import changes, files, table
 
@@ -24,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("step", "graph_of", "report_dir"))
+    _VALID_ARGS = frozenset(("step", "topology", "report_dir"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Do one step."""
@@ -34,7 +35,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars, args = variables["hostvars"], self._task.args
         own = chain_hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
         if args["step"] == "judge":
-            return result | _judged(hostvars, str(args["graph_of"]), str(args["report_dir"]), own)
+            return result | _judged(hostvars, kept.read(args["topology"]), str(args["report_dir"]), own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
             return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
@@ -49,8 +50,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 _PROVEN = ("ok", "degraded")
 
 
-def _judged(hostvars: Mapping[str, Any], graph_of: str, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
-    graph = chain_hostvars.raw_variables(hostvars, graph_of)["topology_graph"]
+def _judged(
+    hostvars: Mapping[str, Any], graph: Mapping[str, Any], report_dir: str, own: Mapping[str, Any]
+) -> dict[str, Any]:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     folder = Path(report_dir)
     results = changes.changes(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleUndefinedVariable
@@ -19,6 +20,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 
 
 from ..plugin_utils import _cores
+from ..plugin_utils._chain import kept
 from ..plugin_utils._roles import arguments, check
 
 
@@ -36,11 +38,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         host = str(variables["inventory_hostname"])
         role = str(self._task.args["role"])
         document = self._task.args.get("document")
+        some = self._task.args.get("variables")
         options = arguments.options(role)
 
+        place: dict[str, Any] = {}
         given: dict[str, Any] = {}
         unset: dict[str, str] = {}
-        for name in self._task.args.get("variables") or options:
+        for name in some or options:
             # Outside of the role its defaults are known from the specification only.
             value = variables[name] if name in variables else _trusted(options[name]["default"])
             try:
@@ -50,16 +54,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 if name in variables:
                     unset[name] = str(error)
         typed, mistakes = check.check(role, host, given)
-        mistakes += check.unset_problems(host, typed, unset)
-        if not mistakes and not self._task.args.get("variables"):
+        mistakes += check.unset_problems(host, unset)
+        if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
+            if role in check.PLACES:
+                place = check.placed(role, typed, _entry(variables, check.PLACES[role], host))
+                mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
         if mistakes:
             return result | {"failed": True, "msg": mistakes}
 
         if role == "squid":
             result |= check.derived(typed, document)
         shown = {name: value for name, value in typed.items() if not arguments.is_secret(options[name])}
-        return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown}
+        return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown} | place
+
+
+def _entry(variables: Mapping[str, Any], kind: str, host: str) -> dict[str, Any] | None:
+    return kept.entry_of(variables[kept.RESULT], kind, host) if kept.RESULT in variables else None
 
 
 def _trusted(default: Any) -> Any:

@@ -20,7 +20,7 @@ description:
 positional: _input, proxy
 options:
   _input:
-    description: The topology.
+    description: What M(ot_security.proxy_chaining.topology) returned.
     type: dict
     required: true
   proxy:
@@ -66,7 +66,7 @@ options:
 EXAMPLES = r"""
 - name: Show who may connect
   ansible.builtin.debug:
-    msg: "{{ (topology_graph | ot_security.proxy_chaining.admissions(
+    msg: "{{ (topology_result | ot_security.proxy_chaining.admissions(
              inventory_hostname, auth=false, accept_previous=true, layout='per_sensor', port=3128, tls_port=0,
              listen_addresses=[])).acls }}"
 """
@@ -110,7 +110,7 @@ _value:
 
 
 def admissions(
-    graph: Mapping[str, Any],
+    topology: Mapping[str, Any],
     proxy: str,
     *,
     auth: bool,
@@ -124,10 +124,11 @@ def admissions(
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
     from ..plugin_utils._chain import admissions as chain_admissions
+    from ..plugin_utils._chain import kept
 
     ports = [(port, False), *([(tls_port, True)] if tls_port else [])]
     found = chain_admissions.admissions(
-        graph,
+        kept.read(topology),
         proxy,
         auth=auth,
         accept_previous=accept_previous,

@@ -16,15 +16,15 @@ author:
 description:
   - Derives names, address plan and security rules of the role P(ot_security.proxy_chaining.azure_proxy#role) from its variables and
     the topology, and collects every mistake in them. It talks to nobody.
-positional: _input, graph, host, hostvars
+positional: _input, topology, host, hostvars
 options:
   _input:
     description: The role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses) and
       C(remote_syslog_host) of the role squid.
     type: dict
     required: true
-  graph:
-    description: The topology.
+  topology:
+    description: What M(ot_security.proxy_chaining.topology) returned.
     type: dict
     required: true
   host:
@@ -40,7 +40,7 @@ options:
 EXAMPLES = r"""
 - name: Show what would be created
   ansible.builtin.debug:
-    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_graph, inventory_hostname, hostvars)).resources }}"
+    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_result, inventory_hostname, hostvars)).resources }}"
 """
 
 RETURN = r"""
@@ -118,12 +118,13 @@ _value:
 
 
 def azure_plan(
-    settings: Mapping[str, Any], graph: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]
+    settings: Mapping[str, Any], topology: Mapping[str, Any], host: str, hostvars: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
     from ..plugin_utils import _azure_plan
+    from ..plugin_utils._chain import kept
 
-    return _azure_plan.plan(host, settings, graph, hostvars)
+    return _azure_plan.plan(host, settings, kept.read(topology), hostvars)
 
 
 class FilterModule:

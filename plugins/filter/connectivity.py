@@ -4,71 +4,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 DOCUMENTATION = r"""
 name: connectivity
-short_description: Choose how a site in another cloud connects to Azure
+short_description: Choose how sites in other clouds connect to Azure
 version_added: 0.1.0
 author:
   - ot_security contributors (@ot-security)
 description:
-  - Follows the flow chart of the vendor's documentation from the needs of a site to one of four methods. It talks to nobody.
+  - Follows the flow chart of the vendor's documentation from the needs of each site (C(multicloud_needs)) to one of four methods; the
+    decision of a person (C(multicloud_method)) wins. It talks to nobody.
   - Every mistake is collected and returned in RV(_value.mistakes); nothing is raised for them.
-positional: _input, method, host
+positional: _input, sites
 options:
   _input:
-    description:
-      - The needs, each true or false. They are V(private_addresses), V(predictable_throughput), V(sla), V(high_volume),
-        V(avoid_public_internet) and V(own_routers). What is left out counts as false.
+    description: Ansible's C(hostvars), or a dictionary of host name to variables.
     type: dict
     required: true
-  method:
-    description:
-      - The decision of a person, which wins over the needs. One of V(public), V(vpn), V(expressroute_customer) and
-        V(expressroute_provider), or empty.
-    type: str
-    required: true
-  host:
-    description: Name of the site in the inventory.
-    type: str
+  sites:
+    description: Names of the sites.
+    type: list
+    elements: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: Show the method
+- name: Show the methods
   ansible.builtin.debug:
-    msg: "{{ (multicloud_needs | ot_security.proxy_chaining.connectivity('', inventory_hostname)).method }}"
+    msg: "{{ (hostvars | ot_security.proxy_chaining.connectivity(groups.cloud_sites)).methods }}"
 """
 
 RETURN = r"""
 _value:
-  description: The choice.
+  description: The choices.
   type: dict
   contains:
-    method:
-      description: The method, empty with any mistake.
-      type: str
-    chosen_by:
-      description: V(needs) or V(inventory), empty with any mistake.
-      type: str
-    why:
-      description: The reasons in few words.
-      type: str
-    assumed:
-      description: Needs that are not set, and would change what the needs lead to if they were true.
+    lines:
+      description: A table for the terminal, and after it what contradicts the needs of a site.
       type: list
       elements: str
-    reasons:
-      description: One sentence for each step through the chart.
-      type: list
-      elements: str
-    contradictions:
-      description: One sentence for each need that the method does not meet.
-      type: list
-      elements: str
+    methods:
+      description: The method of each site by its name, empty for one with a mistake.
+      type: dict
     mistakes:
       description: One sentence for each mistake, naming host, variable and value.
       type: list
@@ -76,11 +56,11 @@ _value:
 """
 
 
-def connectivity(needs: object, method: object, host: str) -> dict[str, Any]:
+def connectivity(hostvars: Mapping[str, Any], sites: Iterable[str]) -> dict[str, Any]:
     """Choose; see DOCUMENTATION."""
     from ..plugin_utils import _connectivity
 
-    return asdict(_connectivity.choose(host, needs, method))
+    return asdict(_connectivity.choose_all(hostvars, sites))
 
 
 class FilterModule:

@@ -20,7 +20,7 @@ description:
 positional: _input, hostvars
 options:
   _input:
-    description: The topology.
+    description: What M(ot_security.proxy_chaining.topology) returned.
     type: dict
     required: true
   hostvars:
@@ -39,7 +39,7 @@ options:
 EXAMPLES = r"""
 - name: Show what went wrong
   ansible.builtin.debug:
-    msg: "{{ (topology_graph | ot_security.proxy_chaining.deployment(hostvars)).problems }}"
+    msg: "{{ (topology_result | ot_security.proxy_chaining.deployment(hostvars)).problems }}"
 """
 
 RETURN = r"""
@@ -80,12 +80,13 @@ _value:
 
 
 def deployment(
-    graph: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
+    topology: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
     from ..plugin_utils._chain import deployment as chain_deployment
+    from ..plugin_utils._chain import kept
 
-    return asdict(chain_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
+    return asdict(chain_deployment.deployment(kept.read(topology), hostvars, before_tier=before_tier, sensors=sensors))
 
 
 class FilterModule:

@@ -16,14 +16,14 @@ author:
 description:
   - Chooses the method and derives both ends of the tunnels from the variables of the role
     P(ot_security.proxy_chaining.multicloud#role), and collects every mistake in them. It talks to nobody.
-positional: _input, graph, host
+positional: _input, topology, host
 options:
   _input:
     description: The role's variables without their prefix, and in C(azure) those of the proxy in Azure.
     type: dict
     required: true
-  graph:
-    description: The topology.
+  topology:
+    description: What M(ot_security.proxy_chaining.topology) returned.
     type: dict
     required: true
   host:
@@ -35,7 +35,7 @@ options:
 EXAMPLES = r"""
 - name: Show what both ends of the tunnels are
   ansible.builtin.debug:
-    msg: "{{ (settings | ot_security.proxy_chaining.multicloud_plan(topology_graph, inventory_hostname)).far }}"
+    msg: "{{ (settings | ot_security.proxy_chaining.multicloud_plan(topology_result, inventory_hostname)).far }}"
 """
 
 RETURN = r"""
@@ -66,11 +66,12 @@ _value:
 """
 
 
-def multicloud_plan(settings: Mapping[str, Any], graph: Mapping[str, Any], host: str) -> dict[str, Any]:
+def multicloud_plan(settings: Mapping[str, Any], topology: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Plan; see DOCUMENTATION."""
     from ..plugin_utils import _multicloud_plan
+    from ..plugin_utils._chain import kept
 
-    return _multicloud_plan.plan(host, settings, graph)
+    return _multicloud_plan.plan(host, settings, kept.read(topology))
 
 
 class FilterModule:

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible import constants
-
 DOCUMENTATION = r"""
 name: shown
 short_description: Give lines the form in which the terminal shows them unbroken
@@ -42,8 +40,9 @@ _value:
 
 def shown(lines: list[str]) -> str | list[str]:
     """Choose the form; see DOCUMENTATION."""
-    form = constants.config.get_config_value("result_format", plugin_type="callback", plugin_name="default")
-    return "\n".join(lines) if form == "yaml" else list(lines)
+    from ..plugin_utils import _columns
+
+    return _columns.shown(lines)
 
 
 class FilterModule:

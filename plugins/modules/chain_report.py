@@ -25,9 +25,9 @@ options:
     type: str
     choices: [judge, show, prove]
     required: true
-  graph_of:
-    description: Name of a host that has the topology as its C(topology_graph). Only for O(step=judge).
-    type: str
+  topology:
+    description: What M(ot_security.proxy_chaining.topology) returned in the same run. Only for O(step=judge).
+    type: dict
   report_dir:
     description: The folder that the report is written to. Empty for none. Only for O(step=judge).
     type: str
@@ -44,7 +44,7 @@ EXAMPLES = r"""
 - name: Judge every path, and write the report
   ot_security.proxy_chaining.chain_report:
     step: judge
-    graph_of: plant-a-proxy
+    topology: "{{ topology_result }}"
     report_dir: /srv/chain-report
   register: chain_verify_results
 

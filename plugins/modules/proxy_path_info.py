@@ -174,26 +174,10 @@ endpoints:
       certificate:
 """
 
-from pathlib import Path
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._probe import paths
-from ..module_utils._probe.path import Hop
-from ..module_utils._squid import text
-
-HOP = {
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "hostname": {"type": "str"},
-    "tls": {"type": "bool", "default": False},
-    "tls_ca": {"type": "path"},
-    "tls_name": {"type": "str"},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-}
+from ..module_utils._squid.hops import HOP, hops_of
 
 
 def main() -> None:
@@ -212,11 +196,8 @@ def main() -> None:
     )
     given = module.params
     try:
-        hops = [_hop(each) for each in given["hops"]]
-        if given["own_config"]:
-            hops = _from_here(hops, given["own_config"])
         probes = paths.walk_all(
-            hops,
+            hops_of(given["hops"], given["own_config"]),
             [paths.split(endpoint) for endpoint in given["endpoints"]],
             ca_path=given["ca_path"] or "",
             authorities=given["authorities"],
@@ -226,37 +207,6 @@ def main() -> None:
     except ValueError as error:
         module.fail_json(msg=f"{error}.")
     module.exit_json(changed=False, endpoints=[probe.as_result() for probe in probes])
-
-
-def _hop(given: dict[str, Any]) -> Hop:
-    values = {key: value for key, value in given.items() if value is not None}
-    if not 0 < given["port"] < 65536:
-        raise ValueError(f"hops: the port of {given['name']} is {given['port']}; give one from 1 to 65535")
-    return Hop(**{"hostname": given["name"], **values})
-
-
-def _from_here(hops: list[Hop], path: str) -> list[Hop]:
-    """Put the proxy of this host in the first hop's place."""
-    if not hops:
-        raise ValueError("own_config is given and hops is empty; let hops begin with the proxy of this host")
-    try:
-        config = Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror}); deploy the proxy first, and run this as root"
-        ) from error
-    token = text.token_of(config)
-    if token is None:
-        raise ValueError(f"{path} has no rule for tests; deploy it with the role squid of this collection")
-    listener = text.listeners(config)[0]
-    own = Hop(
-        name=hops[0].name,
-        address=listener.address,
-        port=listener.port,
-        hostname=text.visible_hostname(config),
-        headers={text.PROBE_HEADER: token},
-    )
-    return [own, *hops[1:]]
 
 
 if __name__ == "__main__":

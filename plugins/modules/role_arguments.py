@@ -63,4 +63,18 @@ inside:
   type: list
   elements: dict
   returned: with O(role=squid)
+proxy:
+  description: Of the role squid, what the topology has of this proxy, without its clients.
+  type: dict
+  returned: with O(role=squid), after the role topology
+child_users:
+  description: Of the role squid, the users as which other proxies sign in here.
+  type: list
+  elements: str
+  returned: with O(role=squid), after the role topology
+path:
+  description: Of the role sensor_proxy, the names of the proxies on the sensor's path.
+  type: list
+  elements: str
+  returned: with O(role=sensor_proxy)
 """

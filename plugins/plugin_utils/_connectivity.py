@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ._chain import hostvars as chain_hostvars
 from ._chain.inventory import sentence
 from ._columns import aligned
 from ._report.results import clean
@@ -81,19 +82,34 @@ def choose(host: str, needs: object, method: object = "") -> Choice:
     return _by_inventory(host, given, str(method)) if method else _by_needs(host, given)
 
 
-def table(choices: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a row for each site, then the contradictions.
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The methods of all sites."""
 
-    Args:
-        choices: a Choice as a mapping for each site, with ``site`` and ``cloud``, which may be empty.
-    """
-    choices = list(choices)
+    lines: list[str]
+    """A row for each site, then the contradictions."""
+
+    methods: dict[str, str]
+    mistakes: list[str]
+
+
+def choose_all(hostvars: Mapping[str, Any], sites: Iterable[str]) -> Choices:
+    """Choose the method of each site by its variables multicloud_needs, multicloud_method and multicloud_cloud."""
+    mistakes: list[str] = []
     rows: list[tuple[str, ...]] = [("SITE", "CLOUD", "METHOD", "CHOSEN BY", "WHY")]
-    rows += [
-        tuple(clean(one[key]) or "-" for key in ("site", "cloud", "method", "chosen_by", "why")) for one in choices
-    ]
-    contradictions = [clean(each) for one in choices for each in one["contradictions"]]
-    return [*aligned(rows), *(["", "contradictions:", *contradictions] if contradictions else [])]
+    contradictions: list[str] = []
+    methods = {}
+    for site in sites:
+        names = ("multicloud_needs", "multicloud_method", "multicloud_cloud")
+        given = chain_hostvars.read(hostvars, site, names, mistakes=mistakes)
+        choice = choose(site, given.get("multicloud_needs"), given.get("multicloud_method"))
+        cells = (site, given.get("multicloud_cloud"), choice.method, choice.chosen_by, choice.why)
+        rows.append(tuple(clean(str(cell or "")) or "-" for cell in cells))
+        contradictions += map(clean, choice.contradictions)
+        mistakes += choice.mistakes
+        methods[site] = choice.method
+    lines = [*aligned(rows), *(["", "contradictions:", *contradictions] if contradictions else [])]
+    return Choices(lines, methods, mistakes)
 
 
 def _by_needs(host: str, needs: Mapping[str, bool]) -> Choice:

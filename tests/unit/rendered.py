@@ -15,7 +15,7 @@ import yaml
 from ansible.plugins.filter import core, mathstuff
 from ansible.plugins.test import core as tests
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
@@ -73,8 +73,11 @@ def _known(
     graph: Mapping[str, Any], proxy: str, running: Mapping[str, Any] | None, variables: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return those of the role's variables that the template reads."""
-    known = {"__squid": arguments(variables), "__squid_proxy": graph["proxies"][proxy], "__squid_host": running}
-    known |= {"topology_graph": graph, "inventory_hostname": proxy, "squid_phase": "begin" if running else "whole"}
+    entry = graph["proxies"][proxy]
+    known = {"__squid": arguments(variables), "__squid_proxy": entry, "__squid_host": running}
+    topology_result = {"file": kept.keep(graph), "proxies": graph["proxies"]}
+    known |= {"topology_result": topology_result, "inventory_hostname": proxy}
+    known["squid_phase"] = "begin" if running else "whole"
     known["squid_arrived"] = variables.get("squid_arrived", [])
     for name in ("__squid_parents_program", "__squid_guesses_program"):
         known[name] = _role_file("vars")[name]

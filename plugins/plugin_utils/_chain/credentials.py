@@ -21,15 +21,20 @@ Client = Mapping[str, Any]
 """One of a proxy's clients in the topology."""
 
 
-def parent_passwords(given: Iterable[Any], parents: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Return the password for each parent of the topology that has a user name, by its ACL name.
+def parent_secrets(proxy: str, parents: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any]) -> dict[str, str]:
+    """Return the password for each parent that has a user name, by the name of its placeholder in the template.
 
     Args:
-        given: the proxy's squid_parents.
-        parents: the same proxy's parents in the topology, in the same order.
+        proxy: name of the proxy.
+        parents: its parents in the topology, which are in the order of its squid_parents.
+        hostvars: Ansible's hostvars.
+
+    Raises:
+        ValueError: its squid_parents cannot be rendered.
     """
+    given = inventory.read_parents(hostvars, proxy)
     return {
-        parent["acl"]: str(entry["password"])
+        f"parent:{parent['acl']}": entry.password.text()
         for entry, parent in zip(given, parents, strict=True)
         if parent["username"] is not None
     }
@@ -78,6 +83,14 @@ def check_users(
         previous: whether the users in force before a rotation are among them.
     """
     opener = Opener()
+
+    def opened(name: str, variable: str, secret: Secret) -> str | None:
+        try:
+            return opener.text(secret)
+        except ValueError as error:
+            problems.append(f"{name}: {variable} {error}.")
+            return None
+
     users: dict[str, str] = {}
     first: dict[str, str] = {}
     spelling: dict[str, str] = {}
@@ -88,17 +101,21 @@ def check_users(
         if client["kind"] == "proxy":
             for parent in proxy_parents(name) if username else ():
                 if parent.username == username:
-                    yield _Login(name, "squid_parents.username", username, opener.text(parent.password))
+                    text = opened(name, "squid_parents.password", parent.password)
+                    if text is not None:
+                        yield _Login(name, "squid_parents.username", username, text)
             return
         previous_username = client["previous_username"] if previous else None
         if not username and not previous_username:
             return
         password, previous_password = sensor_passwords(name)
         current = None
-        if username:
-            yield (current := _Login(name, "sensor_proxy_username", username, opener.text(password)))
-        if previous_username:
-            text = opener.text(previous_password)
+        if username and (text := opened(name, "sensor_proxy_password", password)) is not None:
+            yield (current := _Login(name, "sensor_proxy_username", username, text))
+        if (
+            previous_username
+            and (text := opened(name, "sensor_proxy_previous_password", previous_password)) is not None
+        ):
             yield _Login(name, "sensor_proxy_previous_username", previous_username, text, current)
 
     for login in (login for client in clients for login in logins(client)):

@@ -39,6 +39,17 @@ class Answer:
         return [self.sentence, *(f"  {step.hop:{width}}  {step.text}" for step in self.steps)]
 
 
+def proxies_of(graph: Mapping[str, Any], sensor: str) -> list[str]:
+    """Return the proxies of the inventory on the sensor's path.
+
+    Raises:
+        ValueError: there is no such sensor.
+    """
+    if sensor not in graph["sensors"]:
+        raise ValueError(f"there is no sensor {sensor!r} in the inventory; correct explain_sensor")
+    return [hop for hop in graph["sensors"][sensor]["path"] if hop in graph["proxies"]]
+
+
 def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, host: str, port: int) -> Answer:
     """Walk the sensor's path by each proxy's preferred parent.
 
@@ -52,8 +63,7 @@ def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, h
     Raises:
         ValueError: there is no such sensor.
     """
-    if sensor not in graph["sensors"]:
-        raise ValueError(f"there is no sensor {sensor!r} in the inventory; correct explain_sensor")
+    proxies_of(graph, sensor)
     entry = graph["sensors"][sensor]
     who = f"{sensor} ({', '.join(entry['addresses'])})"
     client, steps, known = sensor, [], ""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.errors import AnsibleError
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Secret:
@@ -24,8 +26,12 @@ class Secret:
     """Makes the value of a template, which may be another one for each host that has it."""
 
     def text(self) -> str:
-        """Return the secret, empty if there is none."""
-        value = self.render() if self.render else self.raw
+        """Return the secret, empty if there is none.
+
+        Raises:
+            ValueError: it is a template of something that is not there.
+        """
+        value = _rendered(self.render) if self.render else self.raw
         return "" if value is None else str(value)
 
 
@@ -58,6 +64,7 @@ def read(
     names: tuple[str, ...],
     secrets: tuple[str, ...] = (),
     raw: Mapping[str, Any] | None = None,
+    mistakes: list[str] | None = None,
 ) -> dict[str, Any]:
     """Return those of the named variables that the host has: ``names`` rendered, ``secrets`` each as a Secret.
 
@@ -67,6 +74,10 @@ def read(
         names: names of variables.
         secrets: names of variables that may be secret.
         raw: the host's raw_variables, if they are at hand.
+        mistakes: takes a sentence for each variable that cannot be rendered, which is left out then.
+
+    Raises:
+        ValueError: one cannot be rendered, and there is no list for that.
     """
     raw_get = getattr(hostvars, "raw_get", None)
     if raw is None:
@@ -75,7 +86,13 @@ def read(
     for name in names:
         if name in raw:
             value = raw[name]
-            found[name] = hostvars[host][name] if raw_get and _may_be_template(value) else value
+            try:
+                is_template = raw_get and _may_be_template(value)
+                found[name] = _rendered(_render_later(hostvars, host, name)) if is_template else value
+            except ValueError as error:
+                if mistakes is None:
+                    raise ValueError(f"{host}: {name} {error}.") from None
+                mistakes.append(f"{host}: {name} {error}.")
     for name in secrets:
         if name in raw:
             # What is vaulted is no text, and never a template.
@@ -86,6 +103,14 @@ def read(
 
 def _render_later(hostvars: Mapping[str, Any], host: str, name: str) -> Callable[[], object]:
     return lambda: hostvars[host][name]
+
+
+def _rendered(render: Callable[[], object]) -> object:
+    try:
+        return render()
+    except AnsibleError as error:
+        said = next(iter(str(error).splitlines()), "").rstrip(".")
+        raise ValueError(f"cannot be rendered ({said}); define what it names, or correct it") from None
 
 
 def _may_be_template(value: object) -> bool:

@@ -147,7 +147,7 @@ def read_inventory(
     for name in proxies:
         raw = chain_hostvars.raw_variables(hostvars, name)
         variables.look(name, raw, others)
-        values = chain_hostvars.read(hostvars, name, _PROXY_VARIABLES, raw=raw)
+        values = chain_hostvars.read(hostvars, name, _PROXY_VARIABLES, raw=raw, mistakes=inventory.mistakes)
         inventory.proxies[name] = _Reader(name, values, inventory.mistakes).proxy()
     others = variables_of("sensor_proxy") - {*_SENSOR_VARIABLES}
     for name in sensors:
@@ -158,14 +158,14 @@ def read_inventory(
             continue
         raw = chain_hostvars.raw_variables(hostvars, name)
         variables.look(name, raw, others)
-        values = chain_hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS, raw)
+        values = chain_hostvars.read(hostvars, name, _SENSOR_VARIABLES, _SENSOR_SECRETS, raw, inventory.mistakes)
         inventory.sensors[name] = _Reader(name, values, inventory.mistakes).sensor()
     _check_names(inventory)
     others = variables_of("multicloud") - {*_SITE_VARIABLES}
     for name in cloud_sites:
         raw = chain_hostvars.raw_variables(hostvars, name)
         variables.look(name, raw, others)
-        values = chain_hostvars.read(hostvars, name, _SITE_VARIABLES, raw=raw)
+        values = chain_hostvars.read(hostvars, name, _SITE_VARIABLES, raw=raw, mistakes=inventory.mistakes)
         inventory.cloud_sites += _Reader(name, values, inventory.mistakes).cloud_sites()
     inventory.mistakes += [sentence(*mistake) for mistake in variables.mistakes()]
     inventory.mistakes += variables.misspelt()
@@ -182,8 +182,12 @@ def read_sensor_passwords(hostvars: Mapping[str, Any], name: str) -> tuple[Secre
 def read_logins(hostvars: Mapping[str, Any], proxy: str, name: str) -> list[Parent]:
     """Read of one proxy the entries of squid_parents that are another one."""
     parent = _Reader(proxy, chain_hostvars.read(hostvars, proxy, _PROXY_VARIABLES), []).proxy()
-    given = _Reader(name, chain_hostvars.read(hostvars, name, ("squid_parents",)), []).parents()
-    return [each for each in given if parent.is_meant(each)]
+    return [each for each in read_parents(hostvars, name) if parent.is_meant(each)]
+
+
+def read_parents(hostvars: Mapping[str, Any], name: str) -> list[Parent]:
+    """Read a proxy's squid_parents."""
+    return _Reader(name, chain_hostvars.read(hostvars, name, ("squid_parents",)), []).parents()
 
 
 def _check_names(inventory: Inventory) -> None:
@@ -283,7 +287,7 @@ class _Reader:
         password: Secret = self._values.get("sensor_proxy_previous_password", Secret())
         if username and not _is_given(password):
             problem = f"sensor_proxy_previous_password is not set, but its {variable} is {username!r}; set both"
-        elif username is None and _is_given(password) and not (password.render and not password.text()):
+        elif username is None and _is_given(password) and not _renders_to_nothing(password):
             problem = f"{variable} is not set, but its sensor_proxy_previous_password is; set both, or neither"
         else:
             return username
@@ -433,6 +437,13 @@ def source_problem(address: Address) -> str | None:
         not_a_host = {network.network_address} | ({network.broadcast_address} if network.version == 4 else set())
         return f"is not the address of one host in {network}" if ip in not_a_host else None
     return None
+
+
+def _renders_to_nothing(secret: Secret) -> bool:
+    try:
+        return bool(secret.render) and not secret.text()
+    except ValueError:
+        return False
 
 
 def _is_given(secret: Secret) -> bool:

@@ -9,7 +9,7 @@ Private to this collection. Templates, roles, verification and the report read t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -23,7 +23,34 @@ from .names import acl_name, text_problem, username_problem
 from .tunnels import lay_tunnels
 
 Graph = dict[str, Any]
-"""The result, of plain dictionaries and lists, free of secrets; its shape is documented in the filter's RETURN."""
+"""The result, of plain dictionaries and lists, free of secrets; its shape is documented in the module topology."""
+
+
+def of_groups(
+    hostvars: Mapping[str, Any],
+    groups: Mapping[str, list[str]],
+    proxies_group: str = "proxies",
+    sensors_group: str = "sensors",
+    cloud_sites_group: str = "cloud_sites",
+    removed_sensors: Sequence[str] = (),
+) -> Graph:
+    """Derive the topology of an inventory; its options are those of the module topology."""
+    sensors = groups.get(sensors_group, [])
+    graph = derive(
+        hostvars,
+        groups.get(proxies_group, []),
+        [name for name in sensors if name not in removed_sensors],
+        proxies_group,
+        groups.get(cloud_sites_group, []),
+    )
+    graph["mistakes"] += [
+        f"{name}: it is to be removed, and the inventory has no such sensor in the group '{sensors_group}'."
+        for name in removed_sensors
+        if name not in sensors
+    ]
+    if not graph["proxies"]:
+        graph["mistakes"].insert(0, f"the inventory has no host in the group '{proxies_group}'; put the proxies there.")
+    return graph
 
 
 def derive(

@@ -17,9 +17,10 @@ from ...module_utils._outside import one_line
 from .._chain import hostvars as chain_hostvars
 from .verdict import Json, Report
 
-WALKS = "__chain_verify_walks"
-CLIENTS = "__chain_verify_clients"
+WALKED = "__chain_verify_walked"
 CLOUD = "__chain_verify_asked"
+
+_ODD = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 _MOST = 500
 """Characters of one text."""
@@ -43,29 +44,25 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     """Read a proxy's report."""
     # As it is registered: what a host said must never become a template.
     found = chain_hostvars.raw_variables(hostvars, proxy)
-    if WALKS not in found:
+    result = found.get(WALKED)
+    if result is None:
         return Report(problem="it was not asked")
-    results = found[WALKS].get("results", [])
-    lost = next((result for result in results if result.get("unreachable")), None)
-    if not results or lost:
-        return Report(problem=_first_line(lost or found[WALKS]))
-    walks = []
-    for result in results:
-        walk = {key: result["item"][key] for key in ("kind", "target", "secret")}
-        endpoints, problem = _read(result, "endpoints", _probe)
-        walks.append(walk | ({"problem": problem} if problem else {"endpoints": endpoints}))
-    clients, problem = _read(found.get(CLIENTS, {}), "clients", _client)
+    if result.get("unreachable") or "walks" not in result:
+        return Report(problem=_first_line(result))
+    try:
+        walks = [_walk(each) for each in result["walks"]]
+        clients = [_client(each) for each in result["clients"]]
+        problem = _text(result["clients_problem"] or "").rstrip(".")
+    except _ODD:
+        return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
     return Report(walks, clients, clients_problem=problem or None)
 
 
-def _read(result: Mapping[str, Any], name: str, form: Callable[[Mapping[str, Any]], Json]) -> tuple[list[Json], str]:
-    """Return what a module returned, or why there is nothing."""
-    if name not in result:
-        return [], _first_line(result) or "it was not asked"
-    try:
-        return [form(each) for each in result[name]], ""
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
-        return [], f"what it answered has no {name} in the form of this collection's modules; see what runs there"
+def _walk(said: Mapping[str, Any]) -> Json:
+    which = {key: _text(said[key]) for key in ("kind", "target", "secret")}
+    if "endpoints" not in said:
+        return {**which, "problem": _first_line(said)}
+    return {**which, "endpoints": [_probe(each) for each in said["endpoints"]]}
 
 
 def _probe(said: Mapping[str, Any]) -> Json:

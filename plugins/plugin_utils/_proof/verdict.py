@@ -4,7 +4,7 @@
 
 """The verdict on every sensor's path, and the one link that is to blame, from what each proxy's host found.
 
-Private to this collection. The shape of the result is documented in the filter chain_verdicts.
+Private to this collection. The shape of the result is documented in the module chain_report.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 Walk = dict[str, Any]
 """A walk from one proxy's host: ``kind`` (self, parent or direct), ``target``, ``preferred``, ``hops``, and in ``secret`` the
-name of the first hop's password among those of the filter parent_passwords."""
+name of the first hop's password among those of its parents."""
 
 
 def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
@@ -40,7 +40,7 @@ def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
 
 
 def sensors_of(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
-    """Return name, addresses and users of each sensor whose first hop is this proxy, as proxy_client_info takes them."""
+    """Return name, addresses and users of each sensor whose first hop is this proxy, as the module chain_walk takes them."""
     return [
         {key: client[key] for key in ("name", "addresses", "username", "previous_username") if client[key] is not None}
         for client in graph["proxies"][proxy]["clients"]

@@ -23,8 +23,8 @@ from . import arguments
 
 Values = dict[str, Any]
 
-_FIRST_HOP = {"sensor_proxy_host", "sensor_proxy_port"}
-"""By default they come from the topology. A sensor whose proxy is switched off needs neither."""
+PLACES = {"squid": "proxies", "sensor_proxy": "sensors"}
+"""Where the topology has the hosts of the roles that read from it."""
 
 
 def check(role: str, host: str, given: Mapping[str, Any]) -> tuple[Values, list[str]]:
@@ -49,15 +49,9 @@ def _in_range(variable: str, value: Any) -> Any:
     return value
 
 
-def unset_problems(host: str, typed: Values, unset: Mapping[str, str]) -> list[str]:
+def unset_problems(host: str, unset: Mapping[str, str]) -> list[str]:
     """Return what is wrong with variables that have a template of something that is not there."""
     problems = {name: f"{name} cannot be rendered: {problem}" for name, problem in unset.items()}
-    for name in _FIRST_HOP & problems.keys():
-        problems[name] = (
-            "it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
-        )
-        if typed.get("sensor_proxy_state") == "absent":
-            del problems[name]
     return [f"{host}: {problem}" for problem in dict.fromkeys(problems.values())]
 
 
@@ -71,6 +65,23 @@ def contradictions(role: str, host: str, typed: Values, document: object = None)
         document: what is in the endpoint file of the role squid.
     """
     return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
+
+
+def placed(role: str, typed: Values, entry: Mapping[str, Any] | None) -> Values:
+    """Return what the topology's entry of this host adds, as role_arguments documents it."""
+    if role == "sensor_proxy":
+        hop = (entry or {}).get("proxy", {})
+        return {
+            "host": typed["sensor_proxy_host"] or hop.get("address", ""),
+            "port": typed["sensor_proxy_port"] or hop.get("port", 0),
+            "path": (entry or {}).get("path", []),
+        }
+    if entry is None:
+        return {}
+    # What it has of its clients may be long, and a result is copied for each task.
+    proxy = {key: value for key, value in entry.items() if key != "clients"}
+    users = [client["username"] for client in entry["clients"] if client["kind"] == "proxy" and client["username"]]
+    return {"proxy": proxy, "child_users": users}
 
 
 def derived(values: Values, document: object = None) -> Values:
@@ -189,6 +200,15 @@ RANGES: dict[str, tuple[float, float]] = {
     "azure_proxy_flow_log_retention_days": (0, 365),
 }
 """The least and the most of each number; what Azure sets limits to is checked with its plan."""
+
+
+def no_first_hop(host: str, typed: Values, place: Mapping[str, Any]) -> list[str]:
+    """Say so where a sensor is to have a proxy and neither the topology nor the inventory names it."""
+    if typed["sensor_proxy_state"] == "absent" or (place["host"] and place["port"]):
+        return []
+    return [
+        f"{host}: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
+    ]
 
 
 def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:

@@ -35,7 +35,7 @@ _SET_HERE = frozenset(
         "squid_rendered",
         "squid_rendered_files",
         "squid_rendered_package",
-        "topology_graph",
+        "topology_result",
     }
 )
 """What roles and playbooks set. A workflow of AWX hands some of it on as extra vars."""

@@ -222,7 +222,7 @@ def test_the_readmes_inventory_is_whole(shell: Shell) -> None:
     _as_checkout(shell, _readmes_inventory())
     (command,) = _commands("test_the_readmes_inventory_is_whole", "docs/inventory.md")
     shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
-    graph = yaml.safe_load(shell.type(command).partition("=>")[2])["msg"]
+    graph = yaml.safe_load(shell.type(command).partition("=>")[2])["graph"]
     assert graph["mistakes"] == []
     assert graph["sensors"]["sensor1"]["path"] == ["plant-a-proxy", "dmz-proxy", "proxy.corp.example"]
 

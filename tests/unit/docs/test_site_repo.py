@@ -159,9 +159,8 @@ def _inventory(plant: str) -> str:
 
 
 def _graph(plant: str, password: Path) -> dict[str, Any]:
-    wanted = "msg={{ hostvars | ot_security.proxy_chaining.topology(groups) }}"
     ansible = str(Path(sys.executable).with_name("ansible"))
-    asked = ["proxies[0]", "-m", "ansible.builtin.debug", "-a", wanted]
+    asked = ["proxies[0]", "-m", "ot_security.proxy_chaining.topology", "-a", "whole=true"]
     done = subprocess.run(
         [ansible, "-i", f"inventories/{plant}", "--vault-password-file", str(password), *asked],
         cwd=SITE,
@@ -176,5 +175,5 @@ def _graph(plant: str, password: Path) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.partition("=>")[2])["msg"]
+    found: dict[str, Any] = json.loads(done.stdout.partition("=>")[2])["graph"]
     return found

@@ -23,22 +23,25 @@ from tests.unit.rendered import ROLE
 COLLECTION = ROLE.parents[1]
 LONG = "x" * 30_000
 
-# What the modules return on the proxies is what the test says, in place of what a host would.
+# What the module returns on the proxies is what the test says, in place of what a host would.
 STAND_IN = """
-import json, os
-from pathlib import Path
-from ansible.errors import AnsibleConnectionFailure
-from ansible.plugins.action import ActionBase
 
-class ActionModule(ActionBase):
+import json, os
+from ansible.errors import AnsibleConnectionFailure
+
+class ActionModule(ActionModule):
     _requires_connection = False
 
-    def run(self, tmp=None, task_vars=None):
-        said = json.loads(Path(os.environ["OT_SAID"]).read_text())
+    def _execute_module(self, module_name, module_args, task_vars):
+        said = json.loads(open(os.environ["OT_SAID"]).read())
         host = said.get(task_vars["inventory_hostname"], said["all"])
         if isinstance(host, str):
             raise AnsibleConnectionFailure(host)
-        return super().run(tmp, task_vars) | host[Path(__file__).stem]
+        if "probe" not in host:
+            return host
+        which = [{key: walk[key] for key in ("kind", "target", "secret")} for walk in module_args["walks"]]
+        walks = [{**walk, "endpoints": [host["probe"]]} for walk in which]
+        return {"walks": walks, "clients": host["clients"], "clients_problem": None}
 """
 INVENTORY = {
     "proxies": {
@@ -79,21 +82,12 @@ def _client(name: str, text: str) -> dict[str, Any]:
 
 def _said(text: str, stage: str | None = "proxy-denied") -> dict[str, Any]:
     """Return what a host says on which each text from outside is this one."""
-    clients = [_client(name, text) for name in ("sensor1", "sensor2")]
-    return {
-        "proxy_path_info": {"endpoints": [_probe(text, stage)]},
-        "proxy_client_info": {"clients": clients, "rules_problem": None},
-    }
+    return {"probe": _probe(text, stage), "clients": [_client(name, text) for name in ("sensor1", "sensor2")]}
 
 
 WELL = {
-    "proxy_path_info": {"endpoints": [_probe("Example Trust", None)]},
-    "proxy_client_info": {
-        "clients": [
-            {**_client(name, ""), "last": None, "refused_since_change": None} for name in ("sensor1", "sensor2")
-        ],
-        "rules_problem": None,
-    },
+    "probe": _probe("Example Trust", None),
+    "clients": [{**_client(name, ""), "last": None, "refused_since_change": None} for name in ("sensor1", "sensor2")],
 }
 
 
@@ -121,8 +115,8 @@ class Lab:
         self.folder = folder
         copy = folder / "ansible_collections/ot_security/proxy_chaining"
         shutil.copytree(COLLECTION, copy)
-        for name in ("proxy_path_info", "proxy_client_info"):
-            (copy / f"plugins/action/{name}.py").write_text(STAND_IN)
+        with (copy / "plugins/action/chain_walk.py").open("a") as action:
+            action.write(STAND_IN)
         self.playbook = copy / "playbooks/verify.yml"
 
     def verify(self, said: dict[str, Any], *options: str, **environment: str) -> Verified:
@@ -185,10 +179,10 @@ def test_one_hostile_parent_leaves_the_report_to_the_others(text: str, lab: Lab)
 
 
 @pytest.mark.parametrize(
-    "said", [[], {"endpoints": None}, {"endpoints": [{"endpoint": "hub"}]}, {"endpoints": [1]}], ids=str
+    "walks", [7, None, [{}], [{"kind": "self", "target": "site", "secret": "", "endpoints": [1]}]], ids=str
 )
-def test_an_answer_of_another_form_is_that_hosts_own_problem(said: Any, lab: Lab) -> None:
-    odd = {"proxy_path_info": said or {"endpoints": 7}, "proxy_client_info": {"clients": {"a": "b"}}}
+def test_an_answer_of_another_form_is_that_hosts_own_problem(walks: Any, lab: Lab) -> None:
+    odd = {"walks": walks, "clients": {"a": "b"}, "clients_problem": None}
     done = lab.verify({"all": WELL, "site": odd})
     assert done.verdicts() == {"sensor1": "unknown", "sensor2": "ok"}, done.output[-3000:]
     assert "the form of this collection" in " ".join(done.file("results.json").split())

@@ -11,24 +11,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
+from ansible.errors import AnsibleError, AnsibleFilterError
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 
 NAMES = [
     "admissions",
     "azure_plan",
+    "azure_decisions",
     "cloud_problem",
-    "chain_sensors",
-    "chain_walks",
-    "client_users",
     "connectivity",
-    "connectivity_table",
     "deployment",
-    "endpoint_names",
-    "endpoints",
-    "explain",
-    "parent_passwords",
+    "multicloud_plan",
+    "multicloud_steps",
+    "passwords",
     "shown",
-    "topology",
+    "squid_import",
 ]
 PACKAGE = "ansible_collections.ot_security.proxy_chaining.plugins.filter"
 
@@ -55,61 +52,36 @@ def test_each_file_gives_the_filter_of_its_name(name: str) -> None:
     assert callable(_filter(name))
 
 
-def test_topology_reads_the_groups() -> None:
-    graph = _filter("topology")(HOSTVARS, GROUPS)
-    assert graph["mistakes"] == []
-    assert graph["sensors"]["sensor1"]["path"] == ["site", "proxy.corp.example"]
+def _topology(hostvars: dict[str, Any]) -> dict[str, str]:
+    """Return what the module topology returns of the file."""
+    return {"file": kept.keep(topology.of_groups(hostvars, GROUPS))}
 
 
-def test_topology_takes_the_names_of_the_groups() -> None:
-    groups = {"squids": ["site"], "probes": ["sensor1"], "proxies": ["nobody"]}
-    graph = _filter("topology")(HOSTVARS, groups, proxies_group="squids", sensors_group="probes")
-    assert (list(graph["proxies"]), list(graph["sensors"])) == (["site"], ["sensor1"])
-
-
-def test_topology_names_the_given_group_in_its_sentences() -> None:
-    hostvars = {"site": {"ansible_host": "10.0.0.250", "squid_parents": ["ghost"]}}
-    (sentence,) = _filter("topology")(hostvars, {"squids": ["site"]}, "squids")["mistakes"]
-    assert "'ghost' is not in the group 'squids'" in sentence
-
-
-@pytest.mark.parametrize("groups", [{}, {"squids": []}])
-def test_topology_without_proxies_is_a_mistake(groups: dict[str, list[str]]) -> None:
-    graph = _filter("topology")({}, groups, proxies_group="squids")
-    assert graph["mistakes"] == ["the inventory has no host in the group 'squids'; put the proxies there."]
-
-
-def test_topology_returns_mistakes_and_raises_none() -> None:
-    graph = _filter("topology")({"all": {"squid_port": 0}}, {"proxies": ["all"]})
-    assert len(graph["mistakes"]) == 2
-
-
-def test_client_users() -> None:
-    clients = _filter("topology")(HOSTVARS, GROUPS)["proxies"]["site"]["clients"]
-    assert _filter("client_users")(clients, HOSTVARS, "site") == [{"username": "plant", "password": "pw"}]
+def test_passwords_of_clients() -> None:
+    assert _filter("passwords")(_topology(HOSTVARS), HOSTVARS, "site", of="clients") == [
+        {"username": "plant", "password": "pw"}
+    ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"), [({}, True), ({"previous": True}, True), ({"previous": False}, False)]
 )
-def test_client_users_with_and_without_the_previous_ones(arguments: dict[str, bool], expected: bool) -> None:
+def test_passwords_of_clients_with_and_without_the_previous_ones(arguments: dict[str, bool], expected: bool) -> None:
     previous = {"sensor_proxy_previous_username": "former", "sensor_proxy_previous_password": "pw1"}
     hostvars = HOSTVARS | {"sensor1": HOSTVARS["sensor1"] | previous}
-    clients = _filter("topology")(hostvars, GROUPS)["proxies"]["site"]["clients"]
-    users = _filter("client_users")(clients, hostvars, "site", **arguments)
+    users = _filter("passwords")(_topology(hostvars), hostvars, "site", of="clients", **arguments)
     assert ({"username": "former", "password": "pw1"} in users) == expected
     assert {"username": "plant", "password": "pw"} in users
 
 
-def test_client_users_fails_with_a_sentence() -> None:
+def test_passwords_of_clients_fails_with_a_sentence() -> None:
     hostvars = HOSTVARS | {"sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_username": "plant"}}
-    clients = _filter("topology")(HOSTVARS, GROUPS)["proxies"]["site"]["clients"]
     with pytest.raises(AnsibleFilterError, match=r"sensor1: sensor_proxy_password is not set, .*; set both\.$"):
-        _filter("client_users")(clients, hostvars, "site")
+        _filter("passwords")(_topology(HOSTVARS), hostvars, "site", of="clients")
 
 
 def test_admissions() -> None:
-    graph = _filter("topology")(HOSTVARS, GROUPS)
+    graph = _topology(HOSTVARS)
     wanted = {"auth": True, "accept_previous": True, "layout": "combined", "port": 3128, "tls_port": 3129}
     assert _filter("admissions")(graph, "site", listen_addresses=["10.0.0.250"], **wanted) == {
         "acls": [{"acl": "clients", "client": "sensor1", "addresses": ["10.0.0.1"], "users": ["plant"]}],
@@ -123,7 +95,7 @@ def test_admissions() -> None:
 
 
 def test_deployment() -> None:
-    graph = _filter("topology")(HOSTVARS, GROUPS)
+    graph = _topology(HOSTVARS)
     look = {"__squid_host": {"unreachable": True, "msg": "timed out"}}
     said = "site: it could not be reached, and was not touched: timed out."
     assert _filter("deployment")(graph, {"site": look, "sensor1": {}}, before_tier=0, sensors=True) == {
@@ -138,33 +110,17 @@ def test_deployment() -> None:
     }
 
 
-def test_parent_passwords_are_named_as_the_templates_placeholders() -> None:
-    parents = _filter("topology")(HOSTVARS, GROUPS)["proxies"]["site"]["parents"]
-    secrets = _filter("parent_passwords")(HOSTVARS["site"]["squid_parents"], parents)
+def test_passwords_of_parents_are_named_as_the_templates_placeholders() -> None:
+    secrets = _filter("passwords")(_topology(HOSTVARS), HOSTVARS, "site", of="parents")
     assert secrets == {"parent:proxy.corp.example": "s3cret"}
 
 
-def test_endpoints() -> None:
-    assert _filter("endpoints")(["*.azure-devices.net", "hub.azure-devices.net"]) == [".azure-devices.net"]
+def test_passwords_of_a_host_that_is_no_proxy() -> None:
+    with pytest.raises(AnsibleFilterError, match="there is no proxy 'ghost' in the topology"):
+        _filter("passwords")(_topology(HOSTVARS), HOSTVARS, "ghost", of="clients")
 
 
-def test_endpoints_fails_with_a_sentence() -> None:
-    with pytest.raises(AnsibleFilterError, match="not usable as endpoints: 'a b'; give host names"):
-        _filter("endpoints")(["a b"])
-
-
-@pytest.mark.parametrize("entries", ["hub.example.net", None, 42])
-def test_endpoints_wants_a_list(entries: object) -> None:
-    with pytest.raises(AnsibleFilterError, match="wants a list"):
-        _filter("endpoints")(entries)
-
-
-def test_endpoint_names() -> None:
-    document = {"services": [{"url": "https://hub.azure-devices.net/"}, {"hosts": "a.blob.core.windows.net:443"}]}
-    assert _filter("endpoint_names")(document) == ["a.blob.core.windows.net", "hub.azure-devices.net"]
-
-
-@pytest.mark.parametrize("document", [{}, [], None, "", {"a": ["nothing here", 1]}])
-def test_endpoint_names_fails_with_a_sentence(document: object) -> None:
-    with pytest.raises(AnsibleFilterError, match="holds no host name and no URL; download it again from the portal"):
-        _filter("endpoint_names")(document)
+@pytest.mark.parametrize("result", [{}, {"file": "/nowhere"}, None, "text"])
+def test_what_is_no_topology_of_this_run(result: object) -> None:
+    with pytest.raises(AnsibleError, match="is not what the module topology returned in this run"):
+        _filter("deployment")(result, {})

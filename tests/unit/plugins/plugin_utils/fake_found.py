@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof import found, verdict
-
-from tests.rendered_report import apply
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof import found, verdict, walks
 
 TIME = "2026-11-24T10:40:00+00:00"
 HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"
@@ -38,7 +36,7 @@ def chain(*names: str, sensors: Sequence[str] = ()) -> tuple[Json, Json]:
 def probe(
     endpoint: str, stage: str | None = None, hop: str | None = None, authority: str = AUTHORITY, port: int = 443
 ) -> Json:
-    """What proxy_path_info returns for an endpoint; broken where a stage is given."""
+    """What chain_walk returns for an endpoint; broken where a stage is given."""
     reached = ["resolve"] if stage == "resolve" else ["resolve", "tcp", "connect", "tls"]
     shown = stage in (None, "tls-untrusted", "tls-inspected")
     certificate = {
@@ -60,7 +58,7 @@ def probe(
 
 
 def client(name: str) -> Json:
-    """What proxy_client_info returns for a sensor against which nothing speaks."""
+    """What chain_walk returns for a sensor against which nothing speaks."""
     rule = {"action": "allow", "line": 30, "text": f"http_access allow {name}"}
     nothing = {"last": None, "last_ok": None, "refused_since_change": None, "count": 0, "refused": 0, "open": 1}
     return {"name": name, "rule": rule, **nothing}
@@ -74,23 +72,20 @@ class Found:
         self.graph = graph
         self.hostvars: Json = {}
         for proxy in graph["proxies"]:
-            walks = apply("chain_walks", graph, proxy)
-            clients = [client(sensor["name"]) for sensor in apply("chain_sensors", graph, proxy)]
+            made = [{**walk, "endpoints": [probe(each) for each in endpoints]} for walk in walks.walks_of(graph, proxy)]
+            clients = [client(sensor["name"]) for sensor in walks.sensors_of(graph, proxy)]
             self.hostvars[proxy] = {
-                "__chain_verify_walks": {
-                    "results": [{"item": walk, "endpoints": [probe(each) for each in endpoints]} for walk in walks]
-                },
-                "__chain_verify_clients": {"clients": clients, "rules_problem": None},
+                "__chain_verify_walked": {"walks": made, "clients": clients, "clients_problem": None}
             }
 
     def walks(self, source: str) -> list[Json]:
-        """The results of the loop over a proxy's walks."""
-        results: list[Json] = self.hostvars[source]["__chain_verify_walks"]["results"]
+        """The walks of a proxy."""
+        results: list[Json] = self.hostvars[source]["__chain_verify_walked"]["walks"]
         return results
 
     def walk(self, source: str, target: str, nth: int = 0) -> Json:
         """One of them: to a parent, to the proxy itself, or straight to the endpoints where the target is empty."""
-        return [result for result in self.walks(source) if result["item"]["target"] == target][nth]
+        return [result for result in self.walks(source) if result["target"] == target][nth]
 
     def finds(self, source: str, target: str, *probes: Json, nth: int = 0) -> None:
         """Let a walk find this of these endpoints, and of the others what it did."""
@@ -105,8 +100,7 @@ class Found:
     def cut(self, source: str, target: str, stage: str, *endpoints: str) -> None:
         """Break a link, and with it all walks that lead over it; farther in they only tell that something behind fails."""
         for proxy in self.hostvars:
-            for result in self.walks(proxy):
-                walk = result["item"]
+            for walk in self.walks(proxy):
                 stops = [*([] if walk["kind"] == "self" else [proxy]), *(hop["name"] for hop in walk["hops"]), ""]
                 if (source, target) not in pairwise(stops):
                     continue
@@ -119,7 +113,7 @@ class Found:
 
     def client(self, proxy: str, sensor: str) -> Json:
         """What a proxy knows of one of its sensors."""
-        clients: list[Json] = self.hostvars[proxy]["__chain_verify_clients"]["clients"]
+        clients: list[Json] = self.hostvars[proxy]["__chain_verify_walked"]["clients"]
         return next(one for one in clients if one["name"] == sensor)
 
     def judged(self, *cloud: Json) -> Json:

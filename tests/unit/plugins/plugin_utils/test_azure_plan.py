@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,7 +115,7 @@ def plan(
     hostvars = {**hosts, **found, **sites}
     graph = topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
-    return azure_plan.azure_plan(SETTINGS | (settings or {}), graph, HOST, hostvars)
+    return azure_plan.azure_plan(SETTINGS | (settings or {}), {"file": kept.keep(graph)}, HOST, hostvars)
 
 
 def test_the_address_plan_is_derived() -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
 
 from tests.rendered_report import apply
 
@@ -48,9 +50,8 @@ DOCUMENT = Path(__file__).parents[4] / "docs/connectivity.md"
 
 
 def choose(needs: object, method: object = "") -> dict[str, Any]:
-    """Choose by the filter."""
-    found: dict[str, Any] = apply("connectivity", needs, method, HOST)
-    return found
+    """Choose."""
+    return asdict(_connectivity.choose(HOST, needs, method))
 
 
 def expected(needs: Needs) -> str:
@@ -222,20 +223,22 @@ def test_each_mistake_is_a_sentence_and_stops_the_choice(needs: object, method: 
 
 
 def test_the_table() -> None:
-    sites = {
-        "aws-site": ("aws", choose({"private_addresses": True, "own_routers": True})),
-        "google": ("", choose({"sla": "yes"})),
-        "gcp\x1b[2J-site": ("google", choose(None, "public")),
+    hostvars: dict[str, dict[str, Any]] = {
+        HOST: {"multicloud_cloud": "aws", "multicloud_needs": {"private_addresses": True, "own_routers": True}},
+        "google": {"multicloud_needs": {"sla": "yes"}},
+        "gcp\x1b[2J-site": {"multicloud_cloud": "google", "multicloud_method": "public"},
     }
-    choices = [{"site": name, "cloud": cloud, **found} for name, (cloud, found) in sites.items()]
     more = "predictable_throughput, sla, high_volume, avoid_public_internet"
-    assert apply("connectivity_table", choices) == [
+    found = apply("connectivity", hostvars, list(hostvars))
+    assert found["lines"] == [
         "SITE          CLOUD   METHOD  CHOSEN BY  WHY",
-        f"aws-site      aws     vpn     needs      private addresses, no more than a VPN gives (not set: {more})",
+        f"{HOST:12}  aws     vpn     needs      private addresses, no more than a VPN gives (not set: {more})",
         "google        -       -       -          -",
         "gcp [2J-site  google  public  inventory  multicloud_method",
         "",
         "contradictions:",
-        *sites["aws-site"][1]["contradictions"],
+        *choose(hostvars[HOST]["multicloud_needs"])["contradictions"],
     ]
-    assert len(apply("connectivity_table", choices[1:])) == 3
+    assert found["methods"] == {HOST: "vpn", "google": "", "gcp\x1b[2J-site": "public"}
+    assert found["mistakes"] == ["google: multicloud_needs.sla 'yes' is neither true nor false."]
+    assert len(apply("connectivity", hostvars, list(hostvars)[1:])["lines"]) == 3

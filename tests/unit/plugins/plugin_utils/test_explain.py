@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.filter import explain as explain_filter
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.explain import Answer, explain
 
 HUB = "hub.azure-devices.net"
@@ -22,6 +21,7 @@ SENSORS = {"sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_via": "site"}}
 
 Graph = dict[str, Any]
 GraphOf = Callable[..., Graph]
+RunAction = Callable[..., dict[str, Any]]
 
 
 def config(*clients: str, endpoint: str = f"-n {HUB}") -> str:
@@ -117,15 +117,32 @@ def test_another_team_s_proxy_is_not_judged(ask: Callable[..., Answer]) -> None:
     ]
 
 
-def test_the_filter(graph_of: GraphOf) -> None:
+@pytest.mark.parametrize(
+    ("sensor", "endpoint", "said"),
+    [
+        ("nobody", HUB, "there is no sensor 'nobody' in the inventory; correct explain_sensor."),
+        (
+            "sensor1",
+            "https://a.example",
+            "endpoints: 'https://a.example' is neither a host name nor host:port; correct it.",
+        ),
+        ("sensor1", "", "ask with -e explain_sensor=NAME -e explain_endpoint=HOST[:PORT]."),
+        ("", HUB, "ask with -e explain_sensor=NAME -e explain_endpoint=HOST[:PORT]."),
+    ],
+)
+def test_a_question_that_is_none(
+    graph_of: GraphOf, run_action: RunAction, sensor: str, endpoint: str, said: str
+) -> None:
     graph = graph_of({"site": {"squid_addresses": ["10.0.0.250"]}}, {"sensor1": {"ansible_host": "10.0.0.1"}})
-    configs = {"site": config("sensor1 10.0.0.1")}
-    found = explain_filter.explain(graph, configs, "sensor1", f"{HUB}:443")
-    assert found["allowed"]
-    assert found["lines"][0] == f"sensor1 (10.0.0.1) may reach {HUB}:443."
-    for sensor, endpoint, sentence in (
-        ("nobody", HUB, r"^there is no sensor 'nobody' in the inventory; correct explain_sensor"),
-        ("sensor1", "https://a.example", r"^endpoints?: 'https://a\.example' is neither a host name nor host:port; "),
-    ):
-        with pytest.raises(AnsibleFilterError, match=sentence):
-            explain_filter.explain(graph, configs, sensor, endpoint)
+    question = {"topology": {"file": kept.keep(graph)}, "sensor": sensor, "endpoint": endpoint}
+    for configs in ({}, {"configs": {"site": config("sensor1 10.0.0.1")}}):
+        assert run_action("explain", question | configs)["msg"] == said
+
+
+def test_the_module(graph_of: GraphOf, run_action: RunAction) -> None:
+    graph = graph_of({"site": {"squid_addresses": ["10.0.0.250"]}}, {"sensor1": {"ansible_host": "10.0.0.1"}})
+    question = {"topology": {"file": kept.keep(graph)}, "sensor": "sensor1", "endpoint": f"{HUB}:443"}
+    assert run_action("explain", question)["proxies"] == ["site"]
+    found = run_action("explain", question | {"configs": {"site": config("sensor1 10.0.0.1")}})
+    assert found["ansible_stats"]["data"] == {"explain_allowed": True}
+    assert found["msg"][0] == f"sensor1 (10.0.0.1) may reach {HUB}:443."

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.topology import topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
     _connectivity,
     _multicloud_ipsec,
     _multicloud_plan,
 )
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -68,8 +68,9 @@ SETTINGS: Json = {
 
 def planned(**changes: Any) -> Json:
     settings = {**SETTINGS, **changes}
-    graph = {"tunnels": {"plant": {"prefixes": settings["prefixes"]}} if settings["proxy"] else {}}
-    return multicloud_plan(settings, graph, "plant")
+    tunnels = {"plant": {"prefixes": settings["prefixes"]}} if settings["proxy"] else {}
+    graph = {"tunnels": tunnels, "proxies": {}, "sensors": {}}
+    return multicloud_plan(settings, {"file": kept.keep(graph)}, "plant")
 
 
 # One declaration, two ends --------------------------------------------------------------------------------------------
@@ -319,7 +320,8 @@ def test_any_value_of_any_variable_is_used_or_a_mistake(
         "azure-proxy": {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]},
         "plant": {f"multicloud_{key}": settings[key] for key in ("name", "cloud", "proxy", "prefixes")},
     }
-    plan = multicloud_plan(settings, topology(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]}), "plant")
+    graph = topology.of_groups(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]})
+    plan = multicloud_plan(settings, {"file": kept.keep(graph)}, "plant")
     json.dumps(plan)
     assert all(isinstance(mistake, str) for mistake in plan["mistakes"])
 

@@ -149,9 +149,38 @@ def test_a_role_reads_its_variables_from_the_check_only(role: str) -> None:
 
 
 def test_what_keeps_a_variable_from_being_rendered() -> None:
-    unset = {"sensor_proxy_host": "'x' is undefined", "sensor_proxy_port": "'x' is undefined"}
-    first_hop = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
-    assert check.unset_problems("s", {"sensor_proxy_state": "present"}, unset) == [first_hop]
-    assert check.unset_problems("s", {"sensor_proxy_state": "absent"}, unset) == []
-    problem = check.unset_problems("s", {}, {"sensor_proxy_username": "'bob' is undefined"})
+    problem = check.unset_problems("s", {"sensor_proxy_username": "'bob' is undefined"})
     assert problem == ["s: sensor_proxy_username cannot be rendered: 'bob' is undefined"]
+
+
+HOP = {"proxy": {"address": "10.0.0.250", "port": 3128}, "path": ["site", "dmz"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "entry", "placed"),
+    [
+        ({}, HOP, ("10.0.0.250", 3128, ["site", "dmz"])),
+        ({"sensor_proxy_host": "192.0.2.1"}, HOP, ("192.0.2.1", 3128, ["site", "dmz"])),
+        ({"sensor_proxy_port": 8080}, HOP, ("10.0.0.250", 8080, ["site", "dmz"])),
+        ({"sensor_proxy_host": "192.0.2.1", "sensor_proxy_port": 8080}, None, ("192.0.2.1", 8080, [])),
+        ({"sensor_proxy_host": "192.0.2.1"}, None, None),
+        ({}, {"path": []}, None),
+        ({"sensor_proxy_state": "absent"}, None, ("", 0, [])),
+    ],
+)
+def test_a_sensors_proxy_is_its_first_hop(given: dict[str, Any], entry: dict[str, Any] | None, placed: Any) -> None:
+    typed = {"sensor_proxy_host": "", "sensor_proxy_port": 0, "sensor_proxy_state": "present", **given}
+    found = check.placed("sensor_proxy", typed, entry)
+    said = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
+    assert check.no_first_hop("s", typed, found) == ([said] if placed is None else [])
+    assert placed is None or (found["host"], found["port"], found["path"]) == placed
+
+
+def test_a_proxys_place_has_no_clients() -> None:
+    clients = [
+        {"name": "s1", "kind": "sensor", "username": "s"},
+        {"name": "b", "kind": "proxy", "username": "child"},
+        {"name": "c", "kind": "proxy", "username": None},
+    ]
+    found = check.placed("squid", {}, {"acl": "site", "clients": clients})
+    assert found == {"proxy": {"acl": "site"}, "child_users": ["child"]}

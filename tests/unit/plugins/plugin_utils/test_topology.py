@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import inventory, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof import walks
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tests.rendered_report import apply
 
 COLLECTION = Path(topology.__file__).parents[3]
 Graph = dict[str, Any]
@@ -506,7 +505,7 @@ def test_the_user_at_an_external_parent_is_escaped_as_squid_reads_it(
     )
     assert graph["mistakes"] == []
     assert graph["proxies"]["site"]["parents"][0]["username"] == escaped
-    (walk,) = (walk for walk in apply("chain_walks", graph, "site") if walk["kind"] == "parent")
+    (walk,) = (walk for walk in walks.walks_of(graph, "site") if walk["kind"] == "parent")
     assert walk["hops"][0]["username"] == user
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.topology import topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.mermaid import mermaid
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.table import table
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.view import view
@@ -126,12 +126,11 @@ def test_table_and_report_name_the_tunnel(graph: dict[str, Any]) -> None:
 def test_a_removed_sensor_is_taken_as_gone() -> None:
     groups = {"proxies": list(PROXIES), "sensors": list(SENSORS), "cloud_sites": list(SITES)}
     hostvars = {**PROXIES, **SENSORS, **SITES}
-    found = topology(hostvars, groups, removed_sensors=["aws-sensor"])
+    found = topology.of_groups(hostvars, groups, removed_sensors=["aws-sensor"])
     assert found["mistakes"] == []
     assert "aws-sensor" not in found["sensors"]
     assert "aws-sensor" not in [client["name"] for client in found["proxies"]["azure-proxy"]["clients"]]
-    assert topology(hostvars, groups, removed_sensors="aws-sensor,\n") == found
-    wrong = topology(hostvars, groups, removed_sensors=["nobody"])
+    wrong = topology.of_groups(hostvars, groups, removed_sensors=["nobody"])
     assert wrong["mistakes"] == [
         "nobody: it is to be removed, and the inventory has no such sensor in the group 'sensors'."
     ]

@@ -204,7 +204,7 @@ class TestInspection:
     def test_behind_a_host_that_was_not_asked_is_not_made_up(self, found: Found, trusted: bool) -> None:
         """Without a walk from farther out there is nothing to compare with."""
         _inspects(found, INSPECTOR, [("site", "site"), ("site", "dmz")], trusted)
-        del found.hostvars["dmz"]["__chain_verify_walks"]
+        del found.hostvars["dmz"]["__chain_verify_walked"]
         assert _blamed(found)[0] == (OK if trusted else ("broken", "tls-untrusted", ""))
 
 

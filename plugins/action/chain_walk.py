@@ -1,0 +1,41 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils._chain import credentials, kept
+from ..plugin_utils._proof import walks as proof_walks
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Adds what the topology has of this proxy, and runs the module of the same name on its host."""
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run it."""
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        proxy, hostvars = str(variables["inventory_hostname"]), variables["hostvars"]
+        graph = kept.read(variables.get(kept.RESULT, {}))
+        if proxy not in graph["proxies"]:
+            raise AnsibleActionFail(f"{proxy} is no proxy of the topology; add it to the group of proxies.")
+        try:
+            secrets = credentials.parent_secrets(proxy, graph["proxies"][proxy]["parents"], hostvars)
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from None
+        walks = proof_walks.walks_of(graph, proxy)
+        for walk in walks:
+            if walk["secret"] in secrets:
+                walk["hops"][0]["password"] = secrets[walk["secret"]]
+        filled = {"walks": walks, "clients": proof_walks.sensors_of(graph, proxy)}
+        result: dict[str, Any] = self._execute_module(
+            module_name="ot_security.proxy_chaining.chain_walk",
+            module_args={**self._task.args, **filled},
+            task_vars=task_vars,
+        )
+        return result

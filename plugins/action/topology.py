@@ -1,0 +1,56 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils import _cores
+from ..plugin_utils._chain import kept
+from ..plugin_utils._chain import topology as chain_topology
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "whole"))
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Derive and keep it."""
+        _cores.refuse()
+        result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
+        variables, args = task_vars or {}, self._task.args
+        removed = args.get("removed_sensors") or []
+        if isinstance(removed, str):
+            # A survey answers with text.
+            removed = re.findall(r"[^,\s]+", removed)
+        graph = chain_topology.of_groups(
+            variables["hostvars"],
+            variables["groups"],
+            args.get("proxies_group", "proxies"),
+            args.get("sensors_group", "sensors"),
+            args.get("cloud_sites_group", "cloud_sites"),
+            removed,
+        )
+        if graph["mistakes"]:
+            return result | {"failed": True, "msg": ["Correct the inventory; no host was touched.", *graph["mistakes"]]}
+        proxies = {
+            name: {key: entry[key] for key in ("kind", "tier", "addresses", "port")}
+            for name, entry in graph["proxies"].items()
+        }
+        return (
+            result
+            | ({"graph": graph} if boolean(args.get("whole", False)) else {})
+            | {
+                "file": kept.keep(graph),
+                "tiers": graph["tiers"],
+                "proxies": proxies,
+                "removed_sensors": removed,
+            }
+        )

@@ -1,0 +1,161 @@
+#!/usr/bin/python
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: chain_walk
+short_description: Walk every link that a proxy's host can see, and read what the proxy knows of its sensors
+version_added: 0.2.0
+author:
+  - ot_security contributors (@ot-security)
+description:
+  - Walks through the proxy on this host, and around it to each of its next hops, to each endpoint, as
+    M(ot_security.proxy_chaining.proxy_path_info) does, and reads of each of its sensors what
+    M(ot_security.proxy_chaining.proxy_client_info) reads, all in one go.
+  - Which walks and sensors there are is taken from the topology that M(ot_security.proxy_chaining.topology) derived in the same run, and
+    the passwords of parents from the inventory.
+  - The role P(ot_security.proxy_chaining.chain_verify#role) uses it.
+requirements:
+  - Python 3.10 or later on the host on which it runs, and nothing more
+options:
+  endpoints:
+    description: The endpoints, each as C(host) or C(host:port).
+    type: list
+    elements: str
+    required: true
+  ca_path:
+    description: A file of CA certificates, on the host, that sign those of the endpoints. By default the system's.
+    type: str
+    default: ""
+  authorities:
+    description: Who may issue the endpoints' certificates. By default whoever is trusted.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description: Seconds for each stage of a walk.
+    type: float
+    default: 5.0
+  parallel:
+    description: How many endpoints are walked to at once.
+    type: int
+    default: 8
+  log_minutes:
+    description: How many minutes back a sensor's CONNECT counts.
+    type: int
+    default: 1440
+  walks:
+    description: The walks. Filled in from the topology.
+    type: list
+    elements: dict
+    default: []
+  clients:
+    description: The sensors. Filled in from the topology.
+    type: list
+    elements: dict
+    default: []
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
+seealso:
+  - module: ot_security.proxy_chaining.proxy_path_info
+  - module: ot_security.proxy_chaining.proxy_client_info
+"""
+
+EXAMPLES = r"""
+- name: Walk every link
+  ot_security.proxy_chaining.chain_walk:
+    endpoints: [hub.azure-devices.net]
+  become: true
+"""
+
+RETURN = r"""
+walks:
+  description:
+    - Each walk with C(kind) (V(self), V(parent) or V(direct)), C(target) and C(secret), and in C(endpoints) what
+      M(ot_security.proxy_chaining.proxy_path_info) returns, or in C(msg) why there is nothing.
+  returned: success
+  type: list
+  elements: dict
+clients:
+  description: What M(ot_security.proxy_chaining.proxy_client_info) returns.
+  returned: success, unless RV(clients_problem)
+  type: list
+  elements: dict
+clients_problem:
+  description: Why nothing is known of the sensors; V(null) otherwise.
+  returned: success
+  type: str
+"""
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._probe import paths
+from ..module_utils._squid.clients import Proxy
+from ..module_utils._squid.hops import hops_of
+
+FOLDER = Path("/etc/squid")
+LOG = Path("/var/log/squid/access.log")
+_LOG_BYTES = 16 * 1024 * 1024
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "endpoints": {"type": "list", "elements": "str", "required": True},
+            "ca_path": {"type": "str", "default": ""},
+            "authorities": {"type": "list", "elements": "str", "default": []},
+            "timeout": {"type": "float", "default": 5.0},
+            "parallel": {"type": "int", "default": 8},
+            "log_minutes": {"type": "int", "default": 1440},
+            # A parent's password is in there.
+            "walks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "clients": {"type": "list", "elements": "dict", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    walks = [_walk(given, walk) for walk in given["walks"]]
+    clients, problem = [], None
+    try:
+        proxy = Proxy(
+            config=FOLDER / "squid.conf",
+            users=FOLDER / "users",
+            log=LOG,
+            log_bytes=_LOG_BYTES,
+            since=datetime.now(timezone.utc) - timedelta(minutes=given["log_minutes"]),
+        )
+        clients = proxy.look_up(given["clients"], *paths.split(given["endpoints"][0]))
+    except ValueError as error:
+        problem = f"{error}."
+    else:
+        if proxy.rules_problem:
+            module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
+    module.exit_json(changed=False, walks=walks, clients=clients, clients_problem=problem)
+
+
+def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:
+    which = {key: walk[key] for key in ("kind", "target", "secret")}
+    try:
+        probes = paths.walk_all(
+            hops_of(walk["hops"], str(FOLDER / "squid.conf") if walk["kind"] == "self" else None),
+            [paths.split(endpoint) for endpoint in given["endpoints"]],
+            ca_path=given["ca_path"],
+            authorities=given["authorities"],
+            timeout=given["timeout"],
+            parallel=given["parallel"],
+        )
+    except ValueError as error:
+        return {**which, "msg": f"{error}."}
+    return {**which, "endpoints": [probe.as_result() for probe in probes]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The topology of a run, kept in a file of the controller: as a task's result it would be copied for every host and every task.
+
+Private to this collection. At 10,000 sensors those copies cost more than deriving it does (`make bench`, part b).
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ansible import constants
+from ansible.errors import AnsibleError
+
+from .topology import Graph
+
+RESULT = "topology_result"
+"""The variable as which the role topology registers what its module returned."""
+
+_MANY = ("proxies", "sensors")
+"""What has a line for each host, so that one of them is found without reading the others."""
+
+
+def keep(graph: Mapping[str, Any]) -> str:
+    """Write the topology into the folder that this run of Ansible has for itself and removes at its end; return the file's path."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=constants.DEFAULT_LOCAL_TMP, prefix="topology-", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(json.dumps({key: graph[key] for key in graph if key not in _MANY}) + "\n")
+        for kind in _MANY:
+            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}\n" for name, entry in graph[kind].items())
+    return file.name
+
+
+def read(result: Mapping[str, Any]) -> Graph:
+    """Return the topology that the module topology kept.
+
+    Args:
+        result: what that module returned.
+
+    Raises:
+        AnsibleError: it is of another run, or no such result.
+    """
+    with _opened(result) as file:
+        graph: Graph = {**json.loads(next(file)), "proxies": {}, "sensors": {}}
+        for line in file:
+            kind, name, entry = line.split("\t")
+            graph[json.loads(kind)][json.loads(name)] = json.loads(entry)
+    return graph
+
+
+def entry_of(result: Mapping[str, Any], kind: str, name: str) -> Graph | None:
+    """Return the entry of one proxy or sensor, or None if there is no such one; with many of them, sooner than read does.
+
+    Args:
+        result: what the module topology returned.
+        kind: ``proxies`` or ``sensors``.
+        name: of the host.
+
+    Raises:
+        AnsibleError: it is of another run, or no such result.
+    """
+    begin = _begin(kind, name)
+    with _opened(result) as file:
+        return next((json.loads(line[len(begin) :]) for line in file if line.startswith(begin)), None)
+
+
+def _begin(kind: str, name: str) -> str:
+    return f"{json.dumps(kind)}\t{json.dumps(name)}\t"
+
+
+@contextmanager
+def _opened(result: Mapping[str, Any]) -> Iterator[TextIO]:
+    try:
+        with Path(str(result["file"])).open(encoding="utf-8") as file:
+            yield file
+    except (OSError, KeyError, TypeError):
+        raise AnsibleError(
+            f"{result!r} is not what the module topology returned in this run; run the role topology first."
+        ) from None

@@ -1,0 +1,153 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The actions that derive the topology once, and read it from where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept
+
+RunAction = Callable[..., dict[str, Any]]
+
+HOSTVARS: dict[str, dict[str, Any]] = {
+    "site": {
+        "ansible_host": "10.0.0.250",
+        "squid_parents": [{"host": "proxy.corp.example", "port": 8080, "username": "u", "password": "s3cret"}],
+    },
+    "sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_via": "site"},
+    "sensor10": {"ansible_host": "10.0.0.10", "sensor_proxy_via": "site"},
+}
+GROUPS = {"proxies": ["site"], "sensors": ["sensor1", "sensor10"]}
+
+
+class RenderedHostvars(dict[str, dict[str, Any]]):
+    """Ansible's hostvars, as far as reading goes: what holds a template is rendered on access, and some names are unknown."""
+
+    def raw_get(self, host: str) -> dict[str, Any]:
+        return super().__getitem__(host)
+
+    def __getitem__(self, host: str) -> Any:
+        class Rendered(dict[str, Any]):
+            def __getitem__(self, name: str) -> Any:
+                value = super().__getitem__(name)
+                if "{{" in str(value):
+                    raise AnsibleUndefinedVariable("'vault_x' is undefined\nmore of it")
+                return value
+
+        return Rendered(super().__getitem__(host))
+
+
+def _derived(run_action: RunAction, hostvars: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
+    return run_action("topology", args, {"hostvars": hostvars or HOSTVARS, "groups": GROUPS})
+
+
+def test_what_is_registered_is_small_and_the_rest_is_kept(run_action: RunAction) -> None:
+    found = _derived(run_action)
+    assert found["tiers"] == [["site"]]
+    assert found["proxies"] == {"site": {"kind": "host", "tier": 0, "addresses": ["10.0.0.250"], "port": 3128}}
+    assert "graph" not in found
+    assert Path(found["file"]).stat().st_mode & 0o77 == 0
+    assert "s3cret" not in Path(found["file"]).read_text()
+    assert kept.read(found) == _derived(run_action, whole=True)["graph"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("proxies", "site"), ("sensors", "sensor1"), ("sensors", "sensor10")])
+def test_one_of_many_is_found_by_itself(run_action: RunAction, kind: str, name: str) -> None:
+    found = _derived(run_action)
+    assert kept.entry_of(found, kind, name) == kept.read(found)[kind][name]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("proxies", "sensor1"), ("sensors", "sensor"), ("sensors", "*")])
+def test_nobody_else_is_taken_for_it(run_action: RunAction, kind: str, name: str) -> None:
+    assert kept.entry_of(_derived(run_action), kind, name) is None
+
+
+def test_names_with_tabs_and_quotes() -> None:
+    graph = {"tiers": [], "proxies": {'a\tb"c\n': {"x\t": "\n"}}, "sensors": {"\u2028": {}}}
+    result = {"file": kept.keep(graph)}
+    assert kept.read(result) == graph
+    assert kept.entry_of(result, "proxies", 'a\tb"c\n') == {"x\t": "\n"}
+
+
+def test_a_file_of_another_run_is_refused(run_action: RunAction) -> None:
+    found = _derived(run_action)
+    Path(found["file"]).unlink()
+    with pytest.raises(AnsibleError, match="run the role topology first"):
+        kept.read(found)
+
+
+@pytest.mark.parametrize("given", ["sensor1, sensor10\n", ["sensor1", "sensor10"]])
+def test_removed_sensors_are_a_list_or_the_text_of_a_survey(run_action: RunAction, given: object) -> None:
+    found = _derived(run_action, removed_sensors=given)
+    assert found["removed_sensors"] == ["sensor1", "sensor10"]
+    assert kept.read(found)["sensors"] == {}
+
+
+def test_names_of_the_groups(run_action: RunAction) -> None:
+    variables = {"hostvars": HOSTVARS, "groups": {"squids": ["site"], "probes": ["sensor1"], "proxies": ["nobody"]}}
+    found = run_action("topology", {"proxies_group": "squids", "sensors_group": "probes"}, variables)
+    assert (list(found["proxies"]), list(kept.read(found)["sensors"])) == (["site"], ["sensor1"])
+
+
+def test_every_mistake_is_a_line_of_its_own(run_action: RunAction) -> None:
+    wrong = {**HOSTVARS["site"], "squid_port": 0}
+    found = _derived(run_action, {**HOSTVARS, "site": wrong, "sensor1": {"sensor_proxy_via": "ghost"}})
+    assert found["failed"]
+    first, *mistakes = found["msg"]
+    assert first == "Correct the inventory; no host was touched."
+    assert {mistake.split(":")[0] for mistake in mistakes} == {"site", "sensor1"}
+    assert "file" not in found
+
+
+def test_an_inventory_without_proxies(run_action: RunAction) -> None:
+    found = run_action("topology", {}, {"hostvars": {}, "groups": {}})
+    assert found["msg"][1] == "the inventory has no host in the group 'proxies'; put the proxies there."
+
+
+def test_what_cannot_be_rendered_is_a_mistake_among_the_others(run_action: RunAction) -> None:
+    hostvars = RenderedHostvars(HOSTVARS)
+    hostvars["site"] = {**HOSTVARS["site"], "squid_parents": ["{{ vault_x }}"], "squid_auth_enabled": True}
+    user = {"sensor_proxy_username": "plant", "sensor_proxy_password": "{{ vault_x }}"}
+    previous = {"sensor_proxy_previous_password": "{{ vault_x }}"}
+    hostvars["sensor1"] = {**HOSTVARS["sensor1"], **user}
+    hostvars["sensor10"] = {
+        **HOSTVARS["sensor10"],
+        "sensor_proxy_username": "other",
+        "sensor_proxy_password": "p",
+        **previous,
+    }
+    found = _derived(run_action, hostvars)
+    because = "cannot be rendered ('vault_x' is undefined); define what it names, or correct it."
+    assert f"site: squid_parents {because}" in found["msg"]
+    assert f"sensor1: sensor_proxy_password {because}" in found["msg"]
+
+
+def test_a_proxys_walks_are_filled_in(run_action: RunAction) -> None:
+    executed: list[Any] = []
+    variables = {"hostvars": HOSTVARS, "inventory_hostname": "site", kept.RESULT: _derived(run_action)}
+    run_action("chain_walk", {"endpoints": ["hub.example.net"]}, variables, executed)
+    (call,) = executed
+    given = call["module_args"]
+    assert given["endpoints"] == ["hub.example.net"]
+    assert [walk["kind"] for walk in given["walks"]] == ["self", "parent"]
+    # The password is for the parent alone, and the proxy is asked without it.
+    assert [hop.get("password") for walk in given["walks"] for hop in walk["hops"]] == [None, None, "s3cret"]
+    assert [client["name"] for client in given["clients"]] == ["sensor1", "sensor10"]
+
+
+@pytest.mark.parametrize(
+    ("host", "result", "said"),
+    [("ghost", True, "ghost is no proxy of the topology"), ("site", False, "run the role topology first")],
+)
+def test_nothing_is_walked_without_a_place(run_action: RunAction, host: str, result: bool, said: str) -> None:
+    variables = {"hostvars": HOSTVARS, "inventory_hostname": host}
+    variables |= {kept.RESULT: _derived(run_action)} if result else {}
+    with pytest.raises(AnsibleError, match=said):
+        run_action("chain_walk", {"endpoints": []}, variables)
