@@ -87,9 +87,9 @@ def inventory(folder: Path, host: Host, count: int) -> Path:
     return path
 
 
-def play(inventory_path: Path, *arguments: str) -> Play:
-    """Run the proxies' playbook."""
-    command = ["ansible-playbook", "-i", str(inventory_path), str(CHECKOUT / "playbooks/proxies.yml"), *arguments]
+def play(inventory_path: Path, *arguments: str, playbook: str = "playbooks/proxies.yml") -> Play:
+    """Run a playbook of the checkout, by default the proxies'."""
+    command = ["ansible-playbook", "-i", str(inventory_path), str(CHECKOUT / playbook), *arguments]
     run = measured(command)
     recap = _RECAP.search(run.output)
     if recap is None:

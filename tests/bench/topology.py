@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import statistics
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from tests.bench.report import Part, Row, Target
 SECONDS = 200.0
 LAYOUTS = ("per_sensor", "combined")
 _OVER_SMALLEST = 20
+_DERIVE = "tests/bench/derive.yml"
+_OF_NOTHING = {"topology": 1.5, "proxies, --check": 2.0}
+"""CPU seconds with the most sensors, as a multiple of those of a play that does nothing with the same inventory."""
 
 
 def run(progress: Progress, folder: Path, quick: bool) -> Part:
@@ -54,12 +59,29 @@ def run(progress: Progress, folder: Path, quick: bool) -> Part:
                 "peak MB": round(play.peak_mb),
             }
         )
+    progress.say("a play that does nothing, and the topology alone", 0.95)
+    compared = {
+        what: statistics.median(run().cpu_seconds for _repeat in range(1 if quick else 3))
+        for what, run in {
+            "nothing": partial(lab.play, inventory, "--tags", "nothing", playbook=_DERIVE),
+            "topology": partial(lab.play, inventory, "--tags", "topology", playbook=_DERIVE),
+            "proxies, --check": partial(lab.play, inventory, "--check"),
+        }.items()
+    }
     return Part(
         tables={
             "Topology and template in one process": alone,
             f"Proxies play in check mode, {host.distribution}": played,
+            f"CPU seconds of a play with {sizes[-1]:,} sensors": [
+                {"play": what, "CPU s": round(cpu, 1), "x nothing": round(cpu / compared["nothing"], 2)}
+                for what, cpu in compared.items()
+            ],
         },
         targets=[
+            Target(f"{what}, CPU of nothing", round(compared[what] / compared["nothing"], 2), limit)
+            for what, limit in _OF_NOTHING.items()
+        ]
+        + [
             Target(
                 f"{row['layout']}, {row['sensors']:,} sensors, seconds over {sizes[0]}",
                 float(row[f"over {sizes[0]} sensors s"]),
