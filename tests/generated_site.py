@@ -15,7 +15,7 @@ BLOB = ENDPOINTS[1]
 EXTERNAL = "proxy.corp.example"
 
 Probe = dict[str, Any]
-Dict = dict[str, Any]
+Dict = Any
 
 
 def generated(plants: int = 12, sensors: int = 1000, broken: bool = True) -> Dict:

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _cores
 from ..plugin_utils._chain import hostvars as chain_hostvars
 from ..plugin_utils._chain import kept
+from ..plugin_utils._chain.model import Graph
 from ..plugin_utils._columns import shown
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import changes, files, table
@@ -50,9 +51,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 _PROVEN = ("ok", "degraded")
 
 
-def _judged(
-    hostvars: Mapping[str, Any], graph: Mapping[str, Any], report_dir: str, own: Mapping[str, Any]
-) -> dict[str, Any]:
+def _judged(hostvars: Mapping[str, Any], graph: Graph, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     folder = Path(report_dir)
     results = changes.changes(

@@ -30,8 +30,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(str(error)) from None
         walks = proof_walks.walks_of(graph, proxy)
         for walk in walks:
-            if walk["secret"] in secrets:
-                walk["hops"][0]["password"] = secrets[walk["secret"]]
+            password = secrets.get(f"parent:{walk['parent']}")
+            if password is not None:
+                walk["hops"][0]["password"] = password
         filled = {"walks": walks, "clients": proof_walks.sensors_of(graph, proxy)}
         result: dict[str, Any] = self._execute_module(
             module_name="ot_security.proxy_chaining.chain_walk",

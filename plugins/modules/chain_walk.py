@@ -74,7 +74,7 @@ EXAMPLES = r"""
 RETURN = r"""
 walks:
   description:
-    - Each walk with C(kind) (V(self), V(parent) or V(direct)), C(target) and C(secret), and in C(endpoints) what
+    - Each walk with C(kind) (V(self), V(parent) or V(direct)), C(target) and C(parent), and in C(endpoints) what
       M(ot_security.proxy_chaining.proxy_path_info) returns, or in C(msg) why there is nothing.
   returned: success
   type: list
@@ -142,7 +142,7 @@ def main() -> None:
 
 
 def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:
-    which = {key: walk[key] for key in ("kind", "target", "secret")}
+    which = {key: walk[key] for key in ("kind", "target", "parent")}
     try:
         probes = paths.walk_all(
             hops_of(walk["hops"], str(FOLDER / "squid.conf") if walk["kind"] == "self" else None),

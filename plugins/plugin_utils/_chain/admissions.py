@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .model import ClientEntry, Graph
+
 _SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (.+))?$", re.MULTILINE)
 _RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
 
@@ -43,7 +45,7 @@ class Admissions:
 
 
 def admissions(
-    graph: Mapping[str, Any],
+    graph: Graph,
     proxy: str,
     *,
     auth: bool,
@@ -75,7 +77,7 @@ def admissions(
     return Admissions(clients, leaving, kept)
 
 
-def _declared(clients: Collection[Mapping[str, Any]], auth: bool, accept_previous: bool) -> Iterator[Admission]:
+def _declared(clients: Collection[ClientEntry], auth: bool, accept_previous: bool) -> Iterator[Admission]:
     for client in clients:
         who = client["name"], client["acl"], tuple(client["addresses"])
         if not auth:
@@ -85,7 +87,7 @@ def _declared(clients: Collection[Mapping[str, Any]], auth: bool, accept_previou
         yield from (Admission(*who, user) for user in dict.fromkeys(users) if user)
 
 
-def _leaving(graph: Mapping[str, Any], clients: list[Admission], config: str) -> Iterator[Admission]:
+def _leaving(graph: Graph, clients: list[Admission], config: str) -> Iterator[Admission]:
     """Yield what of the running admissions is wanted no more here, but is of somebody whom the inventory still has."""
     sensors = {entry["acl"]: (name, set(entry["addresses"])) for name, entry in graph["sensors"].items()}
     proxies = {entry["acl"]: name for name, entry in graph["proxies"].items()}

@@ -16,12 +16,10 @@ from typing import Any
 
 from . import inventory
 from .hostvars import Opener, Secret
-
-Client = Mapping[str, Any]
-"""One of a proxy's clients in the topology."""
+from .model import ClientEntry, ParentEntry
 
 
-def parent_secrets(proxy: str, parents: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any]) -> dict[str, str]:
+def parent_secrets(proxy: str, parents: Iterable[ParentEntry], hostvars: Mapping[str, Any]) -> dict[str, str]:
     """Return the password for each parent that has a user name, by the name of its placeholder in the template.
 
     Args:
@@ -41,7 +39,7 @@ def parent_secrets(proxy: str, parents: Iterable[Mapping[str, Any]], hostvars: M
 
 
 def client_users(
-    proxy: str, clients: Iterable[Client], hostvars: Mapping[str, Any], previous: bool = True
+    proxy: str, clients: Iterable[ClientEntry], hostvars: Mapping[str, Any], previous: bool = True
 ) -> dict[str, str]:
     """Return user name and password of each of a proxy's clients that has one.
 
@@ -68,7 +66,7 @@ def client_users(
 
 def check_users(
     proxy: str,
-    clients: Iterable[Client],
+    clients: Iterable[ClientEntry],
     sensor_passwords: Callable[[str], tuple[Secret, Secret]],
     proxy_parents: Callable[[str], Iterable[inventory.Parent]],
     previous: bool,
@@ -96,14 +94,13 @@ def check_users(
     spelling: dict[str, str] = {}
     problems: list[str] = []
 
-    def logins(client: Client) -> Iterator[_Login]:
+    def logins(client: ClientEntry) -> Iterator[_Login]:
         name, username = client["name"], client["username"]
         if client["kind"] == "proxy":
             for parent in proxy_parents(name) if username else ():
-                if parent.username == username:
-                    text = opened(name, "squid_parents.password", parent.password)
-                    if text is not None:
-                        yield _Login(name, "squid_parents.username", username, text)
+                if username and parent.username == username:
+                    # With the proxy's other variables, it has been rendered before.
+                    yield _Login(name, "squid_parents.username", username, opener.text(parent.password))
             return
         previous_username = client["previous_username"] if previous else None
         if not username and not previous_username:
@@ -112,11 +109,10 @@ def check_users(
         current = None
         if username and (text := opened(name, "sensor_proxy_password", password)) is not None:
             yield (current := _Login(name, "sensor_proxy_username", username, text))
-        if (
-            previous_username
-            and (text := opened(name, "sensor_proxy_previous_password", previous_password)) is not None
-        ):
-            yield _Login(name, "sensor_proxy_previous_username", previous_username, text, current)
+        if previous_username:
+            previous_text = opened(name, "sensor_proxy_previous_password", previous_password)
+            if previous_text is not None:
+                yield _Login(name, "sensor_proxy_previous_username", previous_username, previous_text, current)
 
     for login in (login for client in clients for login in logins(client)):
         name, username = login.host, login.username

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from .model import ClientEntry, Graph, SensorEntry
+
 LOOK = "__squid_host"
 """The first look at a host, before any is touched (squid_info)."""
 
@@ -67,7 +69,7 @@ class Deployment:
 
 
 def deployment(
-    graph: Mapping[str, Any], hostvars: Mapping[str, Any], *, before_tier: int | None = None, sensors: bool = False
+    graph: Graph, hostvars: Mapping[str, Any], *, before_tier: int | None = None, sensors: bool = False
 ) -> Deployment:
     """Say how the run stands.
 
@@ -103,7 +105,7 @@ def deployment(
     )
 
 
-def _may_end(clients: Iterable[Mapping[str, Any]], kept: Mapping[str, Any], arrived: Set[str]) -> bool:
+def _may_end(clients: Iterable[ClientEntry], kept: Mapping[str, Any], arrived: Set[str]) -> bool:
     proxies = {client["name"] for client in clients if client["kind"] == "proxy"}
     everybody = {client["name"] for client in clients} | set(kept["names"])
     return bool(
@@ -130,7 +132,7 @@ def _registered(hostvars: Mapping[str, Any], host: str) -> dict[str, Any]:
 
 
 def _problems(
-    graph: Mapping[str, Any], found: Mapping[str, Mapping[str, Any]], before_tier: int | None
+    graph: Graph, found: Mapping[str, Mapping[str, Any]], before_tier: int | None
 ) -> Iterator[tuple[str, str]]:
     """Go through the tiers: what chains to a proxy that has a problem is not touched either."""
     known: set[str] = set()
@@ -188,7 +190,7 @@ def _lost(host: Mapping[str, Any], look: str) -> list[str]:
     return [name for name, answer in before.items() if answer == "200" and now["endpoints"].get(name) != "200"]
 
 
-def _pushed(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Iterator[str]:
+def _pushed(graph: Graph, hostvars: Mapping[str, Any]) -> Iterator[str]:
     """Yield the sensors whose console has the proxy that the inventory says, as this run has seen."""
     for name, entry in graph["sensors"].items():
         raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
@@ -198,5 +200,5 @@ def _pushed(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Iterator[s
             yield name
 
 
-def _where(sensor: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    return sensor.get("proxy", {}).get("address"), sensor.get("proxy", {}).get("port")
+def _where(sensor: SensorEntry) -> tuple[str | None, int | None]:
+    return (sensor["proxy"]["address"], sensor["proxy"]["port"]) if "proxy" in sensor else (None, None)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...module_utils._squid.acls import Request
 from ...module_utils._squid.rules import ALLOW, DENY, Decision, Rules
+from .model import Graph, ProxyEntry
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Answer:
         return [self.sentence, *(f"  {step.hop:{width}}  {step.text}" for step in self.steps)]
 
 
-def proxies_of(graph: Mapping[str, Any], sensor: str) -> list[str]:
+def proxies_of(graph: Graph, sensor: str) -> list[str]:
     """Return the proxies of the inventory on the sensor's path.
 
     Raises:
@@ -50,7 +50,7 @@ def proxies_of(graph: Mapping[str, Any], sensor: str) -> list[str]:
     return [hop for hop in graph["sensors"][sensor]["path"] if hop in graph["proxies"]]
 
 
-def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, host: str, port: int) -> Answer:
+def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, port: int) -> Answer:
     """Walk the sensor's path by each proxy's preferred parent.
 
     Args:
@@ -84,7 +84,7 @@ def explain(graph: Mapping[str, Any], configs: Mapping[str, str], sensor: str, h
     return Answer(True, steps, f"{who} may reach {host}:{port}{known}.")
 
 
-def _decide(proxy: Mapping[str, Any], config: str, client: str, host: str, port: int, user: str | None) -> Decision:
+def _decide(proxy: ProxyEntry, config: str, client: str, host: str, port: int, user: str | None) -> Decision:
     """Ask for each address from which the client comes; the first that is not allowed decides."""
     rules = Rules(config)
     addresses = [
@@ -98,7 +98,7 @@ def _decide(proxy: Mapping[str, Any], config: str, client: str, host: str, port:
     return next(refused, None) or next(iter(decisions), Decision(DENY, 0, "it is no client there"))
 
 
-def _login(graph: Mapping[str, Any], client: str, hop: str) -> str | None:
+def _login(graph: Graph, client: str, hop: str) -> str | None:
     """The user as which a client signs in at a hop."""
     if client in graph["proxies"]:
         parents = graph["proxies"][client]["parents"]
@@ -107,7 +107,7 @@ def _login(graph: Mapping[str, Any], client: str, hop: str) -> str | None:
     return next((entry["username"] for entry in entries if entry["name"] == client), None)
 
 
-def _following(proxy: Mapping[str, Any], beyond: list[str]) -> str:
+def _following(proxy: ProxyEntry, beyond: list[str]) -> str:
     if not beyond:
         return "straight to the endpoint"
     ways = [f"{parent['name']} ({parent['address']}:{parent['port']})" for parent in proxy["parents"]]

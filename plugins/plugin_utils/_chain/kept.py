@@ -14,18 +14,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from ansible import constants
 from ansible.errors import AnsibleError
 
-from .topology import Graph
+from .model import Graph
 
 RESULT = "topology_result"
 """The variable as which the role topology registers what its module returned."""
-
-_MANY = ("proxies", "sensors")
-"""What has a line for each host, so that one of them is found without reading the others."""
 
 
 def keep(graph: Mapping[str, Any]) -> str:
@@ -33,9 +30,11 @@ def keep(graph: Mapping[str, Any]) -> str:
     with tempfile.NamedTemporaryFile(
         "w", dir=constants.DEFAULT_LOCAL_TMP, prefix="topology-", delete=False, encoding="utf-8"
     ) as file:
-        file.write(json.dumps({key: graph[key] for key in graph if key not in _MANY}) + "\n")
-        for kind in _MANY:
-            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}\n" for name, entry in graph[kind].items())
+        # A line for each host, so that one of them is found without reading the others.
+        file.write(json.dumps({**graph, "proxies": {}, "sensors": {}}) + "\n")
+        many: tuple[tuple[str, Mapping[str, Any]], ...] = ("proxies", graph["proxies"]), ("sensors", graph["sensors"])
+        for kind, entries in many:
+            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}\n" for name, entry in entries.items())
     return file.name
 
 
@@ -49,14 +48,14 @@ def read(result: Mapping[str, Any]) -> Graph:
         AnsibleError: it is of another run, or no such result.
     """
     with _opened(result) as file:
-        graph: Graph = {**json.loads(next(file)), "proxies": {}, "sensors": {}}
+        graph: dict[str, Any] = json.loads(next(file))
         for line in file:
             kind, name, entry = line.split("\t")
             graph[json.loads(kind)][json.loads(name)] = json.loads(entry)
-    return graph
+    return cast(Graph, graph)
 
 
-def entry_of(result: Mapping[str, Any], kind: str, name: str) -> Graph | None:
+def entry_of(result: Mapping[str, Any], kind: str, name: str) -> dict[str, Any] | None:
     """Return the entry of one proxy or sensor, or None if there is no such one; with many of them, sooner than read does.
 
     Args:

@@ -19,11 +19,9 @@ from .addresses import Address, parse_address, shared_network
 from .credentials import check_users
 from .hostvars import Secret
 from .inventory import WRONG_PORT, Inventory, Parent, Proxy, Sensor, read_inventory, sentence, source_problem
+from .model import Graph, ParentEntry, ProxyEntry, SensorEntry
 from .names import acl_name, text_problem, username_problem
 from .tunnels import lay_tunnels
-
-Graph = dict[str, Any]
-"""The result, of plain dictionaries and lists, free of secrets; its shape is documented in the module topology."""
 
 
 def of_groups(
@@ -121,7 +119,7 @@ class _Builder:
             parent["acl"] = _unique(parent["acl"], {other["acl"] for other in entry["parents"]})
             entry["parents"].append(parent)
 
-    def _parent_entry(self, child: Proxy, given: Parent) -> Graph | None:
+    def _parent_entry(self, child: Proxy, given: Parent) -> ParentEntry | None:
         own_port = given.port in (child.port, child.tls_port)
         if child.is_meant(given) or (own_port and given.host in ("localhost", "127.0.0.1", "::1")):
             self._mistake(child.name, "squid_parents", given.host, "is the proxy itself")
@@ -130,18 +128,21 @@ class _Builder:
         meant = [proxy for proxy in self._inventory.proxies.values() if proxy.is_meant(given)]
         parent = self._inventory.proxies.get(given.host) or (meant[0] if len(meant) == 1 else None)
         name = parent.name if parent else given.host
-        common = {
+        entry: ParentEntry = {
             "name": name,
             "acl": acl_name(name),
+            "kind": "inventory" if parent else "external",
+            "address": "",
+            "port": given.port or 0,
             "username": given.username,
             "tls": given.tls,
             "tls_ca": given.tls_ca,
             "tls_name": given.tls_name,
         }
         if parent is not None:
-            return self._inventory_parent(child, parent, given, common)
+            return self._inventory_parent(child, parent, given, entry)
         try:
-            address = parse_address(given.host)
+            entry["address"] = parse_address(given.host).text
         except ValueError:
             self._mistake(child.name, "squid_parents", given.host, "is not a valid host name or address")
             return None
@@ -155,10 +156,10 @@ class _Builder:
             )
             return None
         if given.username and text_problem(given.username):
-            common["username"] = quote(given.username, safe="")
-        return common | {"kind": "external", "address": address.text, "port": given.port}
+            entry["username"] = quote(given.username, safe="")
+        return entry
 
-    def _inventory_parent(self, child: Proxy, parent: Proxy, given: Parent, common: Graph) -> Graph | None:
+    def _inventory_parent(self, child: Proxy, parent: Proxy, given: Parent, entry: ParentEntry) -> ParentEntry | None:
         if not parent.addresses:
             return None
         if given.tls and parent.tls_port is None and given.port is None:
@@ -174,11 +175,10 @@ class _Builder:
             self._mistake(child.name, "squid_parents.username", given.username, problem)
         pair = shared_network(child.sources or child.addresses, parent.addresses)
         named = [address for address in parent.addresses if address.text == plain(given.host)]
-        reached = (named or ([pair[1]] if pair else parent.addresses))[0]
-        port = given.port
-        if port is None:
-            port = parent.tls_port if given.tls and parent.tls_port is not None else parent.port
-        return common | {"kind": "inventory", "address": reached.text, "port": port}
+        entry["address"] = (named or ([pair[1]] if pair else parent.addresses))[0].text
+        if given.port is None:
+            entry["port"] = parent.tls_port if given.tls and parent.tls_port is not None else parent.port
+        return entry
 
     def _add_child(self, child: Proxy) -> None:
         """Make the child a client of each of its parents, once for each user as which it signs in there."""
@@ -252,8 +252,8 @@ class _Builder:
         sensor = self._inventory.sensors[name]
         return sensor.password, sensor.previous_password
 
-    def _sensor_entry(self, sensor: Sensor) -> Graph:
-        entry: Graph = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
+    def _sensor_entry(self, sensor: Sensor) -> SensorEntry:
+        entry: SensorEntry = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
         via = sensor.via
         if via is None and len(self._proxies) == 1:
             via = next(iter(self._proxies))
@@ -325,7 +325,7 @@ class _Builder:
                     trail[parent] = iter(parents[parent])
 
 
-def _proxy_entry(proxy: Proxy) -> Graph:
+def _proxy_entry(proxy: Proxy) -> ProxyEntry:
     return {
         "acl": acl_name(proxy.name),
         "kind": proxy.kind,

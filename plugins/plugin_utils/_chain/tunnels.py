@@ -13,16 +13,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, ip_address
 from itertools import combinations
-from typing import Any
 
 from .inventory import CloudSite, sentence
-
-Json = dict[str, Any]
+from .model import ClientEntry, ProxyEntry, SensorEntry, TunnelEntry, Tunnelled
 
 
 def lay_tunnels(
-    sites: Iterable[CloudSite], proxies: Mapping[str, Json], sensors: Mapping[str, Json], mistakes: list[str]
-) -> dict[str, Json]:
+    sites: Iterable[CloudSite],
+    proxies: Mapping[str, ProxyEntry],
+    sensors: Mapping[str, SensorEntry],
+    mistakes: list[str],
+) -> dict[str, TunnelEntry]:
     """Return each site's tunnel, and name it at the sensors and parents whose traffic it carries.
 
     Args:
@@ -44,10 +45,11 @@ def lay_tunnels(
         by_proxy[site.proxy].append(site)
     for proxy, behind in by_proxy.items():
         mistakes.extend(_overlaps(proxy, behind))
-        for client in proxies.get(proxy, {"clients": []})["clients"]:
+        for client in proxies[proxy]["clients"] if proxy in proxies else ():
             tunnel = _tunnel_of(client["addresses"], behind)
-            for through in _ways(client, proxy, proxies, sensors) if tunnel else ():
-                through["tunnel"] = tunnel
+            if tunnel:
+                for through in _ways(client, proxy, proxies, sensors):
+                    through["tunnel"] = tunnel
     return {
         site.name: {"cloud": site.cloud, "proxy": site.proxy, "prefixes": [str(each) for each in site.prefixes]}
         for behind in by_proxy.values()
@@ -55,14 +57,16 @@ def lay_tunnels(
     }
 
 
-def _ways(client: Json, proxy: str, proxies: Mapping[str, Json], sensors: Mapping[str, Json]) -> Iterable[Json]:
+def _ways(
+    client: ClientEntry, proxy: str, proxies: Mapping[str, ProxyEntry], sensors: Mapping[str, SensorEntry]
+) -> Iterable[Tunnelled]:
     """Where the topology says how a client comes to a proxy."""
     if client["kind"] == "sensor":
         return [sensors[client["name"]]]
     return [parent for parent in proxies[client["name"]]["parents"] if parent["name"] == proxy]
 
 
-def _proxy_problem(proxy: Mapping[str, Any] | None) -> str | None:
+def _proxy_problem(proxy: ProxyEntry | None) -> str | None:
     if proxy is None:
         return "is not a proxy of the inventory"
     return None if proxy["kind"] == "azure" else "is not a proxy in Azure (squid_kind: azure), where tunnels end"

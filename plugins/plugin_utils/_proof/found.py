@@ -10,12 +10,14 @@ of another form is a problem of that host alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...module_utils._outside import one_line
 from .._chain import hostvars as chain_hostvars
-from .verdict import Json, Report
+from .._chain.model import Graph
+from .model import Certificate, CloudWord, Evidence, LogEntry, ProbeResult, Rule, Walked
+from .verdict import Report
 
 WALKED = "__chain_verify_walked"
 CLOUD = "__chain_verify_asked"
@@ -26,7 +28,7 @@ _MOST = 500
 """Characters of one text."""
 
 
-def reports_of(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[str, Report]:
+def reports_of(graph: Graph, hostvars: Mapping[str, Any]) -> dict[str, Report]:
     """Read the reports of all proxies of a topology."""
     return {
         proxy: report_of(hostvars, proxy) if entry["kind"] == "host" else Report(problem="it is a scale set in Azure")
@@ -34,7 +36,7 @@ def reports_of(graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> dict[st
     }
 
 
-def cloud_of(variables: Mapping[str, Any]) -> dict[str, Json]:
+def cloud_of(variables: Mapping[str, Any]) -> dict[str, CloudWord]:
     """Read what the cloud said of each sensor, from the variables of the host that asked it."""
     rows = variables.get(CLOUD, {}).get("response", {}).get("data", [])
     return {str(row["name"]): {"status": _text(row["status"]), "time": _text(row["time"])} for row in rows}
@@ -58,39 +60,68 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     return Report(walks, clients, clients_problem=problem or None)
 
 
-def _walk(said: Mapping[str, Any]) -> Json:
-    which = {key: _text(said[key]) for key in ("kind", "target", "secret")}
-    if "endpoints" not in said:
-        return {**which, "problem": _first_line(said)}
-    return {**which, "endpoints": [_probe(each) for each in said["endpoints"]]}
+def _walk(said: Mapping[str, Any]) -> Walked:
+    return {
+        "kind": _text(said["kind"]),
+        "target": _text(said["target"]),
+        "parent": _text(said["parent"]),
+        "endpoints": [_probe(each) for each in said.get("endpoints", ())],
+        "problem": "" if "endpoints" in said else _first_line(said) or "no answer",
+    }
 
 
-def _probe(said: Mapping[str, Any]) -> Json:
-    broken = said["verdict"] != "ok"
+def _probe(said: Mapping[str, Any]) -> ProbeResult:
+    end = [_text(said[key] or "") if said["verdict"] != "ok" else None for key in ("stage", "hop", "reason")]
     return {
         "endpoint": _text(said["endpoint"]),
         "port": int(said["port"]),
-        "verdict": "broken" if broken else "ok",
-        **{key: _text(said[key] or "") if broken else None for key in ("stage", "hop", "reason")},
+        "verdict": "ok" if said["verdict"] == "ok" else "broken",
+        "stage": end[0],
+        "hop": end[1],
+        "reason": end[2],
         "times": {_text(stage): float(seconds) for stage, seconds in said["times"].items()},
-        "certificate": _texts(said["certificate"], "issuer", "authority", "subject", "not_after"),
+        "certificate": _certificate(said["certificate"]),
     }
 
 
-def _client(said: Mapping[str, Any]) -> Json:
-    logged = ("last", "last_ok", "refused_since_change")
-    return {
-        "name": _text(said["name"]),
-        "rule": _texts(said["rule"], "action", "text", line=int),
-        **{key: _texts(said[key], "time", "endpoint", "result", port=int, status=int) for key in logged},
-        **{key: int(said[key]) for key in ("count", "refused", "open")},
-    }
-
-
-def _texts(said: Mapping[str, Any] | None, *texts: str, **others: Callable[[Any], Any]) -> Json | None:
+def _certificate(said: Mapping[str, Any] | None) -> Certificate | None:
     if said is None:
         return None
-    return {key: _text(said[key]) for key in texts} | {key: read(said[key]) for key, read in others.items()}
+    return {
+        "issuer": _text(said["issuer"]),
+        "authority": _text(said["authority"]),
+        "subject": _text(said["subject"]),
+        "not_after": _text(said["not_after"]),
+    }
+
+
+def _client(said: Mapping[str, Any]) -> Evidence:
+    rule: Rule | None = None
+    if said["rule"]:
+        given = said["rule"]
+        rule = {"action": _text(given["action"]), "line": int(given["line"]), "text": _text(given["text"])}
+    return {
+        "name": _text(said["name"]),
+        "rule": rule,
+        "last": _logged(said["last"]),
+        "last_ok": _logged(said["last_ok"]),
+        "refused_since_change": _logged(said["refused_since_change"]),
+        "count": int(said["count"]),
+        "refused": int(said["refused"]),
+        "open": int(said["open"]),
+    }
+
+
+def _logged(said: Mapping[str, Any] | None) -> LogEntry | None:
+    if said is None:
+        return None
+    return {
+        "time": _text(said["time"]),
+        "endpoint": _text(said["endpoint"]),
+        "port": int(said["port"]),
+        "status": int(said["status"]),
+        "result": _text(said["result"]),
+    }
 
 
 def _text(said: object) -> str:

@@ -13,17 +13,26 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
 
+from .._chain.model import Graph
+from .model import (
+    FORMAT,
+    VERDICTS,
+    CloudWord,
+    Ended,
+    Evidence,
+    Judged,
+    Link,
+    ProbeResult,
+    ProxyResult,
+    Results,
+    SensorResult,
+    Walk,
+    Walked,
+    Way,
+)
 from .walks import walks_of
 
-FORMAT = 1
-"""Number of the result's format; a report is compared with an earlier one of the same format only."""
-
-VERDICTS = ("ok", "degraded", "unknown", "broken")
-"""From good to bad."""
-
-Json = dict[str, Any]
 _UNTRUSTED = ("tls-untrusted", "tls-inspected")
 
 
@@ -31,10 +40,9 @@ _UNTRUSTED = ("tls-untrusted", "tls-inspected")
 class Report:
     """What one proxy's host found."""
 
-    walks: list[Json] = field(default_factory=list)
-    """The walks that it made, each with the module's ``endpoints``, or with a ``problem``."""
+    walks: list[Walked] = field(default_factory=list)
 
-    clients: list[Json] = field(default_factory=list)
+    clients: list[Evidence] = field(default_factory=list)
     """What it knows of its clients."""
 
     clients_problem: str | None = None
@@ -45,8 +53,8 @@ class Report:
 
 
 def judge(
-    graph: Mapping[str, Any], reports: Mapping[str, Report], time: str, cloud: Mapping[str, Json] | None = None
-) -> Json:
+    graph: Graph, reports: Mapping[str, Report], time: str, cloud: Mapping[str, CloudWord] | None = None
+) -> Results:
     """Judge every sensor's path.
 
     Args:
@@ -64,8 +72,8 @@ def judge(
     return {
         "format": FORMAT,
         "time": time,
-        "verdict": max(judged, key=VERDICTS.index, default="unknown"),
-        "counts": {verdict: counted[verdict] for verdict in VERDICTS},
+        "verdict": min(judged, key=VERDICTS.index, default="unknown"),
+        "counts": {verdict: counted[verdict] for verdict in reversed(VERDICTS)},
         "never_seen": sum(_never_seen(sensor["evidence"]) for sensor in sensors),
         "proxies": dict(_proxies(graph)),
         "links": list(judge_.links.values()),
@@ -75,33 +83,38 @@ def judge(
     }
 
 
-def _proxies(graph: Mapping[str, Any]) -> Iterator[tuple[str, Json]]:
+def _proxies(graph: Graph) -> Iterator[tuple[str, ProxyResult]]:
     for name, entry in graph["proxies"].items():
         address = (entry["addresses"] or [""])[0]
         yield name, {"kind": "inventory", "tier": entry["tier"], "address": address, "port": entry["port"]}
     for entry in graph["proxies"].values():
         for parent in entry["parents"]:
             if parent["kind"] == "external":
-                where = {"address": parent["address"], "port": parent["port"]}
-                yield parent["name"], {"kind": "external", "tier": None, **where}
+                found: ProxyResult = {
+                    "kind": "external",
+                    "tier": None,
+                    "address": parent["address"],
+                    "port": parent["port"],
+                }
+                yield parent["name"], found
 
 
 class _Judge:
-    def __init__(self, graph: Mapping[str, Any], reports: Mapping[str, Report]) -> None:
+    def __init__(self, graph: Graph, reports: Mapping[str, Report]) -> None:
         self._graph = graph
         self._reports = reports
         self._clients = {
             name: {client["name"]: client for client in report.clients} for name, report in reports.items()
         }
-        self._paths: dict[tuple[str, ...], Json] = {}
+        self._paths: dict[tuple[str, ...], Judged] = {}
         # By source, kind and target, outermost first, so that each link is compared with what lies behind it.
-        self.links: dict[tuple[str, str, str], Json] = {}
+        self.links: dict[tuple[str, str, str], Link] = {}
         for tier in graph["tiers"]:
             for proxy in tier:
                 for walk in reversed(walks_of(graph, proxy)):
                     self.links[_key(proxy, walk)] = self._link(proxy, walk)
 
-    def sensor(self, name: str, cloud: Json | None) -> Json:
+    def sensor(self, name: str, cloud: CloudWord | None) -> SensorResult:
         """Judge one sensor."""
         entry = self._graph["sensors"][name]
         path = tuple(entry["path"])
@@ -114,35 +127,61 @@ class _Judge:
         problem = self._reports.get(path[0], Report()).clients_problem
         if problem and verdict["verdict"] == "ok":
             verdict = _verdict("degraded", None, f"{path[0]} did not say what it knows of its sensors: {problem}.", [])
-        where = {"name": name, "addresses": entry["addresses"], "path": list(path), **_tunnel(entry)}
-        return {**where, **verdict, "since": None, "evidence": evidence, "cloud": cloud}
+        found: SensorResult = {
+            "name": name,
+            "addresses": entry["addresses"],
+            "path": list(path),
+            "verdict": verdict["verdict"],
+            "stage": verdict["stage"],
+            "hop": verdict["hop"],
+            "reason": verdict["reason"],
+            "endpoints": verdict["endpoints"],
+            "since": None,
+            "evidence": evidence,
+            "cloud": cloud,
+        }
+        if "tunnel" in entry:
+            found["tunnel"] = entry["tunnel"]
+        return found
 
-    def _link(self, proxy: str, walk: Json) -> Json:
-        parents = (each for each in self._graph["proxies"][proxy]["parents"] if each["name"] == walk["target"])
-        link: Json = {"source": proxy, **{key: walk[key] for key in ("target", "kind", "preferred")}, "endpoints": []}
-        link |= _tunnel(next(parents, {}))
+    def _link(self, proxy: str, walk: Walk) -> Link:
+        link: Link = {
+            "source": proxy,
+            "target": walk["target"],
+            "kind": walk["kind"],
+            "preferred": walk["preferred"],
+            "endpoints": [],
+            "verdict": "unknown",
+            "reason": None,
+        }
+        parents = self._graph["proxies"][proxy]["parents"]
+        parent = next((parent for parent in parents if parent["name"] == walk["target"]), None)
+        if parent and "tunnel" in parent:
+            link["tunnel"] = parent["tunnel"]
         report = self._reports.get(proxy, Report(problem="it was not asked"))
-        made = next((w for w in report.walks if (w["kind"], w["secret"]) == (walk["kind"], walk["secret"])), None)
-        problem = report.problem or (made or {}).get("problem")
+        made = next((each for each in report.walks if _key(proxy, each) == _key(proxy, walk)), None)
+        problem = report.problem or (made["problem"] if made else "no answer")
         if made is None or problem:
-            return {**link, "verdict": "unknown", "reason": f"{proxy} could not be asked: {problem or 'no answer'}."}
-        for probe in made["endpoints"]:
-            link["endpoints"].append(self._compared(walk, _placed(proxy, walk, probe)))
-        broken = [probe for probe in link["endpoints"] if probe["verdict"] == "broken"]
-        return {**link, "verdict": "broken" if broken else "ok", "reason": broken[0]["reason"] if broken else None}
+            link["reason"] = f"{proxy} could not be asked: {problem}."
+            return link
+        link["endpoints"] = [self._compared(walk, _placed(proxy, walk, probe)) for probe in made["endpoints"]]
+        broken = next((probe for probe in link["endpoints"] if probe["verdict"] == "broken"), None)
+        link["verdict"], link["reason"] = ("broken", broken["reason"]) if broken else ("ok", None)
+        return link
 
-    def _compared(self, walk: Json, probe: Json) -> Json:
+    def _compared(self, walk: Walk, probe: ProbeResult) -> ProbeResult:
         """Compare who signed the endpoint's certificate with who signs it one hop farther out."""
         next_hop = walk["target"]
         following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
         outside = _find(following, probe) if following else None
-        shown = (probe["certificate"] or {}).get("authority")
-        real = ((outside or {}).get("certificate") or {}).get("authority")
-        if outside is None or shown is None or real is None or probe["stage"] not in (None, *_UNTRUSTED):
+        if outside is None or not probe["certificate"] or not outside["certificate"]:
+            return probe
+        shown, real = probe["certificate"]["authority"], outside["certificate"]["authority"]
+        if probe["stage"] not in (None, *_UNTRUSTED):
             return probe
         if outside["stage"] == "tls-inspected" and shown == real:
             # Whoever trusts the inspector sees nothing wrong; the sensors behind do.
-            return {**probe, **{key: outside[key] for key in ("verdict", "stage", "hop", "reason")}}
+            return {**probe, **_end(outside)}
         if outside["verdict"] != "ok" or shown == real:
             return probe
         reason = (
@@ -151,14 +190,14 @@ class _Judge:
         )
         return {**probe, "verdict": "broken", "stage": "tls-inspected", "hop": next_hop, "reason": reason}
 
-    def _outward(self, proxy: str) -> Json | None:
+    def _outward(self, proxy: str) -> Link | None:
         """The link by which a proxy prefers to go on."""
         for walk in walks_of(self._graph, proxy)[1:]:
             if walk["preferred"]:
                 return self.links.get(_key(proxy, walk))
         return None
 
-    def _judge_path(self, path: tuple[str, ...]) -> Json:
+    def _judge_path(self, path: tuple[str, ...]) -> Judged:
         known = [proxy for proxy in path if proxy in self._graph["proxies"]]
         itself = self.links[known[0], "self", known[0]]
         if itself["verdict"] == "unknown":
@@ -174,17 +213,17 @@ class _Judge:
             return _verdict("broken", cause, cause["reason"], [endpoint for endpoint, _port in causes])
         return self._judge_redundancy(known)
 
-    def _suspects(self, known: list[str], wanted: Json) -> Iterator[Json]:
+    def _suspects(self, known: list[str], wanted: ProbeResult) -> Iterator[Link]:
         """From outside in: the first that is broken is to blame for all the others."""
         # A proxy that gets there itself is well with all that is behind it, whatever became of one of its links.
         inside = [known[0], *takewhile(lambda proxy: not self._passes(proxy, wanted), known[1:])]
         return (link for proxy in reversed(inside) if (link := self._outward(proxy)))
 
-    def _passes(self, proxy: str, wanted: Json) -> bool:
+    def _passes(self, proxy: str, wanted: ProbeResult) -> bool:
         probe = _find(self.links[proxy, "self", proxy], wanted)
         return probe is not None and probe["verdict"] == "ok"
 
-    def _judge_redundancy(self, known: list[str]) -> Json:
+    def _judge_redundancy(self, known: list[str]) -> Judged:
         """What works may still work in spite of something."""
         for proxy in reversed(known):
             for walk in walks_of(self._graph, proxy)[1:]:
@@ -192,21 +231,20 @@ class _Judge:
                 probe = next((each for each in link["endpoints"] if each["verdict"] == "broken"), None)
                 if probe:
                     what = "traffic takes another way" if link["preferred"] else "it is not needed now"
-                    return _verdict("degraded", probe, f"{probe['reason'].rstrip('.')}; {what}.", [])
+                    return _verdict("degraded", probe, f"{(probe['reason'] or '').rstrip('.')}; {what}.", [])
         return _verdict("ok", None, None, [])
 
 
-def _never_seen(evidence: Json | None) -> bool:
+def _never_seen(evidence: Evidence | None) -> bool:
     """Whether the first hop was asked, and has nothing of this sensor's own; its path may work all the same."""
     return evidence is not None and not evidence["open"] and evidence["last"] is None
 
 
-def _tunnel(entry: Json) -> Json:
-    """Name the tunnel by which the next hop is reached, where there is one."""
-    return {"tunnel": entry["tunnel"]} if entry.get("tunnel") else {}
+def _end(probe: ProbeResult) -> Ended:
+    return {"verdict": probe["verdict"], "stage": probe["stage"], "hop": probe["hop"], "reason": probe["reason"]}
 
 
-def _placed(proxy: str, walk: Json, probe: Json) -> Json:
+def _placed(proxy: str, walk: Walk, probe: ProbeResult) -> ProbeResult:
     """Say of a walk's end where it was walked from; a name that this host cannot resolve is this host's fault."""
     if walk["kind"] == "self" or probe["verdict"] == "ok":
         return probe
@@ -214,28 +252,27 @@ def _placed(proxy: str, walk: Json, probe: Json) -> Json:
     return {**probe, "hop": proxy if here else probe["hop"], "reason": f"From {proxy}: {probe['reason']}"}
 
 
-def _key(proxy: str, walk: Json) -> tuple[str, str, str]:
-    """A parent at two ports is two links."""
-    return proxy, walk["kind"], walk["secret"] or walk["target"]
+def _key(proxy: str, way: Way) -> tuple[str, str, str]:
+    return proxy, way["kind"], way["parent"] or way["target"]
 
 
-def _cause(links: list[Json], wanted: Json) -> Json:
+def _cause(links: list[Link], wanted: ProbeResult) -> ProbeResult:
     probes = (_find(link, wanted) for link in links)
     return next(probe for probe in probes if probe is not None and probe["verdict"] == "broken")
 
 
-def _find(link: Json, wanted: Json) -> Json | None:
+def _find(link: Link, wanted: ProbeResult) -> ProbeResult | None:
     """The walk of a link to the same endpoint."""
     where = wanted["endpoint"], wanted["port"]
     return next((probe for probe in link["endpoints"] if (probe["endpoint"], probe["port"]) == where), None)
 
 
-def _verdict(verdict: str, probe: Json | None, reason: str | None, endpoints: list[str]) -> Json:
-    where = {"stage": probe["stage"], "hop": probe["hop"]} if probe else {"stage": None, "hop": None}
-    return {"verdict": verdict, **where, "reason": reason, "endpoints": endpoints}
+def _verdict(verdict: str, end: Ended | None, reason: str | None, endpoints: list[str]) -> Judged:
+    stage, hop = (end["stage"], end["hop"]) if end else (None, None)
+    return {"verdict": verdict, "stage": stage, "hop": hop, "reason": reason, "endpoints": endpoints}
 
 
-def _judge_client(name: str, proxy: str, client: Json | None) -> Json | None:
+def _judge_client(name: str, proxy: str, client: Evidence | None) -> Judged | None:
     """Say what the first hop itself holds against this sensor; None when nothing is known against it."""
     if client is None:
         return None
@@ -245,7 +282,7 @@ def _judge_client(name: str, proxy: str, client: Json | None) -> Json | None:
         reason = (
             f"{proxy} refuses {name} by line {rule['line']} of its configuration, {rule['text']}; deploy the proxy."
         )
-        return _verdict("broken", {"stage": stage, "hop": proxy}, reason, [])
+        return _refused(stage, proxy, reason, [])
     refused = client["refused_since_change"]
     if refused is not None:
         stage = "proxy-auth" if refused["status"] == 407 else "proxy-denied"
@@ -253,5 +290,9 @@ def _judge_client(name: str, proxy: str, client: Json | None) -> Json | None:
             f"{proxy} refused {name}'s own CONNECT to {refused['endpoint']}:{refused['port']} with {refused['status']} at "
             f"{refused['time']}, and none has passed since."
         )
-        return _verdict("broken", {"stage": stage, "hop": proxy}, reason, [refused["endpoint"]])
+        return _refused(stage, proxy, reason, [refused["endpoint"]])
     return None
+
+
+def _refused(stage: str, proxy: str, reason: str, endpoints: list[str]) -> Judged:
+    return {"verdict": "broken", "stage": stage, "hop": proxy, "reason": reason, "endpoints": endpoints}

@@ -9,16 +9,15 @@ Private to this collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-Walk = dict[str, Any]
-"""A walk from one proxy's host: ``kind`` (self, parent or direct), ``target``, ``preferred``, ``hops``, and in ``secret`` the
-name of the first hop's password among those of its parents."""
+from .._chain.model import Graph, ParentEntry, ProxyEntry
+from .model import Hop, Walk
 
 
-def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
+def walks_of(graph: Graph, proxy: str) -> list[Walk]:
     """Return the walks that are made on a proxy's host.
 
     Args:
@@ -33,13 +32,13 @@ def walks_of(graph: Mapping[str, Any], proxy: str) -> list[Walk]:
     walks = [_walk("self", proxy, [_own_hop(proxy, entry), *beyond])]
     for number, parent in enumerate(entry["parents"]):
         hops = _hops(graph, [parent])
-        walks.append(_walk("parent", parent["name"], hops, preferred=number == 0, secret=f"parent:{parent['acl']}"))
+        walks.append(_walk("parent", parent["name"], hops, preferred=number == 0, parent=parent["acl"]))
     if not entry["parents"]:
         walks.append(_walk("direct", "", []))
     return walks
 
 
-def sensors_of(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
+def sensors_of(graph: Graph, proxy: str) -> list[dict[str, Any]]:
     """Return name, addresses and users of each sensor whose first hop is this proxy, as the module chain_walk takes them."""
     return [
         {key: client[key] for key in ("name", "addresses", "username", "previous_username") if client[key] is not None}
@@ -48,11 +47,11 @@ def sensors_of(graph: Mapping[str, Any], proxy: str) -> list[dict[str, Any]]:
     ]
 
 
-def _walk(kind: str, target: str, hops: Iterable[dict[str, Any]], *, preferred: bool = True, secret: str = "") -> Walk:
-    return {"kind": kind, "target": target, "preferred": preferred, "hops": list(hops), "secret": secret}
+def _walk(kind: str, target: str, hops: Iterable[Hop], *, preferred: bool = True, parent: str = "") -> Walk:
+    return {"kind": kind, "target": target, "parent": parent, "preferred": preferred, "hops": list(hops)}
 
 
-def _hops(graph: Mapping[str, Any], parents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _hops(graph: Graph, parents: list[ParentEntry]) -> Iterator[Hop]:
     """Yield a parent, and then what each proxy prefers, as far as the inventory knows; a cycle is a mistake found before."""
     seen: set[str] = set()
     while parents and parents[0]["name"] not in seen:
@@ -62,16 +61,18 @@ def _hops(graph: Mapping[str, Any], parents: list[dict[str, Any]]) -> Iterator[d
         parents = graph["proxies"][parent["name"]]["parents"] if parent["kind"] == "inventory" else []
 
 
-def _hop(parent: dict[str, Any]) -> dict[str, Any]:
-    hop = {key: parent[key] for key in ("name", "address", "port")}
+def _hop(parent: ParentEntry) -> Hop:
+    hop: Hop = {"name": parent["name"], "address": parent["address"], "port": parent["port"]}
     # An external proxy's own name for itself is not known; often enough it is the one that it is reached by.
     hop["hostname"] = parent["acl"] if parent["kind"] == "inventory" else parent["name"]
     if parent["tls"]:
-        hop |= {key: parent[key] for key in ("tls", "tls_ca", "tls_name") if parent[key]}
+        hop |= {"tls": True, "tls_name": parent["tls_name"]}
+        if parent["tls_ca"]:
+            hop["tls_ca"] = parent["tls_ca"]
     if parent["username"] is not None:
         hop["username"] = unquote(parent["username"]) if parent["kind"] == "external" else parent["username"]
     return hop
 
 
-def _own_hop(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _own_hop(name: str, entry: ProxyEntry) -> Hop:
     return {"name": name, "address": "127.0.0.1", "port": entry["port"], "hostname": entry["acl"]}

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .results import FORMAT, VERDICTS, Results, clean, moment, natural, path_before, rank
+from .._proof.model import FORMAT, VERDICTS, Change, Paths, Results, SensorResult
+from .results import clean, moment, natural, path_before, rank
 
 
-def changes(results: Results, earlier: object) -> dict[str, Any]:
+def changes(results: Results, earlier: object) -> Results:
     """Return RESULTS with ``changes``, ``previous``, ``previous_problem`` and each ``since`` filled in.
 
     A sensor that is well on another path than before gets that as its ``reason``.
@@ -24,12 +25,13 @@ def changes(results: Results, earlier: object) -> dict[str, Any]:
             What cannot be read is treated as none, and ``previous_problem`` says why.
     """
     before, problem = _read(earlier)
-    now = results.get("time")
+    now = results["time"]
     known_before = {one["name"]: one for one in before["sensors"]} if before else {}
-    sensors = []
+    sensors: list[SensorResult] = []
     for sensor in results.get("sensors") or []:
         last = known_before.get(sensor["name"])
-        sensors.append({**sensor, **_reason(last, sensor), "since": _since(sensor, last, before, now)})
+        reason = _moved(last, sensor) or sensor["reason"]
+        sensors.append({**sensor, "reason": reason, "since": _since(sensor, last, before, now)})
     return {
         **results,
         "sensors": sensors,
@@ -69,40 +71,41 @@ def _read(earlier: object) -> tuple[dict[str, Any] | None, str | None]:
     return {"time": earlier["time"], "sensors": sensors}, None
 
 
-def _reason(before: Mapping[str, Any] | None, sensor: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is said of a sensor that is well, but on another path."""
+def _moved(before: Mapping[str, Any] | None, sensor: SensorResult) -> str | None:
+    """Say of a sensor that is well that it is on another path."""
     moved = path_before(_paths(before, sensor))
-    return {"reason": f"The path is another one, {moved}."} if moved and sensor["verdict"] == "ok" else {}
+    return f"The path is another one, {moved}." if moved and sensor["verdict"] == "ok" else None
 
 
-def _paths(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> dict[str, Any]:
+def _paths(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Paths:
     """Return the paths of a sensor where they differ; a report without any has none to compare."""
-    old, new = ((one or {}).get("path") for one in (before, after))
-    for path in (old, new):
-        if not isinstance(path, list) or not path or not all(isinstance(hop, str) for hop in path):
-            return {}
-    return {"before_path": old, "after_path": new} if old != new else {}
+    old, new = (_path((one or {}).get("path")) for one in (before, after))
+    return {"before_path": old, "after_path": new} if old and new and old != new else {}
+
+
+def _path(said: object) -> list[str]:
+    return said if isinstance(said, list) and all(isinstance(hop, str) for hop in said) else []
 
 
 def _since(
-    sensor: Mapping[str, Any], before: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None, now: object
-) -> object:
+    sensor: SensorResult, before: Mapping[str, Any] | None, earlier: Mapping[str, Any] | None, now: str
+) -> str | None:
     if sensor.get("verdict") == "ok":
         return None
     if before is None or earlier is None or any(before.get(key) != sensor.get(key) for key in _SAME):
         return now
-    return before["since"] if moment(before.get("since")) else earlier["time"]
+    return str(before["since"] if moment(before.get("since")) else earlier["time"])
 
 
 _SAME = ("verdict", "stage", "hop")
 """A failure that has these in common with the earlier one is still that failure."""
 
 
-def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
+def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    found: list[Change] = []
     for name in {**before, **after}:
         old, new = (side[name]["verdict"] if name in side else None for side in (before, after))
         paths = _paths(before.get(name), after.get(name))
         if old != new or paths:
-            found.append({"sensor": name, "before": old, "after": new, **paths})
+            found.append({**paths, "sensor": name, "before": old, "after": new})
     return sorted(found, key=lambda one: (one["after"] is None, rank(one["after"]), natural(one["sensor"])))

@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from ...module_utils._outside import short
+from .._proof.model import Results
 from .picture import Edge, Layer, Node, picture
-from .results import Results
 
 _PEN = {"ok": "#1a7f37", "degraded": "#8a5a00", "unknown": "#6639ba", "broken": "#c2202c", "plain": "#57606a"}
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .results import Results, clean, fault_of, known, moment, natural, rank, sensors_of
+from .._proof.model import Results
+from .results import clean, fault_of, known, moment, natural, rank, sensors_of
 
 
 @dataclass

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import jinja2
 
+from .._proof.model import Results
 from .dot import dot
 from .junit import junit
 from .mermaid import mermaid
-from .results import Results, clean
+from .results import clean
 from .svg import finish
 from .view import view
 

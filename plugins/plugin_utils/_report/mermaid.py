@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from .._proof.model import Results
 from .picture import Edge, picture
-from .results import Results
 
 _CLASSES = """  classDef ok fill:#dafbe1,stroke:#1a7f37,color:#1b1f24
   classDef degraded fill:#fff8c5,stroke:#9a6700,color:#1b1f24

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .results import ENDPOINTS, VERDICTS, Results, clean, known, many, natural, rank, sensors_of, tunnel_of
+from .._proof.model import VERDICTS, Results
+from .results import ENDPOINTS, clean, known, many, natural, rank, sensors_of, tunnel_of
 
 SINGLE = 8
 """So many sensors of one first hop have a node each; more become one node."""

@@ -4,7 +4,7 @@
 
 """What all forms of the report share: the order of verdicts, names, times and text that is safe to show.
 
-Private to this collection. RESULTS is what the filter ``chain_verdicts`` returns.
+Private to this collection.
 """
 
 from __future__ import annotations
@@ -15,15 +15,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ...module_utils._outside import UNSAFE
-
-Results = Mapping[str, Any]
-"""RESULTS, of plain dictionaries and lists."""
-
-FORMAT = 1
-"""The format of RESULTS that is read here."""
-
-VERDICTS = ("broken", "unknown", "degraded", "ok")
-"""The verdicts, worst first for the eye: what is known to be broken stands above what could not be asked."""
+from .._proof.model import VERDICTS, Results, SensorResult
 
 ENDPOINTS = "endpoints"
 """What stands at the end of each path."""
@@ -55,7 +47,7 @@ def natural(name: object) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(part), "") if place % 2 else (1, 0, part) for place, part in enumerate(parts))
 
 
-def sensors_of(results: Results) -> list[Mapping[str, Any]]:
+def sensors_of(results: Results) -> list[SensorResult]:
     """Return the sensors, worst first, then by name."""
     return sorted(results.get("sensors") or [], key=lambda one: (rank(one.get("verdict")), natural(one.get("name"))))
 

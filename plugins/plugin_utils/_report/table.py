@@ -11,9 +11,9 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from .._columns import aligned
+from .._proof.model import Results
 from .failures import Failure, failures_of
 from .results import (
-    Results,
     clean,
     clock,
     goes_direct,

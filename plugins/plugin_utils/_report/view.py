@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from .._proof.model import Results
 from .failures import failures_of
 from .results import (
-    Results,
     ago,
     clean,
     clock,

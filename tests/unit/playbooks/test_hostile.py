@@ -39,7 +39,7 @@ class ActionModule(ActionModule):
             raise AnsibleConnectionFailure(host)
         if "probe" not in host:
             return host
-        which = [{key: walk[key] for key in ("kind", "target", "secret")} for walk in module_args["walks"]]
+        which = [{key: walk[key] for key in ("kind", "target", "parent")} for walk in module_args["walks"]]
         walks = [{**walk, "endpoints": [host["probe"]]} for walk in which]
         return {"walks": walks, "clients": host["clients"], "clients_problem": None}
 """
@@ -179,7 +179,7 @@ def test_one_hostile_parent_leaves_the_report_to_the_others(text: str, lab: Lab)
 
 
 @pytest.mark.parametrize(
-    "walks", [7, None, [{}], [{"kind": "self", "target": "site", "secret": "", "endpoints": [1]}]], ids=str
+    "walks", [7, None, [{}], [{"kind": "self", "target": "site", "parent": "", "endpoints": [1]}]], ids=str
 )
 def test_an_answer_of_another_form_is_that_hosts_own_problem(walks: Any, lab: Lab) -> None:
     odd = {"walks": walks, "clients": {"a": "b"}, "clients_problem": None}

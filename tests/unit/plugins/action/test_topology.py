@@ -61,7 +61,8 @@ def test_what_is_registered_is_small_and_the_rest_is_kept(run_action: RunAction)
 @pytest.mark.parametrize(("kind", "name"), [("proxies", "site"), ("sensors", "sensor1"), ("sensors", "sensor10")])
 def test_one_of_many_is_found_by_itself(run_action: RunAction, kind: str, name: str) -> None:
     found = _derived(run_action)
-    assert kept.entry_of(found, kind, name) == kept.read(found)[kind][name]
+    whole: Any = kept.read(found)
+    assert kept.entry_of(found, kind, name) == whole[kind][name]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("proxies", "sensor1"), ("sensors", "sensor"), ("sensors", "*")])
@@ -70,7 +71,7 @@ def test_nobody_else_is_taken_for_it(run_action: RunAction, kind: str, name: str
 
 
 def test_names_with_tabs_and_quotes() -> None:
-    graph = {"tiers": [], "proxies": {'a\tb"c\n': {"x\t": "\n"}}, "sensors": {"\u2028": {}}}
+    graph: Any = {"tiers": [], "proxies": {'a\tb"c\n': {"x\t": "\n"}}, "sensors": {"\u2028": {}}}
     result = {"file": kept.keep(graph)}
     assert kept.read(result) == graph
     assert kept.entry_of(result, "proxies", 'a\tb"c\n') == {"x\t": "\n"}

@@ -16,10 +16,10 @@ Hosts = Mapping[str, Mapping[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def graph_of() -> Callable[..., dict[str, Any]]:
+def graph_of() -> Callable[..., Any]:
     """The graph of proxies, sensors and sites in other clouds, each given as host name to variables."""
 
-    def graph(proxies: Hosts, sensors: Hosts | None = None, sites: Hosts | None = None) -> dict[str, Any]:
+    def graph(proxies: Hosts, sensors: Hosts | None = None, sites: Hosts | None = None) -> Any:
         sensors, sites = sensors or {}, sites or {}
         hostvars = {**proxies, **sensors, **sites}
         return derive(hostvars, list(proxies), list(sensors), cloud_sites=list(sites))

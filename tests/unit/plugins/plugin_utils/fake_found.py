@@ -18,7 +18,7 @@ HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"
 ENDPOINTS = (HUB, STORE)
 AUTHORITY = "Example Trust"
 
-Json = dict[str, Any]
+Json = Any
 
 
 def chain(*names: str, sensors: Sequence[str] = ()) -> tuple[Json, Json]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.deployment import Deployment, deployment
 
-Vars = dict[str, Any]
+Vars = Any
 
 PROXIES: dict[str, Vars] = {
     "plant": {"squid_addresses": ["10.0.0.3"], "squid_parents": ["site"]},
@@ -49,7 +49,7 @@ def done(**facts: Any) -> Vars:
 
 
 @pytest.fixture
-def run(graph_of: Callable[..., dict[str, Any]]) -> Callable[..., Deployment]:
+def run(graph_of: Callable[..., Any]) -> Callable[..., Deployment]:
     """Return how a run stands; a host of which nothing is given has gone well."""
 
     def state(hosts: Vars | None = None, *, before_tier: int | None = None, sensors: bool = False) -> Deployment:
@@ -130,7 +130,7 @@ class TestProblems:
         }
 
     def test_what_a_host_said_is_read_as_it_is(
-        self, run: Callable[..., Deployment], graph_of: Callable[..., dict[str, Any]]
+        self, run: Callable[..., Deployment], graph_of: Callable[..., Any]
     ) -> None:
         class HostVars(dict[str, Vars]):
             """Ansible's, which reads what was registered as templates unless it is told not to."""

@@ -19,7 +19,7 @@ SITE: dict[str, Any] = {"squid_addresses": ["10.0.0.250/24", "10.1.0.1/24"], "sq
 DMZ: dict[str, Any] = {"squid_addresses": ["10.1.0.250/24"]}
 SENSORS = {"sensor1": {"ansible_host": "10.0.0.1", "sensor_proxy_via": "site"}}
 
-Graph = dict[str, Any]
+Graph = Any
 GraphOf = Callable[..., Graph]
 RunAction = Callable[..., dict[str, Any]]
 
@@ -145,4 +145,4 @@ def test_the_module(graph_of: GraphOf, run_action: RunAction) -> None:
     assert run_action("explain", question)["proxies"] == ["site"]
     found = run_action("explain", question | {"configs": {"site": config("sensor1 10.0.0.1")}})
     assert found["ansible_stats"]["data"] == {"explain_allowed": True}
-    assert found["msg"][0] == f"sensor1 (10.0.0.1) may reach {HUB}:443."
+    assert f"sensor1 (10.0.0.1) may reach {HUB}:443." in str(found["msg"])

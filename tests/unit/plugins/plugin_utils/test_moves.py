@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tests.unit.rendered import admitted, of_graph
 
-Vars = dict[str, Any]
+Vars = Any
 
 HUB = "hub.azure-devices.net"
 PROXIES = ["p1", "p2", "p3", "p4"]
@@ -40,7 +40,7 @@ class Inventory:
 
     proxies: dict[str, Vars]
     sensors: dict[str, Vars]
-    graph: dict[str, Any] = field(init=False)
+    graph: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.graph = topology.derive({**self.proxies, **self.sensors}, list(self.proxies), list(self.sensors))
@@ -126,7 +126,7 @@ class World:
         return Squid(inventory, text, inventory.logins(name))
 
     def is_absent(self, name: str) -> bool:
-        return self.after.proxies.get(name, {}).get("squid_state") == "absent"
+        return bool(self.after.proxies.get(name, {}).get("squid_state") == "absent")
 
     # What is to hold at every step ---------------------------------------------------------------------------------
 

@@ -39,16 +39,16 @@ HOSTILE = "x\"'><script>alert(1)</script><img src=x onerror=alert(2)>&amp;"
 Opened = Callable[..., "Page"]
 
 
-def _compared() -> dict[str, Any]:
+def _compared() -> Any:
     """Return a large site with an earlier report in which more was well."""
     earlier = {**generated(broken=False), "time": "2026-11-23T10:40:03+00:00"}
     for sensor in earlier["sensors"][:10]:
         sensor["path"] = [*sensor["path"][:1], "old-proxy", *sensor["path"][2:]]
-    found: dict[str, Any] = changes(generated(), earlier)
+    found: Any = changes(generated(), earlier)
     return found
 
 
-def _hostile() -> dict[str, Any]:
+def _hostile() -> Any:
     """Return results whose every text from outside is hostile."""
     results = demo()
     results["links"][0]["endpoints"][0]["certificate"]["issuer"] = f"CN={HOSTILE}"
@@ -56,8 +56,8 @@ def _hostile() -> dict[str, Any]:
     text = json.dumps(results)
     for word in ("sensor1", "plant-a-proxy", "hub.azure-devices.net", "10.100.100.1", "ERR_ACCESS_DENIED", "all"):
         text = text.replace(word, json.dumps(HOSTILE)[1:-1])
-    hostile: dict[str, Any] = json.loads(text)
-    found: dict[str, Any] = changes(hostile, {"format": HOSTILE})
+    hostile: Any = json.loads(text)
+    found: Any = changes(hostile, {"format": HOSTILE})
     paths = {"before_path": [HOSTILE], "after_path": [HOSTILE, HOSTILE]}
     found["changes"] = [{"sensor": HOSTILE, "before": "ok", "after": HOSTILE, **paths}]
     found["verdict"] = found["sensors"][1]["verdict"] = found["sensors"][1]["stage"] = HOSTILE
@@ -88,7 +88,7 @@ def test_the_page_needs_nothing_else() -> None:
     ],
 )
 def test_the_headline_claims_no_more_than_was_seen(counts: dict[str, int], never_seen: int, headline: str) -> None:
-    results = {**demo(broken=False), "counts": counts, "never_seen": never_seen}
+    results: Any = {**demo(broken=False), "counts": counts, "never_seen": never_seen}
     results["sensors"] = results["sensors"][:1] * sum(counts.values())
     assert f"<h1>{headline}</h1>" in page(results)
 

@@ -79,7 +79,7 @@ def test_a_fault_at_a_hop_that_is_not_drawn_is_still_shown() -> None:
     assert [edge.label for edge in picture(results).edges if edge.source == "p0"] == ["proxy-denied"]
 
 
-def _mixed() -> dict[str, Any]:
+def _mixed() -> Any:
     """Return a site in which arrows pass lanes: a sensor at the DMZ, and a plant's proxy that goes out by itself."""
     results = demo()
     results["sensors"].append({**results["sensors"][0], "name": "sensor3", "path": ["dmz-proxy"], "verdict": "ok"})
@@ -87,7 +87,7 @@ def _mixed() -> dict[str, Any]:
     return results
 
 
-def _places(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _places(results: Any) -> dict[str, tuple[float, float]]:
     """Return where dot puts the middle of each box, from the left and from the bottom."""
     text = dot(results)
     done = subprocess.run([str(DOT), "-Tplain"], input=text, capture_output=True, text=True, check=True, timeout=60)
@@ -97,7 +97,7 @@ def _places(results: dict[str, Any]) -> dict[str, tuple[float, float]]:
 
 @needs_dot
 @pytest.mark.parametrize("results", [demo(), _mixed(), generated(), generated(12, 60)])
-def test_lanes_stand_side_by_side(results: dict[str, Any]) -> None:
+def test_lanes_stand_side_by_side(results: Any) -> None:
     places = _places(results)
     columns = [{places[node.key][0] for node in layer.nodes} for layer in picture(results).layers]
     assert [len(column) for column in columns] == [1] * len(columns)
@@ -107,7 +107,7 @@ def test_lanes_stand_side_by_side(results: dict[str, Any]) -> None:
 
 @needs_dot
 @pytest.mark.parametrize("results", [demo(), generated(), generated(broken=False), generated(12, 60)])
-def test_boxes_keep_the_order_of_the_inventory(results: dict[str, Any]) -> None:
+def test_boxes_keep_the_order_of_the_inventory(results: Any) -> None:
     """So a plant is found where it was before, whatever fails."""
     places = _places(results)
     for layer in picture(results).layers:
@@ -115,12 +115,12 @@ def test_boxes_keep_the_order_of_the_inventory(results: dict[str, Any]) -> None:
         assert heights == sorted(heights, reverse=True)
 
 
-def _hostile() -> dict[str, Any]:
-    results: dict[str, Any] = json.loads(json.dumps(_mixed()).replace("plant-a-proxy", json.dumps(HOSTILE)[1:-1]))
+def _hostile() -> Any:
+    results: Any = json.loads(json.dumps(_mixed()).replace("plant-a-proxy", json.dumps(HOSTILE)[1:-1]))
     return results
 
 
-def _svg(results: dict[str, Any]) -> ET.Element:
+def _svg(results: Any) -> ET.Element:
     text, problem = drawn(results)
     assert problem == ""
     assert text.startswith("<svg ")
@@ -129,7 +129,7 @@ def _svg(results: dict[str, Any]) -> ET.Element:
 
 @needs_dot
 @pytest.mark.parametrize("results", [demo(), generated(), _mixed(), generated(0, 0)])
-def test_graphviz_draws_every_box_and_arrow(results: dict[str, Any]) -> None:
+def test_graphviz_draws_every_box_and_arrow(results: Any) -> None:
     text = dot(results)
     # What dot warns of is wrong in the text.
     said = subprocess.run([str(DOT), "-Tsvg"], input=text, capture_output=True, text=True, check=True, timeout=60)

@@ -24,15 +24,15 @@ HOSTILE = 'x"\\<script>alert(1)</script>&amp;\x1b[31m\x00\n\u202e"é中'
 """A name that an inventory could hold, and that a terminal, XML, DOT, Mermaid or HTML could act on."""
 
 
-def _table(results: dict[str, Any]) -> list[str]:
+def _table(results: Any) -> list[str]:
     lines = table(results)
     assert all(isinstance(line, str) and "\n" not in line for line in lines)
     return list(lines)
 
 
-def _hostile() -> dict[str, Any]:
+def _hostile() -> Any:
     """Return results in which every text that comes from outside is hostile."""
-    results: dict[str, Any] = json.loads(json.dumps(demo()).replace("sensor1", json.dumps(HOSTILE)[1:-1]))
+    results: Any = json.loads(json.dumps(demo()).replace("sensor1", json.dumps(HOSTILE)[1:-1]))
     results["links"][0]["endpoints"][0]["certificate"]["issuer"] = f"CN={HOSTILE}"
     return results
 
@@ -90,7 +90,7 @@ def test_a_thousand_sensors_are_sorted_grouped_and_quick() -> None:
         ({"open": 0, "last": {"status": 200, "time": "2026-11-24T10:40:09+00:00"}}, "200 just now"),
     ],
 )
-def test_what_was_last_seen(evidence: dict[str, Any] | None, words: str) -> None:
+def test_what_was_last_seen(evidence: Any | None, words: str) -> None:
     results = demo(broken=False)
     results["sensors"][0]["evidence"] = evidence
     assert _table(results)[1].endswith(f"  ok       {words}")
@@ -138,7 +138,7 @@ ORDER = {"testsuites": ["testsuite"], "testsuite": ["properties", "testcase", "s
 ORDER["testcase"] = ["error", "failure", "system-out"]
 
 
-def _junit(results: dict[str, Any]) -> ET.Element:
+def _junit(results: Any) -> ET.Element:
     root = ET.fromstring(junit(results))
     for element in root.iter():
         needed, allowed = ATTRIBUTES[element.tag]
@@ -181,15 +181,15 @@ def test_hostile_names_in_junit() -> None:
     assert 'x"\\<script>alert(1)</script>&amp; [31m "é中' in names
 
 
-def _changes(results: dict[str, Any], earlier: object) -> dict[str, Any]:
-    found: dict[str, Any] = changes(results, earlier)
+def _changes(results: Any, earlier: object) -> Any:
+    found: Any = changes(results, earlier)
     return found
 
 
 EARLIER = "2026-11-23T08:00:00+00:00"
 
 
-def _earlier(broken: bool) -> dict[str, Any]:
+def _earlier(broken: bool) -> Any:
     return {**copy.deepcopy(demo(broken)), "time": EARLIER}
 
 
@@ -239,7 +239,7 @@ def test_what_broke_what_recovered_what_is_new_and_gone() -> None:
     ]
 
 
-def _rerouted(before: list[str], after: list[str], verdict: str = "ok") -> dict[str, Any]:
+def _rerouted(before: list[str], after: list[str], verdict: str = "ok") -> Any:
     """Return the demo with another path of sensor1 than in the report before."""
     earlier, now = _earlier(broken=False), demo(broken=False)
     earlier["sensors"][0]["path"] = before

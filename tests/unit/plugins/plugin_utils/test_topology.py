@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 COLLECTION = Path(topology.__file__).parents[3]
-Graph = dict[str, Any]
+Graph = Any
 GraphOf = Callable[..., Graph]
 
 CORP = {"host": "proxy.corp.example", "port": 8080}

@@ -17,21 +17,21 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
 
 from .fake_found import Found
 
-GraphOf = Callable[..., dict[str, Any]]
+GraphOf = Callable[..., Any]
 
 AZURE = {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]}
-PROXIES: dict[str, dict[str, Any]] = {
+PROXIES: dict[str, Any] = {
     "azure-proxy": AZURE,
     "aws-proxy": {"ansible_host": "10.20.0.250", "squid_parents": ["azure-proxy"]},
     "site-proxy": {"ansible_host": "10.10.0.250", "squid_parents": ["azure-proxy"]},
 }
-SENSORS: dict[str, dict[str, Any]] = {
+SENSORS: dict[str, Any] = {
     "aws-sensor": {"ansible_host": "10.20.0.1", "sensor_proxy_via": "azure-proxy"},
     "inner-sensor": {"ansible_host": "10.20.0.2", "sensor_proxy_via": "aws-proxy"},
     "google-sensor": {"ansible_host": "10.30.0.1", "sensor_proxy_via": "azure-proxy"},
     "site-sensor": {"ansible_host": "10.10.0.1", "sensor_proxy_via": "azure-proxy"},
 }
-SITES: dict[str, dict[str, Any]] = {
+SITES: dict[str, Any] = {
     "aws-plant": {
         "multicloud_cloud": "aws",
         "multicloud_proxy": "azure-proxy",
@@ -47,13 +47,13 @@ SITES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def graph(graph_of: GraphOf) -> dict[str, Any]:
+def graph(graph_of: GraphOf) -> Any:
     found = graph_of(PROXIES, SENSORS, SITES)
     assert found["mistakes"] == []
     return found
 
 
-def test_a_client_takes_the_tunnel_of_the_site_that_it_is_in(graph: dict[str, Any]) -> None:
+def test_a_client_takes_the_tunnel_of_the_site_that_it_is_in(graph: Any) -> None:
     assert {name: entry.get("tunnel") for name, entry in graph["sensors"].items()} == {
         "aws-sensor": "aws-plant",
         "inner-sensor": None,
@@ -66,14 +66,14 @@ def test_a_client_takes_the_tunnel_of_the_site_that_it_is_in(graph: dict[str, An
     assert "tunnel" not in parent
 
 
-def test_a_site_with_public_addresses_has_no_tunnel(graph: dict[str, Any]) -> None:
+def test_a_site_with_public_addresses_has_no_tunnel(graph: Any) -> None:
     assert graph["tunnels"] == {
         "aws-plant": {"cloud": "aws", "proxy": "azure-proxy", "prefixes": ["10.20.0.0/16"]},
         "google-plant": {"cloud": "google", "proxy": "azure-proxy", "prefixes": ["10.30.0.0/24"]},
     }
 
 
-MISTAKES: dict[str, dict[str, Any]] = {
+MISTAKES: dict[str, Any] = {
     "aws-plant: multicloud_proxy 'nowhere' is not a proxy of the inventory.": {"multicloud_proxy": "nowhere"},
     "aws-plant: multicloud_proxy 'site-proxy' is not a proxy in Azure (squid_kind: azure), where tunnels end.": {
         "multicloud_proxy": "site-proxy"
@@ -108,7 +108,7 @@ def test_no_two_sites_have_one_name(graph_of: GraphOf, name: str) -> None:
     ]
 
 
-def test_table_and_report_name_the_tunnel(graph: dict[str, Any]) -> None:
+def test_table_and_report_name_the_tunnel(graph: Any) -> None:
     results = Found(graph).judged()
     rows = {line.split()[0]: line for line in table(results) if " > " in line and "-sensor " in line}
     assert "tunnel aws-plant > azure-proxy > endpoints" in rows["aws-sensor"]

@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from .fake_found import chain
 
-Graph = dict[str, Any]
+Graph = Any
 GraphOf = Callable[..., Graph]
 
 CORP = {"host": "proxy.corp.example", "port": 8080}
 
 
-def _names(walk: dict[str, Any]) -> list[str]:
+def _names(walk: Any) -> list[str]:
     return [hop["name"] for hop in walk["hops"]]
 
 
@@ -134,8 +134,8 @@ def test_tls_and_a_sign_in_are_walked_as_the_proxy_would_but_no_password_is_told
             hostvars = {name: {"squid_parents": given[name]}}
             passwords = credentials.parent_secrets(name, graph["proxies"][name]["parents"], hostvars)
             signs_in = walk["kind"] == "parent" and "username" in walk["hops"][0]
-            assert (walk["secret"] in passwords) == signs_in
-    assert [walk["target"] for walk in made["dmz"] if walk["secret"] == "parent:proxy.corp.example"] == [CORP["host"]]
+            assert (f"parent:{walk['parent']}" in passwords) == signs_in
+    assert [walk["target"] for walk in made["dmz"] if walk["parent"] == "proxy.corp.example"] == [CORP["host"]]
 
 
 def test_a_parent_at_two_ports_is_two_links_with_a_password_each(graph_of: GraphOf) -> None:
@@ -145,7 +145,10 @@ def test_a_parent_at_two_ports_is_two_links_with_a_password_each(graph_of: Graph
         "site", graph["proxies"]["site"]["parents"], {"site": {"squid_parents": parents}}
     )
     made = walks.walks_of(graph, "site")[1:]
-    assert [(walk["hops"][0]["port"], passwords[walk["secret"]]) for walk in made] == [(1, "pw1"), (2, "pw2")]
+    assert [(walk["hops"][0]["port"], passwords[f"parent:{walk['parent']}"]) for walk in made] == [
+        (1, "pw1"),
+        (2, "pw2"),
+    ]
     # Its own name for itself is most likely the one by which it is reached.
     assert {walk["hops"][0]["hostname"] for walk in made} == {"192.0.2.1"}
 

@@ -1,0 +1,209 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The form of walks, of what they found, and of the verdict; RESULTS is what the module chain_report returns and the report shows.
+
+Private to this collection.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from .._chain.model import Tunnelled
+
+FORMAT = 1
+"""Number of RESULTS' format; a report is compared with an earlier one of the same format only."""
+
+VERDICTS = ("broken", "unknown", "degraded", "ok")
+"""The verdicts, worst first for the eye: what is known to be broken stands above what could not be asked."""
+
+
+class Certificate(TypedDict):
+    """What an endpoint showed."""
+
+    issuer: str
+    authority: str
+    subject: str
+    not_after: str
+
+
+class Ended(TypedDict):
+    """Where something ended that did not get to its end; stage, hop and reason are null where it did."""
+
+    verdict: str
+    stage: str | None
+    hop: str | None
+    reason: str | None
+
+
+class ProbeResult(Ended):
+    """What came of a walk to one endpoint."""
+
+    endpoint: str
+    port: int
+    times: dict[str, float]
+    """Seconds by stage."""
+
+    certificate: Certificate | None
+
+
+class HopOptions(TypedDict, total=False):
+    """What else is said of a hop."""
+
+    hostname: str
+    tls: bool
+    tls_ca: str
+    tls_name: str
+    username: str
+    password: str
+
+
+class Hop(HopOptions):
+    """A hop, as modules take it."""
+
+    name: str
+    address: str
+    port: int
+
+
+class Way(TypedDict):
+    """Which link of a proxy's host it is."""
+
+    kind: str
+    """self, parent or direct."""
+
+    target: str
+    """Name of the proxy that is asked; empty for the endpoints."""
+
+    parent: str
+    """The parent's name in squid.conf, since one at two ports is two links; empty for the other kinds."""
+
+
+class Walk(Way):
+    """A walk that is to be made."""
+
+    preferred: bool
+    hops: list[Hop]
+
+
+class Walked(Way):
+    """A walk that was made."""
+
+    endpoints: list[ProbeResult]
+    problem: str
+    """Why it could not be made; empty where it was."""
+
+
+class Rule(TypedDict):
+    """The http_access line that decides on a sensor."""
+
+    action: str
+    line: int
+    text: str
+
+
+class LogEntry(TypedDict):
+    """A CONNECT in a proxy's log."""
+
+    time: str
+    endpoint: str
+    port: int
+    status: int
+    result: str
+
+
+class Evidence(TypedDict):
+    """What a proxy knows of one of its sensors."""
+
+    name: str
+    rule: Rule | None
+    last: LogEntry | None
+    last_ok: LogEntry | None
+    refused_since_change: LogEntry | None
+    count: int
+    refused: int
+    open: int
+
+
+class CloudWord(TypedDict):
+    """What the cloud says of a sensor."""
+
+    status: str
+    time: str
+
+
+class Link(Tunnelled):
+    """A link, and what was found of it."""
+
+    source: str
+    target: str
+    kind: str
+    preferred: bool
+    endpoints: list[ProbeResult]
+    verdict: str
+    reason: str | None
+
+
+class Judged(Ended):
+    """A verdict, and the link to blame."""
+
+    endpoints: list[str]
+    """Those that fail."""
+
+
+class SensorResult(Judged, Tunnelled):
+    """A sensor's path, judged."""
+
+    name: str
+    addresses: list[str]
+    path: list[str]
+    since: str | None
+    evidence: Evidence | None
+    cloud: CloudWord | None
+
+
+class ProxyResult(TypedDict):
+    """A proxy on some path."""
+
+    kind: str
+    """inventory or external."""
+
+    tier: int | None
+    address: str
+    port: int
+
+
+class Paths(TypedDict, total=False):
+    """The names of the proxies on a path, where they are others now."""
+
+    before_path: list[str]
+    after_path: list[str]
+
+
+class Change(Paths):
+    """How a sensor's verdict or path differs from the earlier report's."""
+
+    sensor: str
+    before: str | None
+    after: str | None
+
+
+class _Problem(TypedDict, total=False):
+    previous_problem: str | None
+
+
+class Results(_Problem):
+    """RESULTS."""
+
+    format: int
+    time: str
+    verdict: str
+    counts: dict[str, int]
+    never_seen: int
+    proxies: dict[str, ProxyResult]
+    links: list[Link]
+    sensors: list[SensorResult]
+    changes: list[Change]
+    previous: str | None
