@@ -15,7 +15,7 @@ from tests.cloud.arm.service import Service
 from tests.cloud.arm.store import elements
 
 PROXY = "azure-proxy"
-KEY = "lab: shared key #1"
+KEY = "lab:shared.key#1"
 
 Json = dict[str, Any]
 

@@ -47,6 +47,8 @@ class Clouds:
         self.vpc, (self.table,) = self.aws.network("10.20.0.0/16")
         self.site = {"multicloud_aws_vpc": self.vpc, "multicloud_aws_route_tables": [self.table]}
         self.google.compute.network("plant")
+        self.gateway = ""
+        """The id of Azure's VPN gateway."""
         self._put_gateways()
 
     def stop(self) -> None:
@@ -170,16 +172,16 @@ class Clouds:
         ):
             base = f"/subscriptions/{self.azure.subscription}/resourceGroups/{group}"
             network = f"{base}/providers/Microsoft.Network"
+            public = f"{network}/publicIPAddresses/{proxy}-gateway-ip"
             done = {"provisioningState": "Succeeded"}
+            # That of an ExpressRoute gateway is Azure's own.
+            end = {"publicIPAddress": {"id": public}} if address else {}
+            properties = {**done, "gatewayType": kind, "ipConfigurations": [{"name": "default", "properties": end}]}
+            gateway = f"{network}/virtualNetworkGateways/{proxy}-gateway"
             self.azure.put(
                 {"id": base, "location": "westeurope"},
-                {
-                    "id": f"{network}/virtualNetworkGateways/{proxy}-gateway",
-                    "location": "westeurope",
-                    "properties": {**done, "gatewayType": kind},
-                },
+                {"id": gateway, "location": "westeurope", "properties": properties},
             )
-            # That of an ExpressRoute gateway is Azure's own.
             if address:
-                public = f"{network}/publicIPAddresses/{proxy}-gateway-ip"
+                self.gateway = gateway
                 self.azure.put({"id": public, "location": "westeurope", "properties": {**done, "ipAddress": address}})

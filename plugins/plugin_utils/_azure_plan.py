@@ -319,10 +319,9 @@ class _Planner:
 
     def _check_site(self, sites: list[IPv4Network], sources: list[str]) -> None:
         settings = self._settings
-        if not settings["shared_key"]:
-            self._say("azure_proxy_shared_key is not set, and azure_proxy_gateway 'local_network' needs one")
-        elif not settings["shared_key_fits"]:
-            self._say("azure_proxy_shared_key is not a key that Azure takes: 1 to 128 printable characters of ASCII")
+        problem = _azure_values.shared_key_problem(settings["shared_key"])
+        if problem:
+            self._say(f"azure_proxy_shared_key {problem}")
         if not settings["site_prefixes"]:
             self._say("azure_proxy_site_prefixes is empty; name the networks behind the site's VPN device")
         try:

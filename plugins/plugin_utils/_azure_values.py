@@ -27,6 +27,9 @@ _SIZES = {
     "expressroute": ("ErGw1AZ", "ErGw2AZ", "ErGw3AZ", "ErGwScale"),
 }
 _SECOND_GENERATION = ("VpnGw4AZ", "VpnGw5AZ")
+# Printable ASCII without blank, '-' and '~' (learn.microsoft.com "VPN Gateway FAQ", on the call "Set VPN Gateway Key"), 128 at most
+# ("Set-AzureVNetGatewayKey"). Azure forbids none that is shorter than 8, nor does Google; AWS does, and so do we.
+_SHARED_KEY = re.compile("[!-,.-}]{8,128}")
 EXISTING = {
     "workspace": ("workspace", "Microsoft.OperationalInsights/workspaces/*"),
     "storage_account": ("storage account", "Microsoft.Storage/storageAccounts/*"),
@@ -76,25 +79,37 @@ def check(settings: Mapping[str, Any], mistake: Mistake) -> None:
 
 def check_existing(settings: Mapping[str, Any], mistake: Mistake) -> None:
     """Look at the ids of what others have built."""
-    for key, (kind, path) in EXISTING.items():
+    for key in EXISTING:
         value = settings[f"{key}_id"]
         if not value:
             continue
-        form = re.escape(path).replace(r"\*", "[^/]+")
-        found = re.fullmatch(
-            rf"/subscriptions/({GUID.pattern})/resourceGroups/[^/]+/providers/{form}", value, re.IGNORECASE
-        )
+        problem = id_problem(key, value, settings["subscription_id"])
+        if problem:
+            mistake(f"{key}_id", value, problem)
+
+
+def id_problem(key: str, value: str, subscription: str) -> str:
+    """Return what is wrong with the id of a thing of EXISTING, empty for nothing."""
+    kind, path = EXISTING[key]
+    form = re.escape(path).replace(r"\*", "[^/]+")
+    found = re.fullmatch(
+        rf"/subscriptions/({GUID.pattern})/resourceGroups/[^/]+/providers/{form}", value, re.IGNORECASE
+    )
+    if found is None:
         article = "an" if kind[0] in "aeiou" else "a"
-        if found is None:
-            mistake(
-                f"{key}_id", value, f"is not the id of {article} {kind}, which is /subscriptions/.../providers/{path}"
-            )
-        elif key not in ("workspace", "storage_account") and found[1].lower() != settings["subscription_id"].lower():
-            mistake(
-                f"{key}_id",
-                value,
-                "is in another subscription than azure_proxy_subscription_id, and Azure wants one for both",
-            )
+        return f"is not the id of {article} {kind}, which is /subscriptions/.../providers/{path}"
+    if key not in ("workspace", "storage_account") and found[1].lower() != subscription.lower():
+        return "is in another subscription than azure_proxy_subscription_id, and Azure wants one for both"
+    return ""
+
+
+def shared_key_problem(key: object) -> str:
+    """Return what is wrong with the key of a VPN, empty for nothing; the same for all that ends at Azure's gateway."""
+    if _SHARED_KEY.fullmatch(str(key)):
+        return ""
+    return (
+        "is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks nor '-' nor '~'"
+    )
 
 
 def _check_zones(settings: Mapping[str, Any], mistake: Mistake) -> None:

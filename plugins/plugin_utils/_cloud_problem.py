@@ -36,13 +36,17 @@ _PROXY = re.compile(
     r"ProxyError|Tunnel connection failed|Failed to connect to proxy|ProxyConnectionError", re.IGNORECASE
 )
 _PROXY_STATUS = re.compile(r"Tunnel connection failed: ([^')\"]+)")
+# Nobody was asked: whom Azure refuses, gets a number of its sign-in.
+_NOBODY = re.compile(
+    r"ManagedIdentityCredential authentication unavailable|az login|Failed to get credentials|OIDC token file"
+)
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed")
 _UNREACHABLE = re.compile(
     r"NameResolutionError|Name or service not known|Temporary failure in name resolution|NewConnectionError|ConnectTimeout"
     r"|Connection refused|Network is unreachable|EndpointConnectionError|Could not connect to the endpoint"
 )
 _SIGN_IN = re.compile(
-    r"AADSTS\d+|invalid_client|Authentication failed|Failed to get credentials|ClientAuthenticationError"
+    r"AADSTS\d+|invalid_client|Authentication failed|ClientAuthenticationError"
     r"|ExpiredAuthenticationToken|InvalidAuthenticationToken"
     r"|AuthFailure|InvalidClientTokenId|SignatureDoesNotMatch|Unable to locate credentials|NoCredentialsError"
     r"|invalid_grant|Invalid Credentials|UNAUTHENTICATED|DefaultCredentialsError"
@@ -144,6 +148,8 @@ def _reason(cloud: _Cloud, message: str, said: str) -> tuple[str, str]:
     if _UNTRUSTED.search(message):
         what = f"{cloud.name}'s certificate is not trusted, as behind a proxy that looks into TLS"
         return what, "name its CA in REQUESTS_CA_BUNDLE"
+    if _NOBODY.search(message) and "AADSTS" not in message:
+        return "nothing here signs in to Azure", "sign in in one of the ways that docs/azure.md names"
     if _UNREACHABLE.search(message):
         return f"{cloud.name} cannot be reached from here", "check the name server, the firewall and HTTPS_PROXY"
     if _SIGN_IN.search(message):

@@ -134,10 +134,10 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
         "peering": peering,
         "tags": _multicloud_found.tags(settings),
     }
-    return {"azure": near, "handover": _handover(circuit) if method == PROVIDER else {}}
+    return {"azure": near, "handover": _handover(circuit, settings) if method == PROVIDER else {}}
 
 
-def _handover(circuit: Mapping[str, Any]) -> Json:
+def _handover(circuit: Mapping[str, Any], settings: Mapping[str, Any]) -> Json:
     links = {}
     for link in ("primary", "secondary"):
         network = IPv4Network(circuit[f"{link}_prefix"])
@@ -150,6 +150,7 @@ def _handover(circuit: Mapping[str, Any]) -> Json:
         "vlan": _number(circuit["vlan"]),
         "peer_asn": _number(circuit["peer_asn"]),
         "azure_asn": 12076,
+        "network": settings["azure"]["address_prefix"],
         "links": links,
     }
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import (
     _azure_names,
+    _azure_values,
     _connectivity,
     _multicloud_expressroute,
     _multicloud_found,
@@ -56,9 +57,6 @@ _FORMS = {
     "google_region": ("[a-z]+-[a-z]+[0-9]{1,2}", "region of Google Cloud such as europe-west3, without a zone"),
     "google_network": ("[a-z]([a-z0-9-]{0,61}[a-z0-9])?", "name of a network in Google Cloud"),
 }
-# Azure: printable ASCII without blank, '-' and '~' (VPN Gateway FAQ, "Set VPN Gateway Key"), 128 at most; Google: printable ASCII
-# (gcloud compute vpn-tunnels create, --shared-secret). What is shorter than 8, neither forbids.
-_KEY = re.compile(r"[!-,.-}]{8,128}")
 # Azure has no local network gateway for them ("Virtual network FAQ": address ranges that cannot be used).
 _UNUSABLE = tuple(
     map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "224.0.0.0/4", "240.0.0.0/4"))
@@ -67,7 +65,8 @@ _TAGS_OF_OURS = (_multicloud_found.OWNER, _multicloud_found.TUNNEL)
 # Azure and AWS take 50 each, of which the role needs two.
 _MOST_TAGS = 48
 _TEXTS = ("cloud", "proxy", *_FAR_SIDE["aws"][:2], *_FAR_SIDE["google"])
-_TEXTS_OF_PROXY = ("subscription_id", "resource_group", "location", "name", "address_prefix")
+_NEEDED_OF_PROXY = ("subscription_id", "resource_group", "location", "name")
+_TEXTS_OF_PROXY = (*_NEEDED_OF_PROXY, "address_prefix", "subnet_id", "proxy_subnet", "gateway_id")
 _TEXT = "is not a text; put a number in quotes"
 # Google is the strictest of the three about names.
 # The longest that is made of it is a route of Google, which has 63 characters at most: plant-1-255-255-255-255-32.
@@ -90,6 +89,8 @@ class _Planner:
     def __init__(self, host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> None:
         self._host = host
         self._settings = settings
+        # Of a subnet of others, its network is all that is known of where the proxy is.
+        self._place = "proxy_subnet" if settings["azure"]["subnet_id"] else "address_prefix"
         self._azure = settings["azure"]
         # Those that are no networks, the topology has named already.
         self._prefixes = graph["tunnels"].get(host, {"prefixes": []})["prefixes"]
@@ -110,6 +111,7 @@ class _Planner:
         if self._mistakes:
             return found
         self._check_common()
+        settings = {**settings, "azure": {**self._azure, "address_prefix": self._azure[self._place]}}
         if choice.method == "vpn":
             self._check_vpn()
             if not self._mistakes:
@@ -161,13 +163,16 @@ class _Planner:
             self._say("multicloud_proxy is not set; name the proxy in Azure that its sensors use")
             return
         # Whether it is a proxy in Azure, the topology has said already.
-        for variable in _TEXTS_OF_PROXY:
+        for variable in (*_NEEDED_OF_PROXY, self._place):
             if not self._azure[variable]:
                 self._say(f"azure_proxy_{variable} of {settings['proxy']} is not set")
-        vnet = _network(self._azure["address_prefix"])
-        if vnet is None and self._azure["address_prefix"]:
+        gateway, subscription = self._azure["gateway_id"], self._azure["subscription_id"]
+        if gateway and (problem := _azure_values.id_problem("gateway", gateway, subscription)):
+            self._mistake_of_proxy("gateway_id", problem)
+        vnet = _network(self._azure[self._place])
+        if vnet is None and self._azure[self._place]:
             problem = "is not an IPv4 network such as 10.60.0.0/26, whose host bits are zero"
-            self._mistake_of_proxy("address_prefix", problem)
+            self._mistake_of_proxy(self._place, problem)
         for prefix in self._prefixes:
             if any(IPv4Network(prefix).overlaps(network) for network in _UNUSABLE):
                 self._mistake("prefixes", prefix, "holds addresses that no network behind a gateway of Azure can have")
@@ -226,18 +231,20 @@ class _Planner:
         for value, problem in _multicloud_ipsec.problems(cloud, settings["ipsec"]):
             self._mistake("ipsec", value, problem)
         # AWS makes its own keys, and nobody needs one to remove a tunnel.
-        if cloud == "google" and settings["state"] == "present" and not _KEY.fullmatch(str(settings["shared_key"])):
-            self._say(
-                "multicloud_shared_key is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks "
-                "nor '-' nor '~'"
-            )
+        problem = _azure_values.shared_key_problem(settings["shared_key"])
+        if problem and cloud == "google" and settings["state"] == "present":
+            self._say(f"multicloud_shared_key {problem}")
 
 
 def azure_ids(azure: Mapping[str, Any]) -> dict[str, str]:
-    """Return the ids of what the role azure_proxy has built, and the folder of all that belongs to the network."""
+    """Return the ids of what the role azure_proxy has built or was given, and the folder of all that belongs to the network.
+
+    A gateway that it was given has its address wherever others have put it, which is empty here.
+    """
     network = _azure_names.network_id(azure)
     names = {**_azure_names.gateway_names(azure["name"]), **azure["names"]}
-    return {"network": network, **_azure_names.gateway_ids(network, names)}
+    given = {"gateway": azure["gateway_id"], "gateway_address": ""} if azure["gateway_id"] else {}
+    return {"network": network, **_azure_names.gateway_ids(network, names), **given}
 
 
 def _network(text: str) -> IPv4Network | None:

@@ -48,9 +48,10 @@ def steps(host: str, planned: Mapping[str, Any], found: Mapping[str, Any], wante
         near: Json = {"remove": azure.removed()}
         return tally.told({"near": near, "far": far.removed(tally, planned["far"], found["far"])})
     if not azure.address:
-        where = planned["azure"]["gateway_address"]
-        proxy = wanted["proxy"]
-        tally.refuse(f"Azure has no VPN gateway at {where}; build the proxy {proxy} first, with the playbook azure")
+        where, proxy = planned["azure"]["gateway"], wanted["proxy"]
+        ours = f"build the proxy {proxy} first, with the playbook azure"
+        remedy = ours if planned["azure"]["gateway_address"] else f"correct azure_proxy_gateway_id of {proxy}"
+        tally.refuse(f"Azure has no VPN gateway with a public address at {where}; {remedy}")
         return tally.told({})
     end = far.steps(tally, planned["far"], found["far"], {**wanted, "azure": azure.known()})
     return tally.told({"near": azure.steps(end.pop("tunnels"), wanted["only"]), "far": end})

@@ -18,7 +18,7 @@ INSTANCES = ("ot-azure-instance-1", "ot-azure-instance-2")
 SENSOR, STRANGER = "ot-azure-sensor1", "ot-azure-stranger"
 SECOND: Json = {"all": {"children": {"sensors": {"hosts": {"sensor2": {"sensor_proxy_src": "10.106.0.2"}}}}}}
 SECOND["all"]["children"]["sensors"]["hosts"]["sensor2"]["sensor_proxy_via"] = PROXY
-NEXT_KEY = "next: shared key #2"
+NEXT_KEY = "next:shared.key#2"
 
 
 @pytest.fixture(scope="module")

@@ -220,9 +220,13 @@ def test_a_second_run_changes_nothing_though_others_have_set_tags(clouds: Clouds
     (connection,) = clouds.azure.find("connections", "google-plant-1")
     connection["properties"]["dpdTimeoutSeconds"] = 30
     clouds.azure.put(connection)
-    run = clouds.run()
+    # Nor if the gateway is given by its id, as one of others is.
+    proxy = {"azure-proxy": {"azure_proxy_gateway_id": clouds.gateway}}
+    groups = {"proxies": {"hosts": proxy}, "cloud_sites": {"hosts": {"aws-plant": clouds.site}}}
+    run = clouds.run(change={"all": {"children": groups}})
     assert (run.code, changed(run)) == (0, {"aws-plant": 0, "google-plant": 0}), run.output
     assert clouds.written() == []
+    assert clouds.gateway in {one["path"] for one in clouds.azure.sent("GET")}
 
 
 def test_a_new_key_that_one_end_refuses_leaves_the_other_tunnel_up(clouds: Clouds) -> None:

@@ -176,7 +176,7 @@ def _connection(_document: Json, properties: Json, _store: Store, before: Json) 
     if before:
         properties["sharedKey"] = before.get("properties", {}).get("sharedKey")
     elif properties.get("connectionType") == "IPsec":
-        _default(properties, sharedKey=secrets.token_urlsafe(24))
+        _default(properties, sharedKey=secrets.token_hex(24))
     _default(properties, routingWeight=0, enableBgp=False, useLocalAzureIpAddress=False, ipsecPolicies=[])
     _default(
         properties, usePolicyBasedTrafficSelectors=False, trafficSelectorPolicies=[], expressRouteGatewayBypass=False

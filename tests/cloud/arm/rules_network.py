@@ -316,15 +316,17 @@ def _check_only_gateway(document: Json, store: Store) -> None:
 
 
 def check_shared_key(key: object) -> None:
-    """Refuse a key that no tunnel takes: 1 to 128 characters of printable ASCII.
+    """Refuse a key that no tunnel takes: 1 to 128 characters of printable ASCII, without blank, "-" and "~".
 
-    learn.microsoft.com "Virtual Network Gateway Connections - Set Shared Key" and "VPN Gateway FAQ"; the code is not published.
+    learn.microsoft.com "Set-AzureVNetGatewayKey" for the length, "VPN Gateway FAQ" for the characters; the code is not published.
 
     Raises:
         ArmError: it is none.
     """
-    if not isinstance(key, str) or not re.fullmatch(r"[ -~]{1,128}", key):
-        raise refuse("BadRequest", "The shared key must have 1 to 128 printable ASCII characters.")
+    if not isinstance(key, str) or not re.fullmatch("[!-,.-}]{1,128}", key):
+        raise refuse(
+            "BadRequest", "The shared key must have 1 to 128 printable ASCII characters except space, - and ~."
+        )
 
 
 def _check_connection(document: Json, _store: Store, _before: Json | None) -> None:

@@ -24,18 +24,19 @@ class Account:
 
 
 def answer(request: Request, account: Account, faults: Faults) -> Answer:
-    """Answer what comes to the sign-in host."""
+    """Answer what comes to a sign-in host; each cloud has one."""
+    host = request.host
     if request.path.endswith("/discovery/instance"):
         return Answer(
             200,
             {
-                "tenant_discovery_endpoint": f"https://{HOST}/{account.tenant}/v2.0/.well-known/openid-configuration",
+                "tenant_discovery_endpoint": f"https://{host}/{account.tenant}/v2.0/.well-known/openid-configuration",
                 "api-version": "1.1",
-                "metadata": [{"preferred_network": HOST, "preferred_cache": "login.windows.net", "aliases": [HOST]}],
+                "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
             },
         )
     if request.path.endswith("/.well-known/openid-configuration"):
-        base = f"https://{HOST}/{account.tenant}"
+        base = f"https://{host}/{account.tenant}"
         return Answer(
             200,
             {

@@ -76,7 +76,7 @@ def _whole() -> dict[str, tuple[str, Json]]:
         "scale set": (SCALE_SET, machines, {"sku": {"name": "Standard_DS1_v2", "capacity": 1}, "zones": ALL}),
         "gateway": (GATEWAY, {**gateway, "ipConfigurations": [{"name": "default", "properties": ends}]}, {}),
         "peer": (PEER, far, {}),
-        "connection": (CONNECTION, {**connection, "sharedKey": "a key"}, {}),
+        "connection": (CONNECTION, {**connection, "sharedKey": "a.key"}, {}),
         "workspace": (WORKSPACE, {"sku": {"name": "PerGB2018"}, "retentionInDays": 30}, {}),
         "storage": (STORAGE, {"minimumTlsVersion": "TLS1_2"}, account),
     }
@@ -173,6 +173,9 @@ WRONG: list[tuple[str, Json, str]] = [
     ("gateway:express", {**ER, f"{ENDS}.publicIPAddress": ref(FREE)}, "BadRequest"),
     ("connection:new", {"properties.sharedKey": "schlüssel"}, "BadRequest"),
     ("connection:new", {"properties.sharedKey": "x" * 129}, "BadRequest"),
+    ("connection:new", {"properties.sharedKey": "a key"}, "BadRequest"),
+    ("connection:new", {"properties.sharedKey": "a-key"}, "BadRequest"),
+    ("connection:new", {"properties.sharedKey": "a~key"}, "BadRequest"),
     # Security rules.
     ("security", {f"{RULE}.priority": 99}, "SecurityRuleInvalidPriority"),
     ("security", {f"{RULE}.priority": 4097}, "SecurityRuleInvalidPriority"),

@@ -69,8 +69,7 @@ SETTINGS: dict[str, Any] = {
     "gateway_sku": "VpnGw1AZ",
     "site_address": "",
     "site_prefixes": [],
-    "shared_key": False,
-    "shared_key_fits": True,
+    "shared_key": "",
     "vm_size": "Standard_D2s_v5",
     # Text, as ansible-core before 2.19 leaves a number that went through a template.
     "capacity": "1",
@@ -95,8 +94,11 @@ SITE = {
     "gateway": "local_network",
     "site_address": "198.51.100.10",
     "site_prefixes": ["10.10.0.0/16"],
-    "shared_key": True,
+    "shared_key": "lab:shared.key#1",
 }
+NO_KEY = (
+    "is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks nor '-' nor '~'"
+)
 PROXY: dict[str, Any] = {"squid_kind": "azure", "squid_addresses": ["10.60.0.40"]}
 SENSORS: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1"}, "sensor2": {"ansible_host": "10.10.0.2"}}
 
@@ -274,11 +276,9 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "tag twice": ({"tags": {"plant": "1", "Plant": "2"}}, {}, "'Plant' is a tag of the role itself, or named twice"),
     "long tag": ({"tags": {"plant": "x" * 257}}, {}, "is too long; a name has 128 characters at most, its value 256"),
     "many tags": ({"tags": {f"t{number}": "" for number in range(49)}}, {}, "'49 tags' are too many; Azure takes 50"),
-    "key that is no ASCII": (
-        SITE | {"shared_key_fits": False},
-        {},
-        "azure_proxy_shared_key is not a key that Azure takes",
-    ),
+    "key that is no ASCII": (SITE | {"shared_key": "schlüssel"}, {}, f"azure_proxy_shared_key {NO_KEY}"),
+    "key with a blank": (SITE | {"shared_key": "lab key 1"}, {}, f"azure_proxy_shared_key {NO_KEY}"),
+    "key with a hyphen": (SITE | {"shared_key": "lab-key-1"}, {}, f"azure_proxy_shared_key {NO_KEY}"),
     "VNET by its name": (
         {"vnet_id": "hub"},
         {},
@@ -381,7 +381,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "zone twice": ({"zones": ["1", 1]}, {}, "azure_proxy_zones '1' is named twice"),
     "reserved user": ({"admin_username": "Admin"}, {}, "azure_proxy_admin_username 'Admin' is not a user that Azure"),
     "user with a blank": ({"admin_username": "plant a"}, {}, "'plant a' is not a user that Azure makes"),
-    "no VPN key": (SITE | {"shared_key": False}, {}, "azure_proxy_shared_key is not set"),
+    "no VPN key": (SITE | {"shared_key": ""}, {}, f"azure_proxy_shared_key {NO_KEY}"),
     "no site": (SITE | {"site_prefixes": []}, {}, "azure_proxy_site_prefixes is empty"),
     "no device": (
         SITE | {"site_address": "vpn.example"},

@@ -284,6 +284,9 @@ BODIES: list[tuple[Callable[[Json], str], str, str, str]] = [
 ]
 
 
+_NOBODY = "nothing here signs in to Azure; sign in in one of the ways that docs/azure.md names and run this again"
+
+
 @pytest.mark.parametrize(("printed", "codes", "message", "reason"), BODIES)
 def test_the_innermost_error_is_said(printed: Callable[[Json], str], codes: str, message: str, reason: str) -> None:
     sentence = cloud_problem(printed(error(codes, message)), "Create the VNET", "azure-proxy")
@@ -315,6 +318,15 @@ def test_the_innermost_error_is_said(printed: Callable[[Json], str], codes: str,
             "ClientSecretCredential authentication failed: AADSTS7000222: The provided keys are expired.",
             "Azure refuses the sign-in; check AZURE_CLIENT_ID",
         ),
+        # Those of a machine without an identity, an account that did not run az login, no account at all, and a missing file.
+        (
+            "ManagedIdentityCredential authentication unavailable, no response from the IMDS endpoint: "
+            "HTTPConnection(host='169.254.169.254', port=80): Failed to establish a new connection: [Errno 111] Connection refused",
+            _NOBODY,
+        ),
+        ("Please run 'az login' to set up an account: Command '['/usr/bin/az', 'account']' returned 1.", _NOBODY),
+        ("Failed to get credentials. Either pass as parameters, or log in with Azure CLI (`az login`).", _NOBODY),
+        ("The specified OIDC token file does not exist: /var/run/token", _NOBODY),
     ],
 )
 def test_what_never_reached_azure_is_no_bad_sign_in(message: str, reason: str) -> None:

@@ -41,7 +41,10 @@ AZURE: Json = {
     "name": "azure-proxy",
     "names": {},
     "address_prefix": "10.60.0.0/26",
+    "subnet_id": "",
+    "proxy_subnet": "",
     "gateway": "vpn",
+    "gateway_id": "",
     "site_prefixes": [],
 }
 SETTINGS: Json = {
@@ -133,6 +136,27 @@ def test_azures_end_is_where_the_role_azure_proxy_built_it() -> None:
     assert (named["gateway"][-2:], named["gateway_address"][-2:]) == ("/g", "/a")
 
 
+HUB = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/hub/providers/Microsoft.Network"
+OF_OTHERS: Json = {**AZURE, "gateway_id": f"{HUB}/virtualNetworkGateways/hub"}
+
+
+def test_the_gateway_may_be_of_others() -> None:
+    """Only it knows its address; all that is made is in the proxy's resource group."""
+    near = planned(azure=OF_OTHERS)["azure"]
+    assert (near["gateway"], near["gateway_address"]) == (OF_OTHERS["gateway_id"], "")
+    assert near["connections"] == planned()["azure"]["connections"]
+    circuit = planned(method="expressroute_customer", azure={**OF_OTHERS, "gateway": "expressroute"})
+    assert circuit["azure"]["gateway"] == OF_OTHERS["gateway_id"]
+
+
+def test_a_proxy_in_a_subnet_of_others_has_that_network() -> None:
+    subnet = {"subnet_id": f"{HUB}/virtualNetworks/hub/subnets/proxies", "proxy_subnet": "10.70.0.0/27"}
+    azure = {**OF_OTHERS, **subnet, "address_prefix": ""}
+    assert planned(azure=azure)["far"]["routes"] == ["10.70.0.0/27"]
+    circuit = planned(method="expressroute_provider", azure={**azure, "gateway": "expressroute"})
+    assert (circuit["mistakes"], circuit["handover"]["network"]) == ([], "10.70.0.0/27")
+
+
 # Mistakes -----------------------------------------------------------------------------------------------------------
 
 GOOGLE = {"cloud": "google"}
@@ -146,6 +170,12 @@ MISTAKES: dict[str, Json] = {
     },
     "multicloud_proxy is not set; name the proxy in Azure that its sensors use": {"proxy": ""},
     "azure_proxy_resource_group of azure-proxy is not set": {"azure": {**AZURE, "resource_group": ""}},
+    "azure_proxy_proxy_subnet of azure-proxy is not set": {"azure": {**AZURE, "subnet_id": "x", "address_prefix": ""}},
+    "azure_proxy_gateway_id of azure-proxy 'hub' is not the id of a gateway, which is /subscriptions/.../providers/"
+    "Microsoft.Network/virtualNetworkGateways/*": {"azure": {**AZURE, "gateway_id": "hub"}},
+    "azure_proxy_gateway_id of azure-proxy 7 is not a text; put a number in quotes": {
+        "azure": {**AZURE, "gateway_id": 7}
+    },
     "multicloud_prefixes '10.60.0.0/16' overlaps the VNET 10.60.0.0/26 of azure-proxy": {"prefixes": ["10.60.0.0/16"]},
     "multicloud_prefixes '10.20.0.0/16' overlaps 10.20.4.0/24 of azure_proxy_site_prefixes of azure-proxy, where the site's VPN device "
     "leads": {

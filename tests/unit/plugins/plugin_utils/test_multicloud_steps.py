@@ -351,7 +351,7 @@ def test_all_of_ours_goes(aws: Json, google: Json) -> None:
     }
 
 
-def test_what_is_not_there_is_a_refusal(aws: Json, google: Json) -> None:
+def test_what_is_not_there_is_a_refusal(aws: Json, google: Json, monkeypatch: pytest.MonkeyPatch) -> None:
     aws["far"]["tables"] = []
     said = "plant: multicloud_aws_route_tables has rtb-1, and the VPC vpc-1 has no such route table."
     assert steps(aws, "aws")["refusals"] == [said]
@@ -359,8 +359,12 @@ def test_what_is_not_there_is_a_refusal(aws: Json, google: Json) -> None:
     said = "plant: multicloud_google_network is plant, and the project lab-project has no such network."
     assert steps(found, "google")["refusals"] == [said]
     google["near"]["gateway"] = [{"error": {"code": "ResourceNotFound"}}]
-    (said,) = steps(google, "google")["refusals"]
-    assert said.startswith("plant: Azure has no VPN gateway at ")
+    said = f"plant: Azure has no VPN gateway with a public address at {AZURE['gateway']}; "
+    assert steps(google, "google")["refusals"] == [f"{said}build the proxy azure-proxy first, with the playbook azure."]
+    # One of others knows its address alone, which only a gateway for a VPN has.
+    monkeypatch.setitem(AZURE, "gateway_address", "")
+    google["near"]["gateway"] = [{"name": "hub", "properties": {"gatewayType": "ExpressRoute"}}]
+    assert steps(google, "google")["refusals"] == [f"{said}correct azure_proxy_gateway_id of azure-proxy."]
 
 
 # A circuit -----------------------------------------------------------------------------------------------------------
