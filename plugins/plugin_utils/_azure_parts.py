@@ -46,7 +46,9 @@ KINDS = {
 """How each is called and whose interface it has, in the order of creation."""
 
 _READ = {
-    "present": ("resource_group", "vnet", "nat_gateway", "load_balancer", "scale_set", "gateway", "site"),
+    "present": tuple(
+        "resource_group workspace storage_account vnet security_group nat_gateway load_balancer scale_set gateway site".split()
+    ),
     "absent": ("resource_group", "vnet"),
 }
 """What is read by itself where the list of the group's resources has it; of the rest that has all that is needed, the tags."""
@@ -64,22 +66,15 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
         "owner_tag": _azure_names.OWNER_TAG,
         "state": state,
         "adopt": bool(settings["adopt"]),
+        "force": bool(settings["force"]),
         "resource_group": settings["resource_group"],
         "api": API,
         "tags": tags | {_azure_names.OWNER_TAG: settings["name"]},
         "existing": existing,
         "wanted": wanted,
         "network": dict(zip(("resource_group", "name"), _place(ids["vnet"]), strict=True)),
-        "flow_log": {
-            "target": _flow_log_target(settings, ids).lower(),
-            "storage": ids["storage_account"].lower(),
-            "workspace": ids["workspace"].lower(),
-            "interval": int(settings["traffic_analytics_interval"]),
-            "days": int(settings["flow_log_retention_days"]),
-            # Of its format: the one with bytes and packets.
-            "version": 2,
-        },
-        "flow_log_target": _flow_log_target(settings, ids),
+        "flow_log": _flow_log(settings, ids),
+        "shapes": _shapes(settings, found),
         "subnets": _subnets(settings, found),
         "nat_gateway": _nat_gateway(settings, found),
         "gateway": _gateway(settings, found),
@@ -140,12 +135,22 @@ def _place(network: str) -> tuple[str, str]:
     return network.partition("/providers/")[0].rpartition("/")[2], network.rpartition("/")[2]
 
 
-def _flow_log_target(settings: Mapping[str, Any], ids: Mapping[str, str]) -> str:
-    if settings["flow_log"] == "nsg":
-        return ids["security_group"]
+def _flow_log(settings: Mapping[str, Any], ids: Mapping[str, str]) -> Json:
+    """Return its properties as Azure shows them; their target is empty where no flows are to be recorded."""
     # In a VNET of others their flows are none of ours.
-    theirs = settings["vnet_id"] or settings["subnet_id"]
-    return {"vnet": ids["proxy_subnet"] if theirs else ids["vnet"]}.get(settings["flow_log"], "")
+    vnet = ids["proxy_subnet"] if settings["vnet_id"] or settings["subnet_id"] else ids["vnet"]
+    target = {"vnet": vnet, "nsg": ids["security_group"]}.get(settings["flow_log"], "")
+    interval = int(settings["traffic_analytics_interval"])
+    analytics = {"enabled": True, "workspaceResourceId": ids["workspace"], "trafficAnalyticsInterval": interval}
+    return {
+        "targetResourceId": target if settings["state"] == "present" else "",
+        "storageId": ids["storage_account"],
+        "enabled": True,
+        "retentionPolicy": {"days": int(settings["flow_log_retention_days"]), "enabled": True},
+        # The version with bytes and packets, for which the module has no parameter.
+        "format": {"type": "JSON", "version": 2},
+        "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
+    }
 
 
 def _subnets(settings: Mapping[str, Any], found: Json) -> list[Json]:
@@ -172,6 +177,34 @@ def _subnets(settings: Mapping[str, Any], found: Json) -> list[Json]:
         bastion = {"name": "AzureBastionSubnet", "id": ids["bastion_subnet"], "prefix": prefixes.get("bastion_subnet")}
         subnets.append(bastion)
     return subnets
+
+
+def _shapes(settings: Mapping[str, Any], found: Json) -> Json:
+    """Return what modules write, as Azure shows it: they run where it shows something else."""
+    static = {"privateIPAllocationMethod": "Static", "privateIPAddress": found["frontend"]}
+    frontend = static if found["frontend"] else {"privateIPAllocationMethod": "Dynamic"}
+    ends = {"frontendPort": found["port"], "backendPort": found["port"], "protocol": "Tcp"}
+    idle = {"idleTimeoutInMinutes": int(settings["idle_timeout"]), "enableTcpReset": True, "disableOutboundSnat": True}
+    probe = {"protocol": "Tcp", "port": found["port"], "intervalInSeconds": 5, "numberOfProbes": 2}
+    return {
+        "workspace": {"retentionInDays": int(settings["workspace_retention_days"])},
+        "storage_account": {
+            "supportsHttpsTrafficOnly": True,
+            "minimumTlsVersion": "TLS1_2",
+            "allowBlobPublicAccess": False,
+            "publicNetworkAccess": "Enabled",
+            "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices", "ipRules": found["storage_rules"]},
+            "routingPreference": {"routingChoice": "MicrosoftRouting"},
+        },
+        "load_balancer": {
+            "frontendIPConfigurations": [
+                {"name": "frontend", "properties": {**frontend, "subnet": {"id": found["ids"]["proxy_subnet"]}}}
+            ],
+            "backendAddressPools": [{"name": "proxies"}],
+            "probes": [{"name": "squid", "properties": probe}],
+            "loadBalancingRules": [{"name": "squid", "properties": {**ends, **idle}}],
+        },
+    }
 
 
 def _nat_gateway(settings: Mapping[str, Any], found: Json) -> Json:

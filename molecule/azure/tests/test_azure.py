@@ -39,11 +39,18 @@ def changed(run: Any) -> int:
 # Before anything is there ---------------------------------------------------------------------------------------
 
 
-def test_a_plan_says_what_would_be_created_and_asks_nobody(azure: Azure) -> None:
+def test_a_plan_needs_no_account(azure: Azure) -> None:
+    azure.faults({"kind": "wrong_secret"})
     run = azure.run("--tags", "plan")
+    azure.faults()
     assert run.code == 0, run.output
-    for words in ("virtual network MD4IoT-VNET 10.60.0.0/25 free", "scale set azure-proxy 1 x Standard_D2s_v5 by hour"):
-        assert words in run.text
+    for words in (
+        "since Azure refuses the sign-in",
+        "So this is the plan as if nothing of it were there.",
+        "virtual network MD4IoT-VNET create 10.60.0.0/25",
+        "scale set azure-proxy create 1 x Standard_D2s_v5 D2s v5, E4 LRS Disk",
+    ):
+        assert words in run.text, run.output
     assert azure.sent() == []
 
 
@@ -77,7 +84,7 @@ def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
     run = azure.run("--check")
     assert run.code == 0, run.output
     assert changed(run) == 1
-    assert "scale set azure-proxy" in run.text
+    assert "scale set azure-proxy create" in run.text
     assert azure.written() == []
 
 
@@ -393,6 +400,8 @@ def test_a_second_run_changes_nothing_whatever_others_have_set(azure: Azure) -> 
 def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) -> None:
     foreseen = azure.run("--check", change=SECOND)
     assert (foreseen.code, changed(foreseen)) == (0, 2), foreseen.output
+    for words in ("virtual network MD4IoT-VNET keep", "security group azure-proxy-nsg change", "scale set azure-proxy change"):
+        assert words in foreseen.text, foreseen.output
     assert azure.written() == []
     run = azure.run(change=SECOND)
     assert (run.code, changed(run)) == (0, 2), run.output

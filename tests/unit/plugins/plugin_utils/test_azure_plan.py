@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
 from hypothesis import given
@@ -90,6 +91,11 @@ SETTINGS: dict[str, Any] = {
     "firewall": "none",
     "remote_syslog_host": "",
     "listen_addresses": [],
+    "force": False,
+    "package": "squid",
+    "configuration": "http_port 3128\n# ünïcode: '[x]'\n",
+    "files": [{"path": "/etc/squid/parents", "content": "one\n"}],
+    "start": "#!/bin/sh\nset -eu\n",
 }
 SITE = {
     "gateway": "local_network",
@@ -187,16 +193,51 @@ def test_each_kind_takes_its_longest_name() -> None:
     assert plan({**name, "workspace_id": WORKSPACE})["mistakes"] == []
 
 
-def test_the_summary_says_what_is_billed() -> None:
-    found = plan(SITE)
-    kinds = [row["kind"] for row in found["resources"]]
-    assert kinds.count("subnet") == 2
-    assert {"scale set", "NAT gateway", "virtual network gateway", "local network gateway", "connection"} <= set(kinds)
-    assert any(line.startswith("virtual network gateway") and "by hour" in line for line in found["summary"])
-    assert "virtual network gateway" not in [row["kind"] for row in plan({"gateway": "none"})["resources"]]
+def lines(settings: dict[str, Any]) -> list[str]:
+    return [" ".join(line.split()) for line in plan(settings)["summary"]]
+
+
+def test_the_summary_says_what_would_be_created_and_by_what_it_is_billed() -> None:
+    found = lines(SITE)
+    assert found[:3] == [
+        f"{HOST}, what it consists of and what becomes of it:",
+        "WHAT NAME METERS",
+        "resource group ot-proxy create westeurope",
+    ]
+    for words in (
+        "subnet ProxyserverSubnet create 10.60.0.32/27",
+        "scale set azure-proxy create 1 x Standard_D2s_v5 D2s v5, E4 LRS Disk",
+        "virtual network gateway azure-proxy-gateway create VPN, VpnGw1AZ, takes about 40 minutes VpnGw1AZ",
+        "connection azure-proxy-site create IPsec, IKEv2 S2S Connection",
+    ):
+        assert words in found, found
+    assert not any(line.startswith("virtual network gateway") for line in lines({"gateway": "none"}))
+    assert "Log Analytics workspace logs keep others', as azure_proxy_workspace_id says" in lines(
+        {"workspace_id": WORKSPACE}
+    )
+
+
+def test_custom_data_is_what_cloud_init_reads() -> None:
+    found = plan()
+    assert found["custom_data"].startswith("#cloud-config\n")
+    read = yaml.safe_load(found["custom_data"])
+    assert read["packages"] == ["squid"]
+    assert [(one["path"], one["permissions"], one["defer"]) for one in read["write_files"]] == [
+        ("/etc/squid/squid.conf", "0640", True),
+        ("/etc/squid/parents", "0644", True),
+        ("/usr/local/sbin/start-proxy", "0755", True),
+    ]
+    assert read["write_files"][0]["content"] == SETTINGS["configuration"]
+    changed = [plan(change)["configuration"] for change in ({"start": "#!/bin/sh\n"}, {"capacity": 2}, {})]
+    assert [one == found["configuration"] for one in changed] == [False, False, True]
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "custom data": (
+        {"configuration": "ü" * 32768},
+        {},
+        "bytes, and Azure takes 65535; set squid_acl_layout to combined",
+    ),
     "no subscription": ({"subscription_id": ""}, {}, "azure_proxy_subscription_id is not set"),
     "no group": ({"resource_group": ""}, {}, "azure_proxy_resource_group is not set"),
     "no region": ({"location": ""}, {}, "azure_proxy_location is not set"),
@@ -462,7 +503,7 @@ def test_an_expressroute_gateway_has_no_address_of_ours() -> None:
     assert "gateway_address" not in found["wanted"]
     (configuration,) = found["gateway"]["properties"]["ipConfigurations"]
     assert "publicIPAddress" not in configuration["properties"]
-    assert "azure-proxy-gateway-ip" not in [row["name"] for row in found["resources"]]
+    assert "azure-proxy-gateway-ip" not in " ".join(found["summary"])
 
 
 @pytest.mark.parametrize("variable", ["site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones"])
