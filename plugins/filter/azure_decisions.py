@@ -57,6 +57,10 @@ _value:
       description: What has to be read before anything can be decided, with C(id), C(api) and C(when).
       type: list
       elements: dict
+    asks:
+      description: What is asked that the account may not be allowed to see, the providers or the locks, with C(id) and C(api).
+      type: list
+      elements: dict
     listed:
       description: The names of what is in the resource group.
       type: list
@@ -86,6 +90,14 @@ _value:
       description: The prefixes with which the VNET is written, none if it stays as it is.
       type: list
       elements: str
+    peerings:
+      description: The sides of the peering with the hub that are written.
+      type: list
+      elements: dict
+    lost_peerings:
+      description: Those that have lost their other side, and are removed first.
+      type: list
+      elements: dict
     subnets:
       description: The subnets that are written, each with all that belongs to it.
       type: list

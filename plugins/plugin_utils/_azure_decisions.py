@@ -74,7 +74,7 @@ def decide(host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any] | N
         listed: what Azure lists of the resource group, or its error.
         read: what modules have answered, who have read single resources; without it, what they have to read.
     """
-    there = [one for one in listed if isinstance(one, Mapping)]
+    there: list[Json] = [dict(one) for one in listed if isinstance(one, Mapping)]
     gone = any("error" in one for one in there)
     if read is None:
         return _to_read(plan, {str(one["id"]).lower(): one for one in there if "id" in one}, gone)
@@ -92,13 +92,20 @@ def _to_read(plan: Json, listed: Mapping[str, Json], gone: bool) -> Json:
             return one["when"] == "always" or (found is not None and one["when"] == "listed")
         return found.get("provisioningState") == "Failed" or _azure_names.OWNER_TAG not in (found.get("tags") or {})
 
-    return {"reads": [one for one in plan["reads"] if is_read(one)], "listed": [one["name"] for one in listed.values()]}
+    new = [key for key in plan["wanted"] if key != "flow_log" and plan["ids"][key].lower() not in listed]
+    return {
+        "reads": [one for one in plan["reads"] if is_read(one)],
+        # Who is not new to a provider needs no registration, and where nothing is there no lock is in the way.
+        "asks": plan["asks"] if (bool(new) if plan["state"] == "present" else not gone) else [],
+        "listed": [one["name"] for one in listed.values()],
+    }
 
 
 def _documents(answers: Iterable[Any]) -> Iterator[Json]:
-    """Yield the resources in what modules have answered: one, a list of them, or an error."""
+    """Yield the resources in what modules have answered: one, a list of them as one module or the other shows it, or an error."""
     for one in answers:
         shown = one.get("response", one)
+        shown = shown.get("value", shown) if isinstance(shown, Mapping) else shown
         for each in shown if isinstance(shown, list) else [shown]:
             if isinstance(each, Mapping) and "id" in each:
                 yield dict(each)
@@ -114,9 +121,12 @@ class _Decisions:
 
     def build(self) -> Json:
         if self._plan["state"] == "absent":
-            return {"mistakes": [], "flow_log": self._flow_log(), **self._removal()}
+            removal = self._removal()
+            self._check_locks(removal["remove"])
+            return {"mistakes": self._mistakes, "flow_log": self._flow_log(), **removal}
         self._check_existing()
         self._check_owners()
+        self._check_providers()
         scale_set = self._there("scale_set") or {}
         decided: Json = {
             "gone": self._gone,
@@ -125,6 +135,7 @@ class _Decisions:
             "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
             "scale_set_tags": _literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
+            **self._peerings(),
             "subnets": list(self._subnets()),
             "nat_gateway": self._nat_gateway(),
             "gateway": self._gateway(),
@@ -164,8 +175,6 @@ class _Decisions:
         self._mistakes.append(f"{self._host}: {problem}.")
 
     def _id(self, key: str) -> str:
-        if key == "route_table":
-            return next((one["route_table"] for one in self._plan["subnets"] if one.get("route_table")), "")
         return str(self._plan["ids"][key])
 
     def _there(self, key: str) -> Json | None:
@@ -228,6 +237,41 @@ class _Decisions:
                     f"the {self._called(key)} belongs to the proxy {owner}, as its tag {_azure_names.OWNER_TAG} says; give one another name"
                 )
 
+    def _check_providers(self) -> None:
+        """What a provider that is not registered makes is refused; nothing is known where the account may not ask."""
+        states = {one["namespace"]: one.get("registrationState") for one in self._found.values() if "namespace" in one}
+        missing = [
+            one for one in self._plan["providers"] if states and states.get(one) not in ("Registered", "Registering")
+        ]
+        if missing:
+            subscription = self._plan["ids"]["resource_group"].split("/")[2]
+            commands = (f"az provider register --subscription {subscription} --namespace {one}" for one in missing)
+            self._say(
+                f"the subscription has not registered {', '.join(missing)}; have somebody do that who may (Contributor on the subscription), "
+                f"and wait some minutes: {' && '.join(commands)}"
+            )
+
+    def _check_locks(self, removed: list[str]) -> None:
+        """A lock holds for what it is on, for what is in that, and for whatever that is in."""
+        for identity, lock in self._found.items():
+            scope, found, name = identity.rpartition("/providers/microsoft.authorization/locks/")
+            if not found:
+                continue
+            ids = {key: f"{self._id(key).lower()}/" for key in removed}
+            # A resource group with something else in it stays anyway.
+            held = [
+                key
+                for key, one in ids.items()
+                if one.startswith(f"{scope}/") or (f"{scope}/".startswith(one) and key != "resource_group")
+            ]
+            if held:
+                level = (lock.get("properties") or {}).get("level")
+                rest = f" and {len(held) - 1} more" if len(held) > 1 else ""
+                self._say(
+                    f"the lock {lock.get('name', name)} ({level}) on {lock['id'][: len(scope)]} keeps the {self._called(held[0])}{rest} "
+                    "from being removed; take it away, or leave the proxy as it is"
+                )
+
     def _all_tags(self, key: str) -> Json:
         """What a part has, and what the role sets: some modules take away what they are not told. Azure knows names in any case."""
         has = self._tags_of(self._there(key) or {})
@@ -250,6 +294,63 @@ class _Decisions:
             if failed and key in self._plan["wanted"] and self._is_ours(key):
                 api = self._plan["api"][KINDS[key][1]]
                 yield {"id": self._id(key), "name": self._called(key), "api": api, "body": settable(document)}
+
+    # The way to a hub -------------------------------------------------------------------------------------------
+
+    def _peered(self, wanted: Json) -> Json:
+        """A peering as Azure shows it, with its VNET; it has no tags, and belongs to the VNET that it leads to."""
+        peerings = _elements(
+            (self._found.get(wanted["vnet"].lower()) or {}).get("properties") or {}, "virtualNetworkPeerings"
+        )
+        return next((one for one in peerings if str(one.get("name")).lower() == wanted["name"].lower()), {})
+
+    def _leads(self, wanted: Json) -> bool:
+        remote = _linked(self._peered(wanted).get("properties") or {}, "remoteVirtualNetwork")
+        return remote.lower() == str(wanted["remote"]).lower()
+
+    def _peerings(self) -> Json:
+        """Those that are to be written, and among them those that have lost their other side, which Azure never mends."""
+        written: list[Json] = []
+        lost: list[Json] = []
+        for one in self._plan["peerings"]:
+            has = self._peered(one).get("properties") or {}
+            if has and not self._leads(one):
+                self._say(
+                    f"the peering {one['name']} of {one['vnet']} leads to {_linked(has, 'remoteVirtualNetwork')}; give that of this "
+                    "proxy another name by the key peering of azure_proxy_names"
+                )
+            if has.get("peeringState") == "Disconnected":
+                lost.append(one)
+            if one in lost or has.get("peeringSyncLevel") == "LocalNotInSync" or not _within(one["shape"], has):
+                written.append(one)
+        self._check_hub()
+        return {"peerings": written, "lost_peerings": lost}
+
+    def _check_hub(self) -> None:
+        hub = (self._there("hub_vnet") or {}).get("properties") or {}
+        wanted, mine = self._plan["prefixes"].get("vnet", ""), self._id("vnet").lower()
+        spaces = [("", hub.get("addressSpace"))]
+        for one in _elements(hub, "virtualNetworkPeerings"):
+            other = one.get("properties") or {}
+            remote = _linked(other, "remoteVirtualNetwork")
+            if remote.lower() != mine:
+                spaces.append((f" of {remote}, which it is peered with", other.get("remoteAddressSpace")))
+        for whose, space in spaces:
+            for prefix in (space or {}).get("addressPrefixes") or []:
+                if _overlap(str(prefix), wanted):
+                    self._say(
+                        f"azure_proxy_address_prefix {wanted} overlaps {prefix}{whose or ' of it'}, so that the {self._called('hub_vnet')} "
+                        "cannot be peered with it; give it another network"
+                    )
+        names = [str(one.get("name")).lower() for one in _elements(hub, "subnets")]
+        if (
+            hub
+            and "gatewaysubnet" not in names
+            and any(one["shape"]["useRemoteGateways"] for one in self._plan["peerings"])
+        ):
+            self._say(
+                f"azure_proxy_hub_gateway is set, and the {self._called('hub_vnet')} has no GatewaySubnet, so no gateway"
+            )
 
     # The network ------------------------------------------------------------------------------------------------
 
@@ -354,9 +455,21 @@ class _Decisions:
                 f"{wanted['properties']['gatewayType']}; delete it, or give the new one another name by azure_proxy_names"
             )
             return None
-        if (has.get("sku") or {}).get("name") == wanted["properties"]["sku"]["name"]:
-            return None
-        return self._merged("gateway", {"sku": wanted["properties"]["sku"]})
+        ends = _elements(has, "ipConfigurations")
+        second = self._id("gateway_address_2").lower()
+        mine = [one for one in ends if _linked(one.get("properties") or {}, "publicIPAddress").lower() == second]
+        changes: Json = {}
+        if (has.get("sku") or {}).get("name") != wanted["properties"]["sku"]["name"]:
+            changes["sku"] = wanted["properties"]["sku"]
+        if wanted["properties"].get("activeActive"):
+            if not has.get("activeActive"):
+                changes |= {
+                    "activeActive": True,
+                    "ipConfigurations": [*ends, wanted["properties"]["ipConfigurations"][1]],
+                }
+        elif mine:
+            changes |= {"activeActive": False, "ipConfigurations": [one for one in ends if one not in mine]}
+        return self._merged("gateway", _stripped(changes)) if changes else None
 
     def _site(self) -> Json | None:
         """The body of the local network gateway, None if it is as wanted or not there."""
@@ -442,6 +555,8 @@ class _Decisions:
         subnets = [one["id"] for one in decided["subnets"]]
         for key, (kind, _interface) in KINDS.items():
             name = self._id(key).rpartition("/")[2]
+            if not name:
+                continue
             note, meters = self._plan["notes"].get(key, ("", ""))
             if key in self._plan["existing"]:
                 yield kind, name, "keep", f"others', as {self._plan['existing'][key]} says", ""
@@ -449,12 +564,16 @@ class _Decisions:
                 for one in self._plan["subnets"]:
                     action = "create" if self._subnet(one["id"]) is None else "change"
                     yield kind, one["name"], action if one["id"] in subnets else "keep", one["prefix"], ""
+            elif key in ("peering", "hub_peering"):
+                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                action = "change" if self._peered(one) else "create"
+                yield kind, name, action if one in decided["peerings"] else "keep", note, meters
             elif key == "flow_log" and decided["flow_log"]["remove"] and not decided["flow_log"]["write"]:
                 yield kind, name, "delete", "what was recorded stays", ""
             elif key in self._plan["wanted"]:
                 action = "change" if key in decided["written"] or self._id(key).lower() in touched else "keep"
                 yield kind, name, "create" if key in decided["new"] else action, note, meters
-            elif key != "route_table" and self._is_ours(key):
+            elif self._is_ours(key):
                 yield (
                     kind,
                     name,
@@ -479,8 +598,16 @@ class _Decisions:
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         """Each part that is there, in the order of removal, with what becomes of it and why."""
-        for key in reversed([one for one in KINDS if one != "route_table"]):
-            if key == "proxy_subnet":
+        for key in reversed([one for one in KINDS if self._id(one)]):
+            if key in ("peering", "hub_peering"):
+                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                if self._leads(one) and (self._there("vnet") is None or self._is_ours("vnet")):
+                    yield (
+                        key,
+                        "delete",
+                        "leads to the VNET of this role" if key == "hub_peering" else "created by this role",
+                    )
+            elif key == "proxy_subnet":
                 yield from self._row_of_subnet()
             elif key in self._plan["existing"]:
                 if self._there(key) is not None or key != "resource_group":

@@ -22,6 +22,7 @@ API = {
     "compute": "2024-07-01",
     "storage": "2023-05-01",
     "workspace": "2023-09-01",
+    "locks": "2016-09-01",
 }
 """Versions of Azure's interfaces, where a module of the collection leaves something out."""
 
@@ -38,17 +39,29 @@ KINDS = {
     "load_balancer": ("load balancer", "network"),
     "scale_set": ("scale set", "compute"),
     "flow_log": ("flow log", "network"),
+    "hub_vnet": ("virtual network", "network"),
+    "hub_peering": ("peering from the hub", "network"),
+    "peering": ("peering to the hub", "network"),
     "gateway_address": ("public address", "network"),
+    "gateway_address_2": ("public address", "network"),
     "gateway": ("virtual network gateway", "network"),
     "site": ("local network gateway", "network"),
     "connection": ("connection", "network"),
 }
 """How each is called and whose interface it has, in the order of creation."""
 
+_COMPARED = (
+    "workspace",
+    "storage_account",
+    "security_group",
+    "nat_gateway",
+    "load_balancer",
+    "scale_set",
+    "gateway",
+    "site",
+)
 _READ = {
-    "present": tuple(
-        "resource_group workspace storage_account vnet security_group nat_gateway load_balancer scale_set gateway site".split()
-    ),
+    "present": ("resource_group", "vnet", *_COMPARED),
     "absent": ("resource_group", "vnet"),
 }
 """What is read by itself where the list of the group's resources has it; of the rest that has all that is needed, the tags."""
@@ -83,23 +96,58 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
             "localNetworkAddressSpace": {"addressPrefixes": found["site_prefixes"]},
         },
         "reads": [
-            {"id": id_of(key, settings, ids), "api": API[interface], "when": _when_read(key, state, existing)}
+            {"id": ids[key], "api": API[interface], "when": _when_read(key, state, existing)}
             for key, (_kind, interface) in KINDS.items()
-            if key != "route_table" or settings["route_table_id"]
+            if ids[key]
         ],
+        "asks": _asks(state, ids),
+        "providers": sorted(
+            {"Microsoft.Insights", *(ids[key].split("/")[6] for key in wanted if key != "resource_group")}
+        ),
+        "peerings": _peerings(settings, found),
     }
+
+
+def _asks(state: str, ids: Mapping[str, str]) -> list[Json]:
+    """Return what is asked that an account may not be allowed to see: the providers before something is made, locks before it goes.
+
+    A list of locks has those at its scope, above and below it (learn.microsoft.com "Get-AzResourceLock", -AtScope).
+    """
+    if state == "present":
+        return [{"id": f"{ids['resource_group'].partition('/resourceGroups/')[0]}/providers", "api": API["groups"]}]
+    groups = {
+        one.lower(): one
+        for key in ("hub_vnet", "vnet", "resource_group")
+        if (one := ids[key].partition("/providers/")[0])
+    }
+    return [{"id": f"{one}/providers/Microsoft.Authorization/locks", "api": API["locks"]} for one in groups.values()]
+
+
+def _peerings(settings: Mapping[str, Any], found: Json) -> list[Json]:
+    """Return both sides, the hub's first: the other one uses its gateway only where that offers it."""
+    ids, transit = found["ids"], bool(settings["hub_gateway"])
+    if not ids["hub_vnet"]:
+        return []
+
+    def side(key: str, vnet: str, remote: str, **more: bool) -> Json:
+        flags = {"allowForwardedTraffic": False, "allowGatewayTransit": False, "useRemoteGateways": False} | more
+        shape = {"allowVirtualNetworkAccess": True, "remoteVirtualNetwork": {"id": remote}, **flags}
+        place = dict(zip(("resource_group", "virtual_network"), _place(vnet), strict=True))
+        whole = {"key": key, "vnet": vnet, "remote": remote, "subscription": vnet.split("/")[2], "shape": shape}
+        return {**whole, **place, "name": found["names"]["peering"]}
+
+    return [
+        side("hub_peering", ids["hub_vnet"], ids["vnet"], allowGatewayTransit=transit),
+        # What a firewall in the hub passes on comes from elsewhere.
+        side("peering", ids["vnet"], ids["hub_vnet"], useRemoteGateways=transit, allowForwardedTraffic=True),
+    ]
 
 
 def _when_read(key: str, state: str, existing: Mapping[str, str]) -> str:
     """Return ``always``, ``listed``, or ``needed`` for what is only read when an operation on it has failed, or it has no tag."""
-    if key == "flow_log" or (key in existing and (state == "present" or key == "vnet")):
+    if key == "flow_log" or (key in existing and (state == "present" or key in ("vnet", "hub_vnet"))):
         return "always"
     return "listed" if key in _READ[state] else "needed"
-
-
-def id_of(key: str, settings: Mapping[str, Any], ids: Mapping[str, str]) -> str:
-    """Return the id of a part."""
-    return str(settings["route_table_id"]) if key == "route_table" else ids[key]
 
 
 def _existing(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -125,6 +173,7 @@ def _wanted(settings: Mapping[str, Any]) -> dict[str, bool]:
         # The address of an ExpressRoute gateway is Azure's own since August 2025 (learn.microsoft.com "About ExpressRoute virtual
         # network gateways").
         "gateway_address": own_gateway and gateway != "expressroute",
+        "gateway_address_2": own_gateway and gateway != "expressroute" and bool(settings["gateway_active_active"]),
         "gateway": own_gateway,
         **dict.fromkeys(("site", "connection"), gateway == "local_network"),
     }
@@ -233,6 +282,10 @@ def _gateway(settings: Mapping[str, Any], found: Json) -> Json:
         properties |= {"gatewayType": "Vpn", "vpnType": "RouteBased"}
         properties["vpnGatewayGeneration"] = _azure_values.gateway_generation(size)
     properties["ipConfigurations"] = [{"name": "default", "properties": configuration}]
+    if settings["gateway_active_active"]:
+        second = configuration | {"publicIPAddress": {"id": ids["gateway_address_2"]}}
+        properties["ipConfigurations"].append({"name": "second", "properties": second})
+        properties["activeActive"] = True
     return {
         "type": "Microsoft.Network/virtualNetworkGateways",
         "apiVersion": API["network"],

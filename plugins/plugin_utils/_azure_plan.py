@@ -91,6 +91,8 @@ class _Planner:
         _azure_values.check_existing(self._settings, self._mistake)
         found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
+        if self._settings["protect"] and self._settings["state"] == "absent":
+            self._say("azure_proxy_protect is set, so that it is not removed; set it to false in the inventory first")
         # What is wrong with what is built does not keep it from being removed.
         of_place = list(self._mistakes)
         self._check_others(found["names"]["vnet"])
@@ -153,7 +155,9 @@ class _Planner:
             "scale_set": name,
             "flow_log": f"{name}-flow",
             **_azure_names.gateway_names(name),
+            "gateway_address_2": f"{name}-gateway-ip-2",
             "site": f"{name}-site",
+            "peering": f"{name}-hub",
         }
         for key, value in self._settings["names"].items():
             if key not in names:
@@ -357,6 +361,7 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
     own_vnet = f"{network}/virtualNetworks/{names['vnet']}"
     vnet = settings["subnet_id"].rpartition("/subnets/")[0] or settings["vnet_id"] or own_vnet
     gateway_ids = _azure_names.gateway_ids(network, names)
+    hub = settings["hub_vnet_id"]
     return {
         "resource_group": group,
         "workspace": settings["workspace_id"] or workspace,
@@ -374,6 +379,11 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
         "gateway": settings["gateway_id"] or gateway_ids["gateway"],
         "site": f"{network}/localNetworkGateways/{names['site']}",
         "connection": f"{network}/connections/{names['site']}",
+        "gateway_address_2": f"{network}/publicIPAddresses/{names['gateway_address_2']}",
+        "route_table": settings["route_table_id"],
+        "hub_vnet": hub,
+        "hub_peering": f"{hub}/virtualNetworkPeerings/{names['peering']}" if hub else "",
+        "peering": f"{vnet}/virtualNetworkPeerings/{names['peering']}" if hub else "",
         "flow_log": (
             f"/subscriptions/{settings['subscription_id']}/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network"
             f"/networkWatchers/NetworkWatcher_{location}/flowLogs/{names['flow_log']}"

@@ -92,6 +92,11 @@ SETTINGS: dict[str, Any] = {
     "remote_syslog_host": "",
     "listen_addresses": [],
     "force": False,
+    "protect": False,
+    "hub_vnet_id": "",
+    "hub_gateway": False,
+    "gateway_active_active": False,
+    "gateway_diagnostics": False,
     "package": "squid",
     "configuration": "http_port 3128\n# ünïcode: '[x]'\n",
     "files": [{"path": "/etc/squid/parents", "content": "one\n"}],
@@ -232,7 +237,35 @@ def test_custom_data_is_what_cloud_init_reads() -> None:
     assert [one == found["configuration"] for one in changed] == [False, False, True]
 
 
+HUB = f"/subscriptions/{SUBSCRIPTION[:-1]}b/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/hub"
+
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "two addresses for ExpressRoute": (
+        {"gateway": "expressroute", "gateway_sku": "ErGw1AZ", "gateway_active_active": True},
+        {},
+        "azure_proxy_gateway_active_active 'True' is for a VPN gateway that this role builds",
+    ),
+    "logs of others' gateway": (
+        {"gateway_id": f"{NETWORK}/virtualNetworkGateways/hub", "gateway_diagnostics": True},
+        {},
+        "azure_proxy_gateway_diagnostics 'True' is for a VPN gateway that this role builds",
+    ),
+    "gateway of no hub": (
+        {"gateway": "none", "hub_gateway": True},
+        {},
+        "azure_proxy_hub_gateway 'True' needs azure_proxy_hub_vnet_id",
+    ),
+    "two gateways": (
+        {"hub_vnet_id": HUB, "hub_gateway": True},
+        {},
+        "azure_proxy_hub_gateway 'True' needs azure_proxy_gateway 'none'",
+    ),
+    "hub of a hub": (
+        {"gateway": "none", "vnet_id": VNET, "hub_vnet_id": HUB},
+        {},
+        "is for the VNET that this role builds; the peering of azure_proxy_vnet_id",
+    ),
+    "no hub": ({"hub_vnet_id": f"{HUB}/subnets/x"}, {}, "is not the id of a VNET"),
     "custom data": (
         {"configuration": "ü" * 32768},
         {},
@@ -568,6 +601,25 @@ def test_what_says_where_it_is_must_be_right_to_remove_it(name: str) -> None:
 def test_what_is_built_only_does_not_keep_it_from_being_removed() -> None:
     wrong = {"ssh_public_keys": [], "address_prefix": "", "capacity": 0, "gateway": "local_network", "firewall": "ufw"}
     assert plan({"state": "absent", **wrong})["mistakes"] == []
+
+
+def test_what_is_protected_is_not_removed() -> None:
+    assert plan({"protect": True})["mistakes"] == []
+    assert plan({"state": "absent", "protect": True})["mistakes"] == [
+        f"{HOST}: azure_proxy_protect is set, so that it is not removed; set it to false in the inventory first."
+    ]
+
+
+def test_an_active_active_gateway_has_two_addresses() -> None:
+    found = plan({"gateway_active_active": True})
+    properties = found["gateway"]["properties"]
+    ends = [one["properties"]["publicIPAddress"]["id"] for one in properties["ipConfigurations"]]
+    assert (properties["activeActive"], ends) == (
+        True,
+        [found["ids"]["gateway_address"], found["ids"]["gateway_address_2"]],
+    )
+    assert "gateway_address_2" in found["wanted"]
+    assert "activeActive" not in plan()["gateway"]["properties"]
 
 
 SENSORS_OF_ONE: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1", "sensor_proxy_via": HOST}}
