@@ -545,7 +545,7 @@ class _Decisions:
         sent = [key for key in decided["written"] if key in ("nat_gateway", "gateway", "site", "flow_log", "scale_set")]
         table = [("WHAT", "NAME", "", "", "METERS"), *((kind, name, *rest) for kind, name, *rest in rows)]
         return {
-            "unforeseen": bool(self._gone or sent or decided["tags"] or decided["repairs"]),
+            "unforeseen": bool(self._gone or sent or decided["peerings"] or decided["tags"] or decided["repairs"]),
             "summary": [f"{self._host}, what it consists of and what becomes of it:", *aligned(table)],
         }
 

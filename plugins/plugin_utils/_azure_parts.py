@@ -124,7 +124,7 @@ def _asks(state: str, ids: Mapping[str, str]) -> list[Json]:
 
 
 def _peerings(settings: Mapping[str, Any], found: Json) -> list[Json]:
-    """Return both sides, the hub's first: the other one uses its gateway only where that offers it."""
+    """Return both sides as they are written: a gateway is offered before it is used, and used no more before it is not offered."""
     ids, transit = found["ids"], bool(settings["hub_gateway"])
     if not ids["hub_vnet"]:
         return []
@@ -136,11 +136,12 @@ def _peerings(settings: Mapping[str, Any], found: Json) -> list[Json]:
         whole = {"key": key, "vnet": vnet, "remote": remote, "subscription": vnet.split("/")[2], "shape": shape}
         return {**whole, **place, "name": found["names"]["peering"]}
 
-    return [
+    sides = [
         side("hub_peering", ids["hub_vnet"], ids["vnet"], allowGatewayTransit=transit),
         # What a firewall in the hub passes on comes from elsewhere.
         side("peering", ids["vnet"], ids["hub_vnet"], useRemoteGateways=transit, allowForwardedTraffic=True),
     ]
+    return sides if transit else sides[::-1]
 
 
 def _when_read(key: str, state: str, existing: Mapping[str, str]) -> str:

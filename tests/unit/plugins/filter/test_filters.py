@@ -15,6 +15,7 @@ from ansible.errors import AnsibleFilterError
 
 NAMES = [
     "admissions",
+    "azure_decisions",
     "azure_plan",
     "cloud_problem",
     "chain_sensors",
