@@ -247,8 +247,8 @@ class _Decisions:
             subscription = self._plan["ids"]["resource_group"].split("/")[2]
             commands = (f"az provider register --subscription {subscription} --namespace {one}" for one in missing)
             self._say(
-                f"the subscription has not registered {', '.join(missing)}; have somebody do that who may (Contributor on the subscription), "
-                f"and wait some minutes: {' && '.join(commands)}"
+                f"the subscription has not registered {', '.join(missing)}; have a Contributor on it do that, and wait some "
+                f"minutes: {' && '.join(commands)}"
             )
 
     def _check_locks(self, removed: list[str]) -> None:
