@@ -567,6 +567,8 @@ class _Decisions:
             elif key in ("peering", "hub_peering"):
                 one = next(each for each in self._plan["peerings"] if each["key"] == key)
                 action = "change" if self._peered(one) else "create"
+                if _region(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
+                    meters = meters.replace("Intra", "Inter")
                 yield kind, name, action if one in decided["peerings"] else "keep", note, meters
             elif key == "flow_log" and decided["flow_log"]["remove"] and not decided["flow_log"]["write"]:
                 yield kind, name, "delete", "what was recorded stays", ""

@@ -541,6 +541,8 @@ def test_a_spoke_is_peered_with_its_hub() -> None:
     ]
     assert sides == [("hub_peering", HUB.split("/")[2], True, False), ("peering", SUBSCRIPTION, False, True)]
     assert "peering to the hub azure-proxy-hub create Intra-Region Egress, Intra-Region Ingress" in rows(found)
+    far = decide(planned, {**hub(), "location": "northeurope"})
+    assert "peering to the hub azure-proxy-hub create Inter-Region Egress, Inter-Region Ingress" in rows(far)
 
     def spoke(**more: Any) -> Json:
         space = {"addressSpace": {"addressPrefixes": ["10.60.0.0/26"]}}
