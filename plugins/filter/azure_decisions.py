@@ -32,10 +32,10 @@ options:
     elements: dict
     required: true
   read:
-    description: What Azure shows of single resources, or its errors.
+    description: What modules have answered that have read single resources, errors among it. Without it only C(reads) and C(listed)
+      are returned.
     type: list
     elements: dict
-    required: true
 """
 
 EXAMPLES = r"""
@@ -53,10 +53,32 @@ _value:
       description: One sentence for each thing that stands in the way. With any of them nothing may be changed.
       type: list
       elements: str
+    reads:
+      description: What has to be read before anything can be decided, with C(id), C(api) and C(when).
+      type: list
+      elements: dict
+    asks:
+      description: What is asked that the account may not be allowed to see, the providers or the locks, with C(id) and C(api).
+      type: list
+      elements: dict
+    listed:
+      description: The names of what is in the resource group.
+      type: list
+      elements: str
+    gone:
+      description: Whether there is no resource group.
+      type: bool
     new:
       description: The parts that are not there.
       type: list
       elements: str
+    written:
+      description: The parts that are not there, or are there another way.
+      type: list
+      elements: str
+    unforeseen:
+      description: Whether something is written that no module foresees in check mode.
+      type: bool
     tags:
       description: What lacks tags, with C(id), C(name) and those that it lacks as C(tags).
       type: list
@@ -68,6 +90,14 @@ _value:
       description: The prefixes with which the VNET is written, none if it stays as it is.
       type: list
       elements: str
+    peerings:
+      description: The sides of the peering with the hub that are written.
+      type: list
+      elements: dict
+    lost_peerings:
+      description: Those that have lost their other side, and are removed first.
+      type: list
+      elements: dict
     subnets:
       description: The subnets that are written, each with all that belongs to it.
       type: list
@@ -78,6 +108,9 @@ _value:
     gateway:
       description: The virtual network gateway as a resource of a deployment, nothing if it stays as it is.
       type: dict
+    address:
+      description: The load balancer's address, empty as long as Azure has not chosen it.
+      type: str
     frontend_zones:
       description: The zones of the load balancer's frontend.
       type: list
@@ -92,7 +125,7 @@ _value:
       description: The local network gateway's body, nothing if it stays as it is or is not there.
       type: dict
     flow_log:
-      description: Whether the flow log is C(ours), its C(target) now, and whether to C(write) it.
+      description: Whether to C(remove) the flow log, and the body with which to C(write) it, nothing if it stays as it is.
       type: dict
     repairs:
       description: What a failed operation has left, with C(id), C(name), C(api) and C(body), as it is written once more.
@@ -103,14 +136,14 @@ _value:
       type: list
       elements: str
     summary:
-      description: What is removed and what is kept, as lines of text.
+      description: What becomes of each part, as lines of text.
       type: list
       elements: str
 """
 
 
 def azure_decisions(
-    plan: dict[str, Any], host: str, listed: Iterable[dict[str, Any]], read: Iterable[dict[str, Any]]
+    plan: dict[str, Any], host: str, listed: Iterable[dict[str, Any]], read: Iterable[dict[str, Any]] | None = None
 ) -> dict[str, Any]:
     """Decide; see DOCUMENTATION."""
     from ..plugin_utils import _azure_decisions

@@ -19,8 +19,8 @@ description:
 positional: _input, topology, host, hostvars
 options:
   _input:
-    description: The role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses) and
-      C(remote_syslog_host) of the role squid.
+    description: The role's variables without their prefix, C(auth_enabled), C(firewall), C(listen_addresses) and
+      C(remote_syslog_host) of the role squid, and what it has rendered, as C(package), C(configuration), C(files) and C(start).
     type: dict
     required: true
   topology:
@@ -40,7 +40,7 @@ options:
 EXAMPLES = r"""
 - name: Show what would be created
   ansible.builtin.debug:
-    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_result, inventory_hostname, hostvars)).resources }}"
+    msg: "{{ (settings | ot_security.proxy_chaining.azure_plan(topology_result, inventory_hostname, hostvars)).summary }}"
 """
 
 RETURN = r"""
@@ -78,12 +78,14 @@ _value:
     scale_set:
       description: The scale set as a resource of a deployment, without its type, name and tags.
       type: dict
-    resources:
-      description: What is created, with C(kind), C(name), C(what) and C(billed).
-      type: list
-      elements: dict
+    custom_data:
+      description: What an instance does when it is made.
+      type: str
+    configuration:
+      description: What changes when the scale set must.
+      type: str
     summary:
-      description: The same as lines of text.
+      description: What it consists of and what that is billed by, as lines of text, as if nothing of it were there.
       type: list
       elements: str
     site_prefixes:

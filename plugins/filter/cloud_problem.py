@@ -17,8 +17,8 @@ description:
 positional: _input, task, host, action
 options:
   _input:
-    description: What the module said.
-    type: str
+    description: What the module said, or its whole result.
+    type: raw
     required: true
   task:
     description: Name of the task that failed.
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 - name: Fail with one sentence
   ansible.builtin.fail:
     msg: >-
-      {{ ansible_failed_result.msg
+      {{ ansible_failed_result
          | ot_security.proxy_chaining.cloud_problem(ansible_failed_task.name, inventory_hostname, ansible_failed_task.action) }}
 """
 
@@ -53,7 +53,7 @@ def cloud_problem(message: object, task: str, host: str, action: str = "") -> st
     """Say it; see DOCUMENTATION."""
     from ..plugin_utils import _cloud_problem
 
-    return _cloud_problem.problem(host, task, action, str(message))
+    return _cloud_problem.problem(host, task, action, _cloud_problem.said(message))
 
 
 class FilterModule:

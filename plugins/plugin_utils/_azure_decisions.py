@@ -65,50 +65,109 @@ _REPAIRED += ("site", "connection")
 _SETTABLE = ("location", "tags", "sku", "kind", "zones", "identity", "properties")
 
 
-def decide(host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any]) -> Json:
+def decide(host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any] | None = None) -> Json:
     """Return ``mistakes``, of which there must be none, and what is to be written, kept and removed.
 
     Args:
         host: name of the proxy in the inventory.
         plan: what _azure_plan.plan() returned.
         listed: what Azure lists of the resource group, or its error.
-        read: what Azure shows of single resources, or its errors.
+        read: what modules have answered, who have read single resources; without it, what they have to read.
     """
-    return _Decisions(host, plan, listed, read).build()
+    there: list[Json] = [dict(one) for one in listed if isinstance(one, Mapping)]
+    gone = any("error" in one for one in there)
+    if read is None:
+        return _to_read(plan, {str(one["id"]).lower(): one for one in there if "id" in one}, gone)
+    return _Decisions(host, plan, [*there, *_documents(read)], gone).build()
+
+
+def _to_read(plan: Json, listed: Mapping[str, Json], gone: bool) -> Json:
+    """Azure's list may be older than a tag, and has no properties; the resource itself is and has."""
+
+    def is_read(one: Json) -> bool:
+        found = listed.get(one["id"].lower())
+        if one["when"] == "listed" and one["id"] == plan["ids"]["resource_group"]:
+            return not gone
+        if found is None or one["when"] != "needed":
+            return one["when"] == "always" or (found is not None and one["when"] == "listed")
+        return found.get("provisioningState") == "Failed" or _azure_names.OWNER_TAG not in (found.get("tags") or {})
+
+    new = [key for key in plan["wanted"] if key != "flow_log" and plan["ids"][key].lower() not in listed]
+    return {
+        "reads": [one for one in plan["reads"] if is_read(one)],
+        # Who is not new to a provider needs no registration, and where nothing is there no lock is in the way.
+        "asks": plan["asks"] if (bool(new) if plan["state"] == "present" else not gone) else [],
+        "listed": [one["name"] for one in listed.values()],
+    }
+
+
+def _documents(answers: Iterable[Any]) -> Iterator[Json]:
+    """Yield the resources in what modules have answered: one, a list of them as one module or the other shows it, or an error."""
+    for one in answers:
+        shown = one.get("response", one)
+        shown = shown.get("value", shown) if isinstance(shown, Mapping) else shown
+        for each in shown if isinstance(shown, list) else [shown]:
+            if isinstance(each, Mapping) and "id" in each:
+                yield dict(each)
 
 
 class _Decisions:
-    def __init__(self, host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any]) -> None:
+    def __init__(self, host: str, plan: Json, documents: list[Json], gone: bool) -> None:
         self._host = host
         self._plan = plan
-        self._listed = [one for one in listed if isinstance(one, dict) and "id" in one]
-        shown = [one for one in read if isinstance(one, dict) and "id" in one]
-        self._found: dict[str, Json] = {str(one["id"]).lower(): one for one in [*self._listed, *shown]}
+        self._found: dict[str, Json] = {str(one["id"]).lower(): one for one in documents if "id" in one}
+        self._gone = gone
         self._mistakes: list[str] = []
 
     def build(self) -> Json:
         if self._plan["state"] == "absent":
-            return {"mistakes": [], "flow_log": self._flow_log(), **self._removal()}
+            removal = self._removal()
+            self._check_locks(removal["remove"])
+            return {"mistakes": self._mistakes, "flow_log": self._flow_log(), **removal}
         self._check_existing()
         self._check_owners()
+        self._check_providers()
         scale_set = self._there("scale_set") or {}
         decided: Json = {
+            "gone": self._gone,
             "new": [key for key in self._plan["wanted"] if self._there(key) is None],
             "tags": list(self._tags()),
             "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
             "scale_set_tags": _literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
+            **self._peerings(),
             "subnets": list(self._subnets()),
             "nat_gateway": self._nat_gateway(),
             "gateway": self._gateway(),
             "site": self._site(),
             "frontend_zones": self._frontend_zones(),
+            "address": self._address(),
             "group_location": (self._there("resource_group") or {}).get("location", self._plan["location"]),
             "flow_log": self._flow_log(),
             "repairs": list(self._repairs()),
         }
         self._check_zones(scale_set)
-        return {"mistakes": self._mistakes, **decided}
+        decided["written"] = [*decided["new"], *(key for key in self._plan["wanted"] if self._differs(key, decided))]
+        return {"mistakes": self._mistakes, **decided, **self._foreseen(decided)}
+
+    def _differs(self, key: str, decided: Json) -> bool:
+        """Say whether a part that is there is to be written."""
+        found, wanted = self._there(key), self._plan["shapes"].get(key)
+        if found is None:
+            return False
+        has = found.get("properties") or {}
+        if self._plan["force"] and (wanted or key in ("security_group", "scale_set")):
+            return True
+        if key == "security_group":
+            return set(map(_rule, _elements(has, "securityRules"))) != set(map(_wanted_rule, self._plan["rules"]))
+        if key == "scale_set":
+            unfinished = found.get("provisioningState", has.get("provisioningState")) != "Succeeded"
+            return self._tags_of(found).get("configuration") != self._plan["configuration"] or unfinished
+        if key == "flow_log":
+            return bool(decided["flow_log"]["write"])
+        if key in ("nat_gateway", "gateway", "site"):
+            return decided[key] is not None
+        return not _within(wanted, has) if wanted else key == "vnet" and bool(decided["vnet_prefixes"])
 
     # What is there, and whose it is -----------------------------------------------------------------------------
 
@@ -116,8 +175,6 @@ class _Decisions:
         self._mistakes.append(f"{self._host}: {problem}.")
 
     def _id(self, key: str) -> str:
-        if key == "route_table":
-            return next((one["route_table"] for one in self._plan["subnets"] if one.get("route_table")), "")
         return str(self._plan["ids"][key])
 
     def _there(self, key: str) -> Json | None:
@@ -180,6 +237,41 @@ class _Decisions:
                     f"the {self._called(key)} belongs to the proxy {owner}, as its tag {_azure_names.OWNER_TAG} says; give one another name"
                 )
 
+    def _check_providers(self) -> None:
+        """What a provider that is not registered makes is refused; nothing is known where the account may not ask."""
+        states = {one["namespace"]: one.get("registrationState") for one in self._found.values() if "namespace" in one}
+        missing = [
+            one for one in self._plan["providers"] if states and states.get(one) not in ("Registered", "Registering")
+        ]
+        if missing:
+            subscription = self._plan["ids"]["resource_group"].split("/")[2]
+            commands = (f"az provider register --subscription {subscription} --namespace {one}" for one in missing)
+            self._say(
+                f"the subscription has not registered {', '.join(missing)}; have a Contributor on it do that, and wait some "
+                f"minutes: {' && '.join(commands)}"
+            )
+
+    def _check_locks(self, removed: list[str]) -> None:
+        """A lock holds for what it is on, for what is in that, and for whatever that is in."""
+        for identity, lock in self._found.items():
+            scope, found, name = identity.rpartition("/providers/microsoft.authorization/locks/")
+            if not found:
+                continue
+            ids = {key: f"{self._id(key).lower()}/" for key in removed}
+            # A resource group with something else in it stays anyway.
+            held = [
+                key
+                for key, one in ids.items()
+                if one.startswith(f"{scope}/") or (f"{scope}/".startswith(one) and key != "resource_group")
+            ]
+            if held:
+                level = (lock.get("properties") or {}).get("level")
+                rest = f" and {len(held) - 1} more" if len(held) > 1 else ""
+                self._say(
+                    f"the lock {lock.get('name', name)} ({level}) on {lock['id'][: len(scope)]} keeps the {self._called(held[0])}{rest} "
+                    "from being removed; take it away, or leave the proxy as it is"
+                )
+
     def _all_tags(self, key: str) -> Json:
         """What a part has, and what the role sets: some modules take away what they are not told. Azure knows names in any case."""
         has = self._tags_of(self._there(key) or {})
@@ -202,6 +294,63 @@ class _Decisions:
             if failed and key in self._plan["wanted"] and self._is_ours(key):
                 api = self._plan["api"][KINDS[key][1]]
                 yield {"id": self._id(key), "name": self._called(key), "api": api, "body": settable(document)}
+
+    # The way to a hub -------------------------------------------------------------------------------------------
+
+    def _peered(self, wanted: Json) -> Json:
+        """A peering as Azure shows it, with its VNET; it has no tags, and belongs to the VNET that it leads to."""
+        peerings = _elements(
+            (self._found.get(wanted["vnet"].lower()) or {}).get("properties") or {}, "virtualNetworkPeerings"
+        )
+        return next((one for one in peerings if str(one.get("name")).lower() == wanted["name"].lower()), {})
+
+    def _leads(self, wanted: Json) -> bool:
+        remote = _linked(self._peered(wanted).get("properties") or {}, "remoteVirtualNetwork")
+        return remote.lower() == str(wanted["remote"]).lower()
+
+    def _peerings(self) -> Json:
+        """Those that are to be written, and among them those that have lost their other side, which Azure never mends."""
+        written: list[Json] = []
+        lost: list[Json] = []
+        for one in self._plan["peerings"]:
+            has = self._peered(one).get("properties") or {}
+            if has and not self._leads(one):
+                self._say(
+                    f"the peering {one['name']} of {one['vnet']} leads to {_linked(has, 'remoteVirtualNetwork')}; give that of this "
+                    "proxy another name by the key peering of azure_proxy_names"
+                )
+            if has.get("peeringState") == "Disconnected":
+                lost.append(one)
+            if one in lost or has.get("peeringSyncLevel") == "LocalNotInSync" or not _within(one["shape"], has):
+                written.append(one)
+        self._check_hub()
+        return {"peerings": written, "lost_peerings": lost}
+
+    def _check_hub(self) -> None:
+        hub = (self._there("hub_vnet") or {}).get("properties") or {}
+        wanted, mine = self._plan["prefixes"].get("vnet", ""), self._id("vnet").lower()
+        spaces = [("", hub.get("addressSpace"))]
+        for one in _elements(hub, "virtualNetworkPeerings"):
+            other = one.get("properties") or {}
+            remote = _linked(other, "remoteVirtualNetwork")
+            if remote.lower() != mine:
+                spaces.append((f" of {remote}, which it is peered with", other.get("remoteAddressSpace")))
+        for whose, space in spaces:
+            for prefix in (space or {}).get("addressPrefixes") or []:
+                if _overlap(str(prefix), wanted):
+                    self._say(
+                        f"azure_proxy_address_prefix {wanted} overlaps {prefix}{whose or ' of it'}, so that the {self._called('hub_vnet')} "
+                        "cannot be peered with it; give it another network"
+                    )
+        names = [str(one.get("name")).lower() for one in _elements(hub, "subnets")]
+        if (
+            hub
+            and "gatewaysubnet" not in names
+            and any(one["shape"]["useRemoteGateways"] for one in self._plan["peerings"])
+        ):
+            self._say(
+                f"azure_proxy_hub_gateway is set, and the {self._called('hub_vnet')} has no GatewaySubnet, so no gateway"
+            )
 
     # The network ------------------------------------------------------------------------------------------------
 
@@ -306,9 +455,21 @@ class _Decisions:
                 f"{wanted['properties']['gatewayType']}; delete it, or give the new one another name by azure_proxy_names"
             )
             return None
-        if (has.get("sku") or {}).get("name") == wanted["properties"]["sku"]["name"]:
-            return None
-        return self._merged("gateway", {"sku": wanted["properties"]["sku"]})
+        ends = _elements(has, "ipConfigurations")
+        second = self._id("gateway_address_2").lower()
+        mine = [one for one in ends if _linked(one.get("properties") or {}, "publicIPAddress").lower() == second]
+        changes: Json = {}
+        if (has.get("sku") or {}).get("name") != wanted["properties"]["sku"]["name"]:
+            changes["sku"] = wanted["properties"]["sku"]
+        if wanted["properties"].get("activeActive"):
+            if not has.get("activeActive"):
+                changes |= {
+                    "activeActive": True,
+                    "ipConfigurations": [*ends, wanted["properties"]["ipConfigurations"][1]],
+                }
+        elif mine:
+            changes |= {"activeActive": False, "ipConfigurations": [one for one in ends if one not in mine]}
+        return self._merged("gateway", _stripped(changes)) if changes else None
 
     def _site(self) -> Json | None:
         """The body of the local network gateway, None if it is as wanted or not there."""
@@ -323,23 +484,23 @@ class _Decisions:
         return {**kept, "tags": self._all_tags("site"), "properties": has | wanted}
 
     def _flow_log(self) -> Json:
-        """What is recorded now, and whether that is to be written; one log keeps its target."""
-        has = (self._there("flow_log") or {}).get("properties") or {}
-        analytics = (has.get("flowAnalyticsConfiguration") or {}).get("networkWatcherFlowAnalyticsConfiguration") or {}
-        retention = has.get("retentionPolicy") or {}
-        now = {
-            "target": str(has.get("targetResourceId", "")).lower(),
-            "storage": str(has.get("storageId", "")).lower(),
-            "workspace": str(analytics.get("workspaceResourceId", "")).lower(),
-            "interval": analytics.get("trafficAnalyticsInterval"),
-            "days": retention.get("days"),
-            "version": (has.get("format") or {}).get("version"),
-        }
-        on = all(one.get("enabled") is True for one in (has, analytics, retention))
+        """Whether the flow log is to be removed, since one keeps its target, and the body with which it is to be written."""
+        found, wanted = self._there("flow_log") or {}, self._plan["flow_log"]
+        has = found.get("properties") or {}
+        moved = str(has.get("targetResourceId", "")).lower() != wanted["targetResourceId"].lower()
+        if self._plan["state"] == "absent" or "flow_log" not in self._plan["wanted"] or _within(wanted, has):
+            return {"remove": self._is_ours("flow_log") and moved, "write": None}
+        # One that was given may be in another region.
+        region = _region(self._there("workspace") or {}) or self._plan["location"]
+        analytics = wanted["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+        whole = {"networkWatcherFlowAnalyticsConfiguration": {**analytics, "workspaceRegion": region}}
         return {
-            "ours": self._is_ours("flow_log"),
-            "target": now["target"],
-            "write": "flow_log" in self._plan["wanted"] and not (on and now == self._plan["flow_log"]),
+            "remove": self._is_ours("flow_log") and moved,
+            "write": {
+                "location": self._plan["location"],
+                "tags": self._all_tags("flow_log"),
+                "properties": {**wanted, "flowAnalyticsConfiguration": whole},
+            },
         }
 
     def _merged(self, key: str, properties: Json) -> Json:
@@ -354,12 +515,17 @@ class _Decisions:
 
     # Zones, which nobody can change -----------------------------------------------------------------------------
 
+    def _frontend(self) -> Json:
+        frontends = _elements((self._there("load_balancer") or {}).get("properties") or {}, "frontendIPConfigurations")
+        return next((one for one in frontends if one.get("name") == "frontend"), {})
+
     def _frontend_zones(self) -> list[str]:
-        found = self._there("load_balancer")
-        if found is None:
-            return list(self._plan["zones"]["frontend"])
-        frontends = (found.get("properties") or {}).get("frontendIPConfigurations") or []
-        return next((list(one.get("zones") or []) for one in frontends if one.get("name") == "frontend"), [])
+        new = self._there("load_balancer") is None
+        return list(self._plan["zones"]["frontend"] if new else self._frontend().get("zones") or [])
+
+    def _address(self) -> str:
+        """The load balancer's address, empty as long as Azure has not chosen it."""
+        return str((self._frontend().get("properties") or {}).get("privateIPAddress") or self._plan["frontend"])
 
     def _check_zones(self, scale_set: Json) -> None:
         if not scale_set:
@@ -371,7 +537,52 @@ class _Decisions:
                 "changes; set it back, or remove the scale set and run this again"
             )
 
-    # Away with it -----------------------------------------------------------------------------------------------
+    # For people to read -----------------------------------------------------------------------------------------
+
+    def _foreseen(self, decided: Json) -> Json:
+        """The table, and whether a request is in it that no module foresees in check mode."""
+        rows = list(self._rows_of(decided))
+        sent = [key for key in decided["written"] if key in ("nat_gateway", "gateway", "site", "flow_log", "scale_set")]
+        table = [("WHAT", "NAME", "", "", "METERS"), *((kind, name, *rest) for kind, name, *rest in rows)]
+        return {
+            "unforeseen": bool(self._gone or sent or decided["peerings"] or decided["tags"] or decided["repairs"]),
+            "summary": [f"{self._host}, what it consists of and what becomes of it:", *aligned(table)],
+        }
+
+    def _rows_of(self, decided: Json) -> Iterator[tuple[str, str, str, str, str]]:
+        """Each part in the order of creation: what, its name, what becomes of it, what is special about it, and its meters."""
+        touched = {one["id"].lower() for one in (*decided["tags"], *decided["repairs"])}
+        subnets = [one["id"] for one in decided["subnets"]]
+        for key, (kind, _interface) in KINDS.items():
+            name = self._id(key).rpartition("/")[2]
+            if not name:
+                continue
+            note, meters = self._plan["notes"].get(key, ("", ""))
+            if key in self._plan["existing"]:
+                yield kind, name, "keep", f"others', as {self._plan['existing'][key]} says", ""
+            elif key == "proxy_subnet":
+                for one in self._plan["subnets"]:
+                    action = "create" if self._subnet(one["id"]) is None else "change"
+                    yield kind, one["name"], action if one["id"] in subnets else "keep", one["prefix"], ""
+            elif key in ("peering", "hub_peering"):
+                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                action = "change" if self._peered(one) else "create"
+                if _region(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
+                    meters = meters.replace("Intra", "Inter")
+                yield kind, name, action if one in decided["peerings"] else "keep", note, meters
+            elif key == "flow_log" and decided["flow_log"]["remove"] and not decided["flow_log"]["write"]:
+                yield kind, name, "delete", "what was recorded stays", ""
+            elif key in self._plan["wanted"]:
+                action = "change" if key in decided["written"] or self._id(key).lower() in touched else "keep"
+                yield kind, name, "create" if key in decided["new"] else action, note, meters
+            elif self._is_ours(key):
+                yield (
+                    kind,
+                    name,
+                    "keep",
+                    "no longer declared, and billed as before; delete it if nobody needs it",
+                    meters,
+                )
 
     def _removal(self) -> Json:
         rows = list(self._rows())
@@ -382,14 +593,23 @@ class _Decisions:
         ]
         nothing = [f"{self._host}: nothing of it is there."]
         return {
+            "unforeseen": False,
             "remove": removed,
             "summary": [f"{self._host}, what is there and what becomes of it:", *aligned(table)] if rows else nothing,
         }
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         """Each part that is there, in the order of removal, with what becomes of it and why."""
-        for key in reversed([one for one in KINDS if one != "route_table"]):
-            if key == "proxy_subnet":
+        for key in reversed([one for one in KINDS if self._id(one)]):
+            if key in ("peering", "hub_peering"):
+                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                if self._leads(one) and (self._there("vnet") is None or self._is_ours("vnet")):
+                    yield (
+                        key,
+                        "delete",
+                        "leads to the VNET of this role" if key == "hub_peering" else "created by this role",
+                    )
+            elif key == "proxy_subnet":
                 yield from self._row_of_subnet()
             elif key in self._plan["existing"]:
                 if self._there(key) is not None or key != "resource_group":
@@ -458,6 +678,41 @@ def _literal(value: Any) -> Any:
     if isinstance(value, list):
         return [_literal(inner) for inner in value]
     return f"[{value}" if isinstance(value, str) and value.startswith("[") and value.endswith("]") else value
+
+
+def _within(wanted: Any, has: Any) -> bool:
+    """Say whether Azure shows what is wanted; it fills in more, and means the same by upper and lower case."""
+    if isinstance(wanted, Mapping):
+        return isinstance(has, Mapping) and all(_within(value, has.get(key)) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        same = isinstance(has, list) and len(wanted) == len(has)
+        return same and all(any(_within(one, other) for other in has) for one in wanted)
+    return str(wanted).lower() == str(has).lower()
+
+
+def _elements(owner: Mapping[str, Any], name: str) -> list[Json]:
+    return list(owner.get(name) or [])
+
+
+def _wanted_rule(rule: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a rule, as the module takes it, for comparisons."""
+    lists = ("source_address_prefix", "destination_address_prefix", "destination_port_range")
+    values = (rule.get(name, "*") for name in lists)
+    rest = (str(rule[name]) for name in ("name", "priority", "direction", "access", "protocol"))
+    return tuple(" ".join(sorted([each] if isinstance(each, str) else each)).lower() for each in (*rest, *values))
+
+
+def _rule(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a rule, as Azure shows it: one of several has a member of its own."""
+    has = shown.get("properties") or {}
+    lists = (
+        ("sourceAddressPrefix", "sourceAddressPrefixes"),
+        ("destinationAddressPrefix", "destinationAddressPrefixes"),
+        ("destinationPortRange", "destinationPortRanges"),
+    )
+    rest = ([shown.get("name")], *([has.get(name)] for name in ("priority", "direction", "access", "protocol")))
+    values = ([has[one]] if has.get(one) else has.get(more) or [] for one, more in lists)
+    return tuple(" ".join(sorted(map(str, each))).lower() for each in (*rest, *values))
 
 
 def _linked(owner: Mapping[str, Any], name: str) -> str:

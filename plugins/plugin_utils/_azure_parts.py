@@ -22,6 +22,7 @@ API = {
     "compute": "2024-07-01",
     "storage": "2023-05-01",
     "workspace": "2023-09-01",
+    "locks": "2016-09-01",
 }
 """Versions of Azure's interfaces, where a module of the collection leaves something out."""
 
@@ -38,15 +39,29 @@ KINDS = {
     "load_balancer": ("load balancer", "network"),
     "scale_set": ("scale set", "compute"),
     "flow_log": ("flow log", "network"),
+    "hub_vnet": ("virtual network", "network"),
+    "hub_peering": ("peering from the hub", "network"),
+    "peering": ("peering to the hub", "network"),
     "gateway_address": ("public address", "network"),
+    "gateway_address_2": ("public address", "network"),
     "gateway": ("virtual network gateway", "network"),
     "site": ("local network gateway", "network"),
     "connection": ("connection", "network"),
 }
 """How each is called and whose interface it has, in the order of creation."""
 
+_COMPARED = (
+    "workspace",
+    "storage_account",
+    "security_group",
+    "nat_gateway",
+    "load_balancer",
+    "scale_set",
+    "gateway",
+    "site",
+)
 _READ = {
-    "present": ("resource_group", "vnet", "nat_gateway", "load_balancer", "scale_set", "gateway", "site"),
+    "present": ("resource_group", "vnet", *_COMPARED),
     "absent": ("resource_group", "vnet"),
 }
 """What is read by itself where the list of the group's resources has it; of the rest that has all that is needed, the tags."""
@@ -64,22 +79,15 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
         "owner_tag": _azure_names.OWNER_TAG,
         "state": state,
         "adopt": bool(settings["adopt"]),
+        "force": bool(settings["force"]),
         "resource_group": settings["resource_group"],
         "api": API,
         "tags": tags | {_azure_names.OWNER_TAG: settings["name"]},
         "existing": existing,
         "wanted": wanted,
         "network": dict(zip(("resource_group", "name"), _place(ids["vnet"]), strict=True)),
-        "flow_log": {
-            "target": _flow_log_target(settings, ids).lower(),
-            "storage": ids["storage_account"].lower(),
-            "workspace": ids["workspace"].lower(),
-            "interval": int(settings["traffic_analytics_interval"]),
-            "days": int(settings["flow_log_retention_days"]),
-            # Of its format: the one with bytes and packets.
-            "version": 2,
-        },
-        "flow_log_target": _flow_log_target(settings, ids),
+        "flow_log": _flow_log(settings, ids),
+        "shapes": _shapes(settings, found),
         "subnets": _subnets(settings, found),
         "nat_gateway": _nat_gateway(settings, found),
         "gateway": _gateway(settings, found),
@@ -88,23 +96,59 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
             "localNetworkAddressSpace": {"addressPrefixes": found["site_prefixes"]},
         },
         "reads": [
-            {"id": id_of(key, settings, ids), "api": API[interface], "when": _when_read(key, state, existing)}
+            {"id": ids[key], "api": API[interface], "when": _when_read(key, state, existing)}
             for key, (_kind, interface) in KINDS.items()
-            if key != "route_table" or settings["route_table_id"]
+            if ids[key]
         ],
+        "asks": _asks(state, ids),
+        "providers": sorted(
+            {"Microsoft.Insights", *(ids[key].split("/")[6] for key in wanted if key != "resource_group")}
+        ),
+        "peerings": _peerings(settings, found),
     }
+
+
+def _asks(state: str, ids: Mapping[str, str]) -> list[Json]:
+    """Return what is asked that an account may not be allowed to see: the providers before something is made, locks before it goes.
+
+    A list of locks has those at its scope, above and below it (learn.microsoft.com "Get-AzResourceLock", -AtScope).
+    """
+    if state == "present":
+        return [{"id": f"{ids['resource_group'].partition('/resourceGroups/')[0]}/providers", "api": API["groups"]}]
+    groups = {
+        one.lower(): one
+        for key in ("hub_vnet", "vnet", "resource_group")
+        if (one := ids[key].partition("/providers/")[0])
+    }
+    return [{"id": f"{one}/providers/Microsoft.Authorization/locks", "api": API["locks"]} for one in groups.values()]
+
+
+def _peerings(settings: Mapping[str, Any], found: Json) -> list[Json]:
+    """Return both sides as they are written: a gateway is offered before it is used, and used no more before it is not offered."""
+    ids, transit = found["ids"], bool(settings["hub_gateway"])
+    if not ids["hub_vnet"]:
+        return []
+
+    def side(key: str, vnet: str, remote: str, **more: bool) -> Json:
+        flags = {"allowForwardedTraffic": False, "allowGatewayTransit": False, "useRemoteGateways": False} | more
+        shape = {"allowVirtualNetworkAccess": True, "remoteVirtualNetwork": {"id": remote}, **flags}
+        place = dict(zip(("resource_group", "virtual_network"), _place(vnet), strict=True))
+        whole = {"key": key, "vnet": vnet, "remote": remote, "subscription": vnet.split("/")[2], "shape": shape}
+        return {**whole, **place, "name": found["names"]["peering"]}
+
+    sides = [
+        side("hub_peering", ids["hub_vnet"], ids["vnet"], allowGatewayTransit=transit),
+        # What a firewall in the hub passes on comes from elsewhere.
+        side("peering", ids["vnet"], ids["hub_vnet"], useRemoteGateways=transit, allowForwardedTraffic=True),
+    ]
+    return sides if transit else sides[::-1]
 
 
 def _when_read(key: str, state: str, existing: Mapping[str, str]) -> str:
     """Return ``always``, ``listed``, or ``needed`` for what is only read when an operation on it has failed, or it has no tag."""
-    if key == "flow_log" or (key in existing and (state == "present" or key == "vnet")):
+    if key == "flow_log" or (key in existing and (state == "present" or key in ("vnet", "hub_vnet"))):
         return "always"
     return "listed" if key in _READ[state] else "needed"
-
-
-def id_of(key: str, settings: Mapping[str, Any], ids: Mapping[str, str]) -> str:
-    """Return the id of a part."""
-    return str(settings["route_table_id"]) if key == "route_table" else ids[key]
 
 
 def _existing(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -130,6 +174,7 @@ def _wanted(settings: Mapping[str, Any]) -> dict[str, bool]:
         # The address of an ExpressRoute gateway is Azure's own since August 2025 (learn.microsoft.com "About ExpressRoute virtual
         # network gateways").
         "gateway_address": own_gateway and gateway != "expressroute",
+        "gateway_address_2": own_gateway and gateway != "expressroute" and bool(settings["gateway_active_active"]),
         "gateway": own_gateway,
         **dict.fromkeys(("site", "connection"), gateway == "local_network"),
     }
@@ -140,12 +185,22 @@ def _place(network: str) -> tuple[str, str]:
     return network.partition("/providers/")[0].rpartition("/")[2], network.rpartition("/")[2]
 
 
-def _flow_log_target(settings: Mapping[str, Any], ids: Mapping[str, str]) -> str:
-    if settings["flow_log"] == "nsg":
-        return ids["security_group"]
+def _flow_log(settings: Mapping[str, Any], ids: Mapping[str, str]) -> Json:
+    """Return its properties as Azure shows them; their target is empty where no flows are to be recorded."""
     # In a VNET of others their flows are none of ours.
-    theirs = settings["vnet_id"] or settings["subnet_id"]
-    return {"vnet": ids["proxy_subnet"] if theirs else ids["vnet"]}.get(settings["flow_log"], "")
+    vnet = ids["proxy_subnet"] if settings["vnet_id"] or settings["subnet_id"] else ids["vnet"]
+    target = {"vnet": vnet, "nsg": ids["security_group"]}.get(settings["flow_log"], "")
+    interval = int(settings["traffic_analytics_interval"])
+    analytics = {"enabled": True, "workspaceResourceId": ids["workspace"], "trafficAnalyticsInterval": interval}
+    return {
+        "targetResourceId": target if settings["state"] == "present" else "",
+        "storageId": ids["storage_account"],
+        "enabled": True,
+        "retentionPolicy": {"days": int(settings["flow_log_retention_days"]), "enabled": True},
+        # The version with bytes and packets, for which the module has no parameter.
+        "format": {"type": "JSON", "version": 2},
+        "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
+    }
 
 
 def _subnets(settings: Mapping[str, Any], found: Json) -> list[Json]:
@@ -174,6 +229,34 @@ def _subnets(settings: Mapping[str, Any], found: Json) -> list[Json]:
     return subnets
 
 
+def _shapes(settings: Mapping[str, Any], found: Json) -> Json:
+    """Return what modules write, as Azure shows it: they run where it shows something else."""
+    static = {"privateIPAllocationMethod": "Static", "privateIPAddress": found["frontend"]}
+    frontend = static if found["frontend"] else {"privateIPAllocationMethod": "Dynamic"}
+    ends = {"frontendPort": found["port"], "backendPort": found["port"], "protocol": "Tcp"}
+    idle = {"idleTimeoutInMinutes": int(settings["idle_timeout"]), "enableTcpReset": True, "disableOutboundSnat": True}
+    probe = {"protocol": "Tcp", "port": found["port"], "intervalInSeconds": 5, "numberOfProbes": 2}
+    return {
+        "workspace": {"retentionInDays": int(settings["workspace_retention_days"])},
+        "storage_account": {
+            "supportsHttpsTrafficOnly": True,
+            "minimumTlsVersion": "TLS1_2",
+            "allowBlobPublicAccess": False,
+            "publicNetworkAccess": "Enabled",
+            "networkAcls": {"defaultAction": "Deny", "bypass": "AzureServices", "ipRules": found["storage_rules"]},
+            "routingPreference": {"routingChoice": "MicrosoftRouting"},
+        },
+        "load_balancer": {
+            "frontendIPConfigurations": [
+                {"name": "frontend", "properties": {**frontend, "subnet": {"id": found["ids"]["proxy_subnet"]}}}
+            ],
+            "backendAddressPools": [{"name": "proxies"}],
+            "probes": [{"name": "squid", "properties": probe}],
+            "loadBalancingRules": [{"name": "squid", "properties": {**ends, **idle}}],
+        },
+    }
+
+
 def _nat_gateway(settings: Mapping[str, Any], found: Json) -> Json:
     # Its module never sends tags, and what has none is nobody's.
     return {
@@ -200,6 +283,10 @@ def _gateway(settings: Mapping[str, Any], found: Json) -> Json:
         properties |= {"gatewayType": "Vpn", "vpnType": "RouteBased"}
         properties["vpnGatewayGeneration"] = _azure_values.gateway_generation(size)
     properties["ipConfigurations"] = [{"name": "default", "properties": configuration}]
+    if settings["gateway_active_active"]:
+        second = configuration | {"publicIPAddress": {"id": ids["gateway_address_2"]}}
+        properties["ipConfigurations"].append({"name": "second", "properties": second})
+        properties["activeActive"] = True
     return {
         "type": "Microsoft.Network/virtualNetworkGateways",
         "apiVersion": API["network"],

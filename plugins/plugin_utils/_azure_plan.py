@@ -17,6 +17,7 @@ from typing import Any
 
 from . import (
     _azure_addresses,
+    _azure_decisions,
     _azure_instances,
     _azure_names,
     _azure_parts,
@@ -90,6 +91,8 @@ class _Planner:
         _azure_values.check_existing(self._settings, self._mistake)
         found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
+        if self._settings["protect"] and self._settings["state"] == "absent":
+            self._say("azure_proxy_protect is set, so that it is not removed; set it to false in the inventory first")
         # What is wrong with what is built does not keep it from being removed.
         of_place = list(self._mistakes)
         self._check_others(found["names"]["vnet"])
@@ -102,19 +105,32 @@ class _Planner:
         found["sources"] = list(self._sources())
         found |= self._addresses()
         found["site_prefixes"] = self._check_far_side(found)
-        found["rules"] = _rules(found, self._proxy["port"], self._settings)
+        found["port"] = self._proxy["port"]
+        found["rules"] = _rules(found, self._settings)
         found["scale_set"] = _azure_scale_set.body(self._settings, found["ids"], found["location"])
         found["zones"] = {
             "nat_address": _azure_values.zones_of_address(self._settings),
             "frontend": _azure_values.zones_of_address(self._settings),
             "gateway_address": _azure_values.zones_of_gateway(self._settings),
         }
-        found |= _azure_parts.parts(self._settings, found)
         allowed = _azure_values.storage_sources(self._settings["storage_allowed_networks"], self._mistake)
         found["storage_rules"] = [{"value": each, "action": "Allow"} for each in allowed]
-        found["resources"] = _azure_summary.resources(self._settings, found)
-        found["summary"] = _azure_summary.lines(self._host, found["resources"])
-        return {**found, "mistakes": of_place if self._settings["state"] == "absent" else self._mistakes}
+        found |= _azure_parts.parts(self._settings, found)
+        found["custom_data"] = _azure_scale_set.custom_data(self._settings)
+        self._check_custom_data(len(found["custom_data"].encode()))
+        found["configuration"] = _azure_scale_set.mark(found["scale_set"], found["custom_data"])
+        found["notes"] = _azure_summary.notes(self._settings, found)
+        found["mistakes"] = of_place if self._settings["state"] == "absent" else self._mistakes
+        # As if nothing of it were there.
+        found["summary"] = [] if self._mistakes else _azure_decisions.decide(self._host, found, [], [])["summary"]
+        return found
+
+    def _check_custom_data(self, size: int) -> None:
+        if size > _azure_scale_set.MOST_CUSTOM_DATA:
+            self._say(
+                f"its custom data would have {size} bytes, and Azure takes {_azure_scale_set.MOST_CUSTOM_DATA}; set squid_acl_layout to "
+                "combined, or use several proxies"
+            )
 
     def _say(self, problem: str) -> None:
         self._mistakes.append(f"{self._host}: {problem}.")
@@ -139,7 +155,9 @@ class _Planner:
             "scale_set": name,
             "flow_log": f"{name}-flow",
             **_azure_names.gateway_names(name),
+            "gateway_address_2": f"{name}-gateway-ip-2",
             "site": f"{name}-site",
+            "peering": f"{name}-hub",
         }
         for key, value in self._settings["names"].items():
             if key not in names:
@@ -342,6 +360,7 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
     own_vnet = f"{network}/virtualNetworks/{names['vnet']}"
     vnet = settings["subnet_id"].rpartition("/subnets/")[0] or settings["vnet_id"] or own_vnet
     gateway_ids = _azure_names.gateway_ids(network, names)
+    hub = settings["hub_vnet_id"]
     return {
         "resource_group": group,
         "workspace": settings["workspace_id"] or workspace,
@@ -359,6 +378,11 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
         "gateway": settings["gateway_id"] or gateway_ids["gateway"],
         "site": f"{network}/localNetworkGateways/{names['site']}",
         "connection": f"{network}/connections/{names['site']}",
+        "gateway_address_2": f"{network}/publicIPAddresses/{names['gateway_address_2']}",
+        "route_table": settings["route_table_id"],
+        "hub_vnet": hub,
+        "hub_peering": f"{hub}/virtualNetworkPeerings/{names['peering']}" if hub else "",
+        "peering": f"{vnet}/virtualNetworkPeerings/{names['peering']}" if hub else "",
         "flow_log": (
             f"/subscriptions/{settings['subscription_id']}/resourceGroups/NetworkWatcherRG/providers/Microsoft.Network"
             f"/networkWatchers/NetworkWatcher_{location}/flowLogs/{names['flow_log']}"
@@ -366,7 +390,7 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
     }
 
 
-def _rules(found: Json, port: int, settings: Mapping[str, Any]) -> list[Json]:
+def _rules(found: Json, settings: Mapping[str, Any]) -> list[Json]:
     """The security group's rules, as azure_rm_securitygroup takes them; priorities are the vendor's."""
     subnet = found["prefixes"].get("proxy_subnet")
     inbound = {"direction": "Inbound"}
@@ -383,7 +407,7 @@ def _rules(found: Json, port: int, settings: Mapping[str, Any]) -> list[Json]:
                 "protocol": "Tcp",
                 "source_address_prefix": [f"{source}/32" for source in found["sources"]],
                 "destination_address_prefix": [*targets, subnet],
-                "destination_port_range": str(port),
+                "destination_port_range": str(found["port"]),
             }
         )
     if settings["bastion"]:

@@ -2,18 +2,54 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scale set as one literal resource of a deployment, since the module for it lacks half of what is wanted.
+"""The scale set as one literal resource of a deployment, since the module for it lacks half of what is wanted, and its custom data.
 
 Private to this collection. Its properties: Azure's reference of Microsoft.Compute/virtualMachineScaleSets 2024-07-01.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 Json = dict[str, Any]
+
+MOST_CUSTOM_DATA = 65535
+"""Bytes that Azure takes."""
+
+
+def custom_data(settings: Mapping[str, Any]) -> str:
+    """Return what an instance does when it is made. YAML made from data cannot be wrong YAML, and has no order that matters."""
+
+    def file(path: str, content: str, permissions: str, **more: str) -> Json:
+        # Deferred: otherwise they are written before the package is there, whose own file would then take their place.
+        return {"path": path, **more, "permissions": permissions, "defer": True, "content": content}
+
+    whole = {
+        "package_update": True,
+        "package_upgrade": True,
+        "package_reboot_if_required": True,
+        "packages": [settings["package"]],
+        "write_files": [
+            file("/etc/squid/squid.conf", settings["configuration"], "0640", owner="root:proxy"),
+            *({**one, "permissions": "0644", "defer": True} for one in settings["files"]),
+            file("/usr/local/sbin/start-proxy", settings["start"], "0755"),
+        ],
+        "runcmd": ["/usr/local/sbin/start-proxy"],
+    }
+    # Ansible's text knows where it comes from, which YAML cannot write.
+    whole = json.loads(json.dumps(whole))
+    return f"#cloud-config\n{yaml.safe_dump(whole, width=1000, sort_keys=False, allow_unicode=True)}"
+
+
+def mark(scale_set: Json, data: str) -> str:
+    """Return what changes when the scale set must, as its tag has it."""
+    return hashlib.sha256((json.dumps(scale_set, sort_keys=True) + data).encode()).hexdigest()
 
 
 def body(settings: Mapping[str, Any], ids: Mapping[str, str], location: str) -> Json:

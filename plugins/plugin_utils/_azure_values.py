@@ -37,6 +37,7 @@ EXISTING = {
     "subnet": ("subnet", "Microsoft.Network/virtualNetworks/*/subnets/*"),
     "gateway": ("gateway", "Microsoft.Network/virtualNetworkGateways/*"),
     "route_table": ("route table", "Microsoft.Network/routeTables/*"),
+    "hub_vnet": ("VNET", "Microsoft.Network/virtualNetworks/*"),
 }
 """What of others can be used, by the variable azure_proxy_<key>_id: how it is called, and what its id ends with."""
 
@@ -75,6 +76,7 @@ def check(settings: Mapping[str, Any], mistake: Mistake) -> None:
         )
         mistake("admin_username", user, problem)
     _check_zones(settings, mistake)
+    _check_gateway(settings, mistake)
 
 
 def check_existing(settings: Mapping[str, Any], mistake: Mistake) -> None:
@@ -98,7 +100,7 @@ def id_problem(key: str, value: str, subscription: str) -> str:
     if found is None:
         article = "an" if kind[0] in "aeiou" else "a"
         return f"is not the id of {article} {kind}, which is /subscriptions/.../providers/{path}"
-    if key not in ("workspace", "storage_account") and found[1].lower() != subscription.lower():
+    if key not in ("workspace", "storage_account", "hub_vnet") and found[1].lower() != subscription.lower():
         return "is in another subscription than azure_proxy_subscription_id, and Azure wants one for both"
     return ""
 
@@ -110,6 +112,24 @@ def shared_key_problem(key: object) -> str:
     return (
         "is not set, or is not 8 to 128 printable ASCII characters, of which Azure takes neither blanks nor '-' nor '~'"
     )
+
+
+def _check_gateway(settings: Mapping[str, Any], mistake: Mistake) -> None:
+    own = settings["gateway"] != "none" and not settings["gateway_id"]
+    for variable in ("gateway_active_active", "gateway_diagnostics"):
+        if settings[variable] and (not own or settings["gateway"] == "expressroute"):
+            # learn.microsoft.com "About ExpressRoute virtual network gateways" and "Monitor Azure VPN Gateway".
+            mistake(variable, True, "is for a VPN gateway that this role builds; set it to false")
+    if settings["hub_gateway"] and not settings["hub_vnet_id"]:
+        mistake("hub_gateway", True, "needs azure_proxy_hub_vnet_id, the hub whose gateway is used")
+    elif settings["hub_gateway"] and own:
+        # learn.microsoft.com "Configure VPN gateway transit for virtual network peering".
+        mistake(
+            "hub_gateway", True, "needs azure_proxy_gateway 'none', or azure_proxy_gateway_id: a VNET uses one gateway"
+        )
+    if settings["hub_vnet_id"] and (settings["vnet_id"] or settings["subnet_id"]):
+        problem = "is for the VNET that this role builds; the peering of azure_proxy_vnet_id and azure_proxy_subnet_id is others'"
+        mistake("hub_vnet_id", settings["hub_vnet_id"], problem)
 
 
 def _check_zones(settings: Mapping[str, Any], mistake: Mistake) -> None:

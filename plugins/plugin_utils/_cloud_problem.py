@@ -10,6 +10,7 @@ import ast
 import contextlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,14 @@ _STATUS = re.compile(r"\(('.*'|\".*\"), \d+\)", re.DOTALL)
 """A body and its status as azure_rm_resource prints them."""
 _LONGEST = 20_000
 """Characters of a message that are looked at."""
+
+
+def said(result: object) -> str:
+    """Return what a module said: its message, or of a loop that of the first item that failed."""
+    if not isinstance(result, Mapping):
+        return str(result)
+    items = (one for one in result.get("results") or [] if isinstance(one, Mapping) and one.get("failed"))
+    return str(next(items, result).get("msg", result))
 
 
 def problem(host: str, task: str, action: str, message: str) -> str:

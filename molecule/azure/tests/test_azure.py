@@ -39,11 +39,18 @@ def changed(run: Any) -> int:
 # Before anything is there ---------------------------------------------------------------------------------------
 
 
-def test_a_plan_says_what_would_be_created_and_asks_nobody(azure: Azure) -> None:
+def test_a_plan_needs_no_account(azure: Azure) -> None:
+    azure.faults({"kind": "wrong_secret"})
     run = azure.run("--tags", "plan")
+    azure.faults()
     assert run.code == 0, run.output
-    for words in ("virtual network MD4IoT-VNET 10.60.0.0/25 free", "scale set azure-proxy 1 x Standard_D2s_v5 by hour"):
-        assert words in run.text
+    for words in (
+        "since Azure refuses the sign-in",
+        "So this is the plan as if nothing of it were there.",
+        "virtual network MD4IoT-VNET create 10.60.0.0/25",
+        "scale set azure-proxy create 1 x Standard_D2s_v5 D2s v5, E4 LRS Disk",
+    ):
+        assert words in run.text, run.output
     assert azure.sent() == []
 
 
@@ -77,7 +84,7 @@ def test_check_mode_on_an_empty_subscription(azure: Azure) -> None:
     run = azure.run("--check")
     assert run.code == 0, run.output
     assert changed(run) == 1
-    assert "scale set azure-proxy" in run.text
+    assert "scale set azure-proxy create" in run.text
     assert azure.written() == []
 
 
@@ -167,6 +174,8 @@ TABLE: list[tuple[str, str, str, str, Any]] = [
     ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.gatewayType", "Vpn"),
     ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.vpnType", "RouteBased"),
     ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.sku.name", "VpnGw1AZ"),
+    ("3", "virtualNetworkGateways", "azure-proxy-gateway", "properties.activeActive", True),
+    ("3", "publicIPAddresses", "azure-proxy-gateway-ip-2", "zones", ["1", "2", "3"]),
     ("3", "localNetworkGateways", "azure-proxy-site", "properties.gatewayIpAddress", "198.51.100.10"),
     (
         "3",
@@ -283,7 +292,11 @@ def test_logs_and_metrics_go_to_the_workspace(azure: Azure) -> None:
     logs, metrics = settings["networksecuritygroups"], settings["loadbalancers"]
     assert [(one["categoryGroup"], one["enabled"]) for one in logs["logs"]] == [("allLogs", True)]
     assert [(one["category"], one["enabled"]) for one in metrics["metrics"]] == [("AllMetrics", True)]
-    assert all(one["workspaceId"].endswith("/workspaces/azure-proxy-logs") for one in (logs, metrics))
+    gateway = settings["virtualnetworkgateways"]
+    assert [one["category"] for one in gateway["logs"]] == [
+        f"{what}DiagnosticLog" for what in ("Gateway", "Tunnel", "Route", "IKE")
+    ]
+    assert all(one["workspaceId"].endswith("/workspaces/azure-proxy-logs") for one in (logs, metrics, gateway))
 
 
 def test_flows_of_the_network_are_recorded(azure: Azure) -> None:
@@ -393,6 +406,12 @@ def test_a_second_run_changes_nothing_whatever_others_have_set(azure: Azure) -> 
 def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) -> None:
     foreseen = azure.run("--check", change=SECOND)
     assert (foreseen.code, changed(foreseen)) == (0, 2), foreseen.output
+    for words in (
+        "virtual network MD4IoT-VNET keep",
+        "security group azure-proxy-nsg change",
+        "scale set azure-proxy change",
+    ):
+        assert words in foreseen.text, foreseen.output
     assert azure.written() == []
     run = azure.run(change=SECOND)
     assert (run.code, changed(run)) == (0, 2), run.output
@@ -415,7 +434,7 @@ def test_a_new_key_and_new_instances(azure: Azure) -> None:
     assert [("routeTable" in one["properties"]) for one in vnet["properties"]["subnets"]] == [True, True, False]
     assert vnet["properties"]["addressSpace"]["addressPrefixes"] == ["10.60.0.0/25", "10.99.0.0/16"]
     tagged = [one["tags"] for one in azure.resources() if one["id"].lower().split("/")[-2] in TAGGED.split()]
-    assert len(tagged) == len(TAGGED.split()) + 1, "two addresses"
+    assert len(tagged) == len(TAGGED.split()) + 2, "three addresses"
     assert all(
         {"plant": "lab", "line": "2", "policy": "on", "ot-proxy-chaining": PROXY}.items() <= one.items()
         for one in tagged
@@ -465,10 +484,13 @@ def test_absent_leaves_nothing_and_again_changes_nothing(azure: Azure) -> None:
 # Another shape, in somebody else's resource group ---------------------------------------------------------------------
 
 THEIRS = "/subscriptions/{}/resourceGroups/theirs"
+HUB = "/subscriptions/{}/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/hub"
 OTHER: Json = {
     "azure_proxy_resource_group": "theirs",
     "azure_proxy_resource_group_exists": True,
     "azure_proxy_gateway": "expressroute",
+    "azure_proxy_gateway_active_active": False,
+    "azure_proxy_gateway_diagnostics": False,
     "azure_proxy_frontend_allocation": "dynamic",
     "azure_proxy_storage_allowed_networks": [],
     "azure_proxy_bastion": False,
@@ -483,9 +505,8 @@ OTHER: Json = {
 
 def other(azure: Azure, **more: Any) -> Json:
     workspace = f"{THEIRS.format(azure.subscription)}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
-    return {
-        "all": {"children": {"proxies": {"hosts": {PROXY: {**OTHER, "azure_proxy_workspace_id": workspace, **more}}}}}
-    }
+    more |= {"azure_proxy_workspace_id": workspace, "azure_proxy_hub_vnet_id": HUB.format(azure.subscription)}
+    return {"all": {"children": {"proxies": {"hosts": {PROXY: {**OTHER, **more}}}}}}
 
 
 def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azure: Azure) -> None:
@@ -494,6 +515,12 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
         {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
+        {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "northeurope"},
+        {
+            "id": HUB.format(azure.subscription),
+            "location": "northeurope",
+            "properties": {"addressSpace": {"addressPrefixes": ["10.61.0.0/16"]}, "subnets": []},
+        },
     )
     run = azure.run(change=other(azure, azure_proxy_flow_log="nsg", azure_proxy_tags={"plant": "before"}))
     assert run.code != 0
@@ -554,6 +581,8 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     assert flows["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
     # Group and workspace are in another region than what is built.
     assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
+    sides = azure.find("virtualNetworkPeerings")
+    assert [(one["name"], one["properties"]["peeringState"]) for one in sides] == [("azure-proxy-hub", "Connected")] * 2
     again = azure.run(change=other(azure))
     assert (again.code, changed(again)) == (0, 0), again.output
     assert azure.written() == []
@@ -566,4 +595,5 @@ def test_what_is_theirs_stays(azure: Azure) -> None:
     assert (group["tags"], group["location"]) == ({"owner": "them"}, "northeurope")
     left = [one["name"] for one in azure.resources() if "/resourceGroups/theirs/" in one["id"]]
     assert left == ["their-logs"]
-    assert azure.find("flowLogs") == []
+    assert azure.find("flowLogs") == azure.find("virtualNetworkPeerings") == []
+    assert [one["name"] for one in azure.find("virtualNetworks")] == ["hub"]

@@ -125,6 +125,8 @@ def declared(azure: Azure, **more: object) -> Json:
         azure_proxy_workspace_id=LOGS.format(azure.subscription, "hub"),
         azure_proxy_storage_account_id=f"{HUB.format(azure.subscription)}/providers/Microsoft.Storage/storageAccounts/hubflows",
         azure_proxy_gateway_id=f"{hub}/virtualNetworkGateways/hub-gateway",
+        azure_proxy_gateway_active_active=False,
+        azure_proxy_gateway_diagnostics=False,
         azure_proxy_bastion=False,
         azure_proxy_proxy_subnet="10.60.0.32/27",
         azure_proxy_route_table_id=f"{hub}/routeTables/to-firewall",

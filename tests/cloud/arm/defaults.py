@@ -54,11 +54,30 @@ def _inner(document: Json, kind: str) -> list[Json]:
     return [item.setdefault("properties", {}) for item in elements(document, kind)]
 
 
-def _virtual_network(document: Json, properties: Json, _store: Store, before: Json) -> None:
-    # A PUT that says nothing about subnets leaves them alone.
-    if properties.get("subnets") is None:
-        properties["subnets"] = before.get("properties", {}).get("subnets", [])
-    _default(properties, virtualNetworkPeerings=[], enableDdosProtection=False, privateEndpointVNetPolicies="Disabled")
+def settle_peerings(store: Store) -> None:
+    """Let each side of a peering know whether the other one is there; one that has lost it knows that for good."""
+    sides = {
+        (str(network["id"]).lower(), str(peering["remoteVirtualNetwork"]["id"]).lower()): peering
+        for network in store.of_kind("Microsoft.Network/virtualNetworks")
+        for peering in _inner(network, "virtualNetworkPeerings")
+    }
+    for (own, remote), peering in sides.items():
+        lost = peering.get("peeringState") in ("Connected", "Disconnected")
+        both = (remote, own) in sides and peering.get("peeringState") != "Disconnected"
+        peering["peeringState"] = "Connected" if both else "Disconnected" if lost else "Initiated"
+
+
+def _virtual_network(document: Json, properties: Json, store: Store, before: Json) -> None:
+    # A PUT that says nothing about subnets leaves them alone; that it is the same with peerings is ours.
+    for parts in ("subnets", "virtualNetworkPeerings"):
+        if properties.get(parts) is None:
+            properties[parts] = before.get("properties", {}).get(parts, [])
+    _default(properties, enableDdosProtection=False, privateEndpointVNetPolicies="Disabled")
+    for peering in _inner(document, "virtualNetworkPeerings"):
+        remote = store.find(str((peering.get("remoteVirtualNetwork") or {}).get("id", ""))) or {}
+        peering["remoteAddressSpace"] = remote.get("properties", {}).get("addressSpace")
+        _default(peering, allowForwardedTraffic=False, allowGatewayTransit=False, useRemoteGateways=False)
+        _default(peering, allowVirtualNetworkAccess=True, peeringSyncLevel="FullyInSync")
     for subnet in _inner(document, "subnets"):
         _default(
             subnet,

@@ -7,10 +7,20 @@ import uuid
 
 from tests.cloud.arm import catalogue, graph, ids, rules_common, rules_network
 from tests.cloud.arm.exchange import Answer, ArmError, Json, Request, content
+from tests.cloud.arm.faults import Faults
 from tests.cloud.arm.rules import not_found
 from tests.cloud.arm.store import Store
 
 INSTANCE_VIEW = "microsoft.compute/virtualmachinescalesets/virtualmachines/instanceview"
+
+NAMESPACES = (
+    "Microsoft.Compute",
+    "Microsoft.Insights",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+)
+"""Those that the list of providers has here; the real one has some two hundred."""
 
 _TAGS = "/providers/microsoft.resources/tags/default"
 _KEY = base64.b64encode(b"stand-in" * 8).decode()
@@ -65,6 +75,12 @@ def _compute(low: str) -> Answer:
         # A bare list, unlike every other one.
         return Answer(200, [{"name": version, "id": f"{low}/{version}", "location": parts[6]} for version in found])
     raise ArmError(404, "NotFound", f"This stand-in has no {low}.")
+
+
+def provider(target: ids.Id, namespace: str, faults: Faults) -> Json:
+    """Return a provider as the list of all has it."""
+    state = "NotRegistered" if faults.unregistered(namespace) else "Registered"
+    return {"id": f"{target.path}/{namespace}", "namespace": namespace, "registrationState": state, "resourceTypes": []}
 
 
 def _provider(target: ids.Id, store: Store) -> Answer:

@@ -21,11 +21,12 @@ _GROUP = "subscriptions/resourcegroups"
 _DEPLOYMENT = "microsoft.resources/deployments"
 _AT_ONCE = ("microsoft.storage/", "microsoft.insights/", "microsoft.network/networkwatchers")
 """These answer 200 with the finished resource; the SDKs take nothing else from the first two."""
-_UNLISTED = ("microsoft.resources/", "microsoft.insights/", "microsoft.storage/storageaccounts/blobservices")
+_LOCK = "microsoft.authorization/locks"
+_UNLISTED = (_LOCK, "microsoft.resources/", "microsoft.insights/", "microsoft.storage/storageaccounts/blobservices")
 """Not among a group's resources."""
 _TOP = ("location", "tags", "sku", "kind", "zones", "identity", "plan")
 _PARTS = {
-    "microsoft.network/virtualnetworks": ("subnets",),
+    "microsoft.network/virtualnetworks": ("subnets", "virtualNetworkPeerings"),
     "microsoft.network/networksecuritygroups": ("securityRules",),
     "microsoft.network/loadbalancers": ("backendAddressPools", "inboundNatRules"),
     "microsoft.network/expressroutecircuits": ("peerings", "authorizations"),
@@ -100,6 +101,8 @@ class Manager:
     def _route(self, request: Request, target: ids.Id) -> Answer:
         if target.kind == extras.INSTANCE_VIEW:
             return extras.instance_view(target, self.store, healthy=not self.faults.unhealthy(target.path))
+        if target.kind == "subscriptions/providers":
+            return Answer(200, {"value": [extras.provider(target, name, self.faults) for name in extras.NAMESPACES]})
         extra = extras.answer(request, target, self.store)
         if extra is not None:
             return extra
@@ -149,6 +152,12 @@ class Manager:
             return list(shown["properties"].get(target.types[-1], []))
         head = parent.split("/providers/")[0].lower() if target.group and not target.parent else parent.lower()
         head = f"/subscriptions/{target.subscription}".lower() if target.group is None and not target.scope else head
+        if target.kind == _LOCK:
+            # Those of whatever it is in as well.
+            locks = self.store.of_kind(_LOCK)
+            return [
+                lock for lock in locks if lock["id"].lower().startswith(f"{head}/") or rules.is_within(head, lock["id"])
+            ]
         return [
             view.show(document["id"], self.store) or {}
             for document in self.store
@@ -191,6 +200,10 @@ class Manager:
 
     def _write(self, target: ids.Id, sent: Json) -> Json:
         """Check and keep a resource, and return its document."""
+        rules.check_locks(target, self.store, "write")
+        if self.faults.unregistered(target.namespace):
+            text = f"The subscription is not registered to use namespace '{target.namespace}'. See https://aka.ms/rps-not-found for how to "
+            raise ArmError(409, "MissingSubscriptionRegistration", f"{text}register subscriptions.")
         owner = self._owner(target)
         before = self.store.find(owner.path)
         document = self._composed(owner, target, sent, before)
@@ -200,6 +213,7 @@ class Manager:
         self.store.keep(document)
         if owner.kind == "microsoft.network/virtualnetworks":
             self._watch(document["location"])
+            defaults.settle_peerings(self.store)
         return document
 
     def _composed(self, owner: ids.Id, target: ids.Id, sent: Json, before: Json | None) -> Json:
@@ -253,6 +267,7 @@ class Manager:
             return Answer(204)
         owner = self._owner(target)
         self._operations.check_idle(owner.path)
+        rules.check_locks(target, self.store, "delete")
         rules.check_deletion(target.path, self.store)
         error = self.faults.failed_operation("DELETE", target.path)
         if target.kind.startswith(_AT_ONCE[:2]):
@@ -283,6 +298,7 @@ class Manager:
         for name, value in document["properties"].items():
             if name.lower() == target.types[-1].lower():
                 value[:] = [item for item in value if item["name"].lower() != target.name.lower()]
+        defaults.settle_peerings(self.store)
 
     def _deploy(self, target: ids.Id, sent: Json) -> Answer:
         properties = sent.get("properties") or {}

@@ -17,7 +17,7 @@ Check = Callable[[Json, Store, Json | None], None]
 
 _CHECKS: dict[str, Check] = rules_network.CHECKS | rules_compute.CHECKS | rules_other.CHECKS
 
-_NO_LOCATION = ("microsoft.insights/", "microsoft.resources/", "resourcegroups")
+_NO_LOCATION = ("microsoft.authorization/", "microsoft.insights/", "microsoft.resources/", "resourcegroups")
 
 
 def check_request(request: Request, subscription: str, token: str) -> None:
@@ -131,6 +131,29 @@ def check_document(document: Json, store: Store, before: Json | None) -> None:
     check = _CHECKS.get(kind)
     if check:
         check(document, store, before)
+
+
+def is_within(path: str, lock: str) -> bool:
+    """Say whether a path is what a lock is on, or is in that."""
+    return f"{path}/".lower().startswith(f"{ids.parse(lock).scope}/".lower())
+
+
+def check_locks(target: ids.Id, store: Store, what: str) -> None:
+    """Refuse what a lock forbids: to delete what it is on, or what holds that; to write where it says ReadOnly.
+
+    learn.microsoft.com "Lock your resources to protect your infrastructure".
+
+    Raises:
+        ArmError: there is one.
+    """
+    for lock in store.of_kind("Microsoft.Authorization/locks"):
+        scope, level = ids.parse(lock["id"]).scope, lock["properties"]["level"]
+        holds = is_within(target.path, lock["id"]) or (
+            what == "delete" and f"{scope}/".lower().startswith(f"{target.path}/".lower())
+        )
+        if holds and target.kind != "microsoft.authorization/locks" and (what == "delete" or level == "ReadOnly"):
+            text = f"The scope '{target.path}' cannot perform {what} operation because following scope(s) are locked: '{scope}'. "
+            raise ArmError(409, "ScopeLocked", f"{text}Please remove the lock and try again.")
 
 
 def check_deletion(path: str, store: Store) -> None:

@@ -32,7 +32,8 @@ def check_references(document: Json, store: Store) -> None:
     own = str(document["id"]).lower()
     known = copy.copy(store)
     known.documents = store.documents | {own: document}
-    for named in ids.references(document["properties"]):
+    # Peerings have rules of their own: the other side may be in another region.
+    for named in ids.references({**document["properties"], "virtualNetworkPeerings": None}):
         target = ids.parse(named)
         if not target.kind.startswith("microsoft.network/"):
             continue
@@ -69,9 +70,62 @@ def _check_network(document: Json, store: Store, before: Json | None) -> None:
                 )
             seen.append((subnet["name"], network))
         _check_subnet(document, subnet, store, before)
+    for peering in elements(document, "virtualNetworkPeerings"):
+        _check_peering(document, peering, store)
     for old in elements(before or {}, "subnets"):
         if element(document, "subnets", old["name"]) is None:
             check_deletion(str(old["id"]), store)
+
+
+def _spaces(network: Json) -> list[Any]:
+    return [
+        ipaddress.ip_network(text) for text in network["properties"].get("addressSpace", {}).get("addressPrefixes", [])
+    ]
+
+
+def _has_gateway(network: Json, store: Store) -> bool:
+    gateways = store.of_kind("Microsoft.Network/virtualNetworkGateways")
+    return any(network["id"].lower() in _networks(gateway) for gateway in gateways)
+
+
+def _check_peering(network: Json, peering: Json, store: Store) -> None:
+    """Codes of terraform-provider-azurerm's and others' reports; where none was found it is BadRequest."""
+    properties, path = peering["properties"], f"{network['id']}/virtualNetworkPeerings/{peering['name']}"
+    named = linked(properties, "remoteVirtualNetwork")
+    remote = store.find(named)
+    if remote is None:
+        raise refuse("InvalidResourceReference", f"Resource {named} referenced by resource {path} was not found.")
+    words = f"Cannot create or update peering {path}."
+    for one, other in itertools.product(_spaces(network), _spaces(remote)):
+        if one.overlaps(other):
+            text = f"{words} Virtual networks {network['id']} and {named} cannot be peered because their address spaces overlap."
+            raise refuse("VnetAddressSpacesOverlap", f"{text} Overlapping address prefixes: {one}, {other}")
+    for other in elements(network, "virtualNetworkPeerings"):
+        third = store.find(linked(other["properties"], "remoteVirtualNetwork"))
+        if third and third is not remote and any(a.overlaps(b) for a in _spaces(third) for b in _spaces(remote)):
+            text = f"{words} Address space of {named} overlaps with that of the already peered {third['id']}."
+            raise refuse("VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", text)
+    back = next(
+        (
+            one["properties"]
+            for one in elements(remote, "virtualNetworkPeerings")
+            if linked(one["properties"], "remoteVirtualNetwork").lower() == network["id"].lower()
+        ),
+        None,
+    )
+    if back and back.get("peeringState") == "Disconnected":
+        text = f"{words} Remote peering referencing parent virtual network {network['id']} is in Disconnected state."
+        raise refuse("RemotePeeringIsDisconnected", text)
+    if properties.get("useRemoteGateways"):
+        if not _has_gateway(remote, store):
+            raise refuse(
+                "RemoteVnetHasNoGateways",
+                f"Peering {path} cannot have UseRemoteGateway flag set to true because remote virtual network {named} referenced by the "
+                "peering does not have any gateways.",
+            )
+        # learn.microsoft.com "Configure VPN gateway transit for virtual network peering".
+        if _has_gateway(network, store) or (back and not back.get("allowGatewayTransit")):
+            raise refuse("BadRequest", f"Peering {path} cannot use the gateways of {named}.")
 
 
 def _subnet_prefixes(subnet: Json) -> list[addresses.Network]:
@@ -287,6 +341,10 @@ def _check_gateway(document: Json, store: Store, before: Json | None) -> None:
                     "Basic IP configuration for VPN Virtual Network Gateways is not supported. Follow the link for more "
                     "details : https://go.microsoft.com/fwlink/p/?linkid=2241350",
                 )
+    given = [one for one in elements(document, "ipConfigurations") if linked(one["properties"], "publicIPAddress")]
+    if properties.get("activeActive") and (not vpn or len(given) < 2):
+        # learn.microsoft.com "About active-active mode VPN gateways"; the code is not published.
+        raise refuse("BadRequest", f"Gateway {document['id']} is active-active, and has not two public addresses.")
     if vpn and sku in ("VpnGw1", "VpnGw2", "VpnGw3", "VpnGw4", "VpnGw5", "Standard", "HighPerformance"):
         raise refuse(
             "NonAzSkusNotAllowedForVPNGateway",

@@ -12,6 +12,9 @@ from tests.cloud.arm.store import Store
 _LOGS = {
     "microsoft.network/networksecuritygroups": {"NetworkSecurityGroupEvent", "NetworkSecurityGroupRuleCounter"},
     "microsoft.network/loadbalancers": {"LoadBalancerHealthEvent"},
+    "microsoft.network/virtualnetworkgateways": {
+        f"{what}DiagnosticLog" for what in ("Gateway", "Tunnel", "Route", "IKE", "P2S")
+    },
 }
 """Log categories by type of resource, where a test needs them."""
 

@@ -16,6 +16,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain 
 
 NAMES = [
     "admissions",
+    "azure_decisions",
     "azure_plan",
     "azure_decisions",
     "cloud_problem",

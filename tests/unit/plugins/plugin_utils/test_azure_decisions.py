@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_decisions import azure_decisions
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_parts import KINDS
 
-from .test_azure_plan import HOST, NETWORK, SITE, SUBNET, VNET, WORKSPACE, plan
+from .test_azure_plan import HOST, HUB, NETWORK, SITE, SUBNET, SUBSCRIPTION, VNET, WORKSPACE, plan
 
 Json = dict[str, Any]
 OURS = {"ot-proxy-chaining": HOST, "plant": "lab"}
@@ -32,7 +33,8 @@ def there(planned: Json, key: str, properties: Json | None = None, **more: Any) 
 
 def decide(planned: Json, *documents: Json) -> Json:
     assert planned["mistakes"] == []
-    return azure_decisions(planned, HOST, [{"error": {"code": "ResourceGroupNotFound"}}], list(documents))
+    gone = [] if documents else [{"error": {"code": "ResourceGroupNotFound"}}]
+    return azure_decisions(planned, HOST, gone, list(documents))
 
 
 def network(planned: Json, prefixes: list[str], *subnets: Json, **more: Any) -> Json:
@@ -185,7 +187,8 @@ def test_a_flow_log_is_written_when_it_differs(settings: Json, writes: bool) -> 
         "flowAnalyticsConfiguration": {"networkWatcherFlowAnalyticsConfiguration": analytics},
     }
     found = decide(plan(settings), there(planned, "flow_log", has))
-    assert (found["flow_log"]["write"], found["flow_log"]["ours"]) == (writes, True)
+    assert (found["flow_log"]["write"] is not None) is writes
+    assert found["flow_log"]["remove"] is (settings.get("flow_log") in ("nsg", "none"))
     assert decide(planned)["flow_log"]["write"]
     off = has | {"format": {"type": "JSON", "version": 1}}
     assert decide(planned, there(planned, "flow_log", off))["flow_log"]["write"]
@@ -223,7 +226,7 @@ def test_in_a_vnet_of_others_only_our_subnet_is_written() -> None:
     found = decide(planned, hub, logs)
     assert found["mistakes"] == found["tags"] == found["vnet_prefixes"] == []
     assert [one["name"] for one in found["subnets"]] == ["ProxyserverSubnet"]
-    assert planned["flow_log_target"] == f"{VNET}/subnets/ProxyserverSubnet"
+    assert planned["flow_log"]["targetResourceId"] == f"{VNET}/subnets/ProxyserverSubnet"
 
 
 @pytest.mark.parametrize(
@@ -254,6 +257,345 @@ def test_what_is_declared_must_be_there_and_fit() -> None:
     assert decide(ready, hub)["mistakes"] == [
         f"{HOST}: azure_proxy_proxy_subnet is 10.60.0.32/27, and the subnet has 10.60.0.64/26."
     ]
+
+
+def built(planned: Json) -> dict[str, Json]:
+    """Return all of it as Azure shows it when it was built, with what others have added."""
+    rules = [{"name": rule["name"], "properties": shown_rule(rule)} for rule in (dict(one) for one in planned["rules"])]
+    subnets = [
+        subnet("GatewaySubnet", "10.60.0.0/27"),
+        proxies(planned),
+    ]
+    properties: Json = {
+        "vnet": {"addressSpace": {"addressPrefixes": ["10.60.0.0/26"]}, "subnets": subnets},
+        "security_group": {"securityRules": rules},
+        "nat_gateway": planned["nat_gateway"]["properties"],
+        "gateway": planned["gateway"]["properties"],
+        "site": planned["site"],
+        "flow_log": planned["flow_log"],
+        **planned["shapes"],
+    }
+    found = {key: there(planned, key, properties.get(key)) for key in planned["wanted"]}
+    found["scale_set"] |= {"zones": ["1", "2", "3"]}
+    found["scale_set"]["tags"]["configuration"] = planned["configuration"]
+    return found
+
+
+def shown_rule(rule: Json) -> Json:
+    """Azure shows one address of a list as one."""
+    sources = rule.get("source_address_prefix", "*")
+    targets = rule.get("destination_address_prefix", "*")
+    return {
+        **{name: rule[name] for name in ("priority", "direction", "access")},
+        "protocol": rule["protocol"].upper(),
+        **({"sourceAddressPrefix": sources} if isinstance(sources, str) else {"sourceAddressPrefixes": sources[::-1]}),
+        **(
+            {"destinationAddressPrefix": targets}
+            if isinstance(targets, str)
+            else {"destinationAddressPrefixes": targets}
+        ),
+        "destinationPortRange": rule.get("destination_port_range", "*"),
+        "sourcePortRange": "*",
+    }
+
+
+def test_of_what_is_there_nothing_is_written() -> None:
+    planned = plan(SITE)
+    found = decide(planned, *built(planned).values())
+    assert found["mistakes"] == found["written"] == found["subnets"] == []
+    assert not found["unforeseen"]
+    kept = {line.split("  ")[0] for line in found["summary"][2:] if " keep " in line}
+    assert kept == {"subnet", *(KINDS[key][0] for key in planned["wanted"])}
+    assert len(found["summary"]) == 2 + len(planned["wanted"]) + len(planned["subnets"])
+    forced = plan(SITE | {"force": True})
+    assert decide(forced, *built(forced).values())["written"] == [
+        "workspace",
+        "storage_account",
+        "security_group",
+        "load_balancer",
+        "scale_set",
+    ]
+
+
+# What is changed of a part, or of what is wanted, and which parts are written then.
+CHANGES: dict[str, tuple[Json, str, Json, list[str]]] = {
+    "retention": ({"workspace_retention_days": 90}, "", {}, ["workspace"]),
+    "idle timeout": ({"idle_timeout": 40}, "", {}, ["nat_gateway", "load_balancer"]),
+    "networks": ({"storage_allowed_networks": ["203.0.113.0/24"]}, "", {}, ["storage_account"]),
+    "open storage": ({}, "storage_account", {"networkAcls": {"defaultAction": "Allow"}}, ["storage_account"]),
+    "one more rule": ({}, "security_group", {"securityRules": []}, ["security_group"]),
+    "size of the gateway": ({"gateway_sku": "VpnGw2AZ"}, "", {}, ["gateway"]),
+    "site": ({"site_address": "198.51.100.11"}, "", {}, ["site"]),
+    "flow log": ({"flow_log_retention_days": 31}, "", {}, ["flow_log"]),
+    "size": ({"vm_size": "Standard_D4s_v5"}, "", {}, ["scale_set"]),
+    "unfinished": ({}, "scale_set", {"provisioningState": "Failed"}, ["scale_set"]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_differs_is_written_and_nothing_else(name: str) -> None:
+    settings, key, properties, written = CHANGES[name]
+    documents = built(plan(SITE))
+    if key:
+        documents[key]["properties"] |= properties
+    found = decide(plan(SITE | settings), *documents.values())
+    assert found["written"] == written
+    changed = [line for line in found["summary"] if " change " in line]
+    assert [line.split("  ")[0] for line in changed] == [KINDS[one][0] for one in written]
+    assert found["unforeseen"] is bool(set(written) & {"nat_gateway", "gateway", "site", "flow_log", "scale_set"})
+
+
+def test_what_is_no_longer_declared_is_said() -> None:
+    documents = built(plan(SITE))
+    found = decide(plan({"gateway": "none", "flow_log": "none"}), *documents.values())
+    lines = rows(found)
+    assert any(line.startswith("virtual network gateway azure-proxy-gateway keep no longer declared") for line in lines)
+    assert "flow log azure-proxy-flow delete what was recorded stays" in lines
+    assert found["flow_log"] == {"remove": True, "write": None}
+
+
+def test_the_flow_log_knows_where_the_workspace_is() -> None:
+    planned = plan({"workspace_id": WORKSPACE})
+    found = decide(planned, there(planned, "workspace", location="North Europe"))["flow_log"]["write"]["properties"]
+    analytics = found["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert (analytics["workspaceRegion"], analytics["workspaceResourceId"]) == ("northeurope", WORKSPACE)
+
+
+def test_the_address_is_azures_where_it_chooses() -> None:
+    planned = plan({"frontend_allocation": "dynamic"})
+    assert decide(planned)["address"] == ""
+    frontend = {"name": "frontend", "properties": {"privateIPAddress": "10.60.0.36"}}
+    # As a module answers.
+    answer = {"response": [there(planned, "load_balancer", {"frontendIPConfigurations": [frontend]})]}
+    assert azure_decisions(planned, HOST, [], [{"skipped": True}, answer])["address"] == "10.60.0.36"
+
+
+READS: list[tuple[str, list[Json], Json, list[str]]] = [
+    ("present", [{"error": {}}], {}, ["flow_log"]),
+    ("present", [], {}, ["resource_group", "flow_log"]),
+    ("present", [], {"vnet_id": VNET, "gateway": "none"}, ["resource_group", "vnet", "flow_log"]),
+    ("present", [{"key": "nat_gateway", "tags": OURS}], {}, ["resource_group", "nat_gateway", "flow_log"]),
+    ("present", [{"key": "nat_address", "tags": OURS}], {}, ["resource_group", "flow_log"]),
+    ("present", [{"key": "nat_address", "tags": None}], {}, ["resource_group", "nat_address", "flow_log"]),
+    (
+        "present",
+        [{"key": "nat_address", "tags": OURS, "provisioningState": "Failed"}],
+        {},
+        ["resource_group", "nat_address", "flow_log"],
+    ),
+    ("absent", [{"key": "nat_gateway", "tags": OURS}], {}, ["resource_group", "flow_log"]),
+]
+
+
+@pytest.mark.parametrize(("state", "listed", "settings", "read"), READS)
+def test_only_what_the_list_does_not_say_is_read(
+    state: str, listed: list[Json], settings: Json, read: list[str]
+) -> None:
+    planned = plan({"state": state, **settings})
+    shown = [
+        {"id": planned["ids"][one["key"]].upper(), "name": one["key"], **one} if "key" in one else one for one in listed
+    ]
+    found = azure_decisions(planned, HOST, shown)
+    assert [one["id"] for one in found["reads"]] == [planned["ids"][key] for key in read]
+    assert found["listed"] == [one["key"] for one in listed if "key" in one]
+
+
+def test_the_second_address_comes_and_goes_with_what_others_have_set() -> None:
+    single, double = plan(), plan({"gateway_active_active": True})
+    first, second = double["gateway"]["properties"]["ipConfigurations"]
+    third = {"name": "theirs", "properties": {"publicIPAddress": {"id": f"{NETWORK}/publicIPAddresses/theirs"}}}
+    kept = {**single["gateway"]["properties"], **OF_OTHERS}
+    one = there(single, "gateway", {**kept, "activeActive": False})
+    assert decide(single, one)["gateway"] is None
+    written = decide(double, one)["gateway"]["properties"]
+    assert (written["activeActive"], written["ipConfigurations"]) == (True, [first, second])
+    two = there(double, "gateway", {**kept, "activeActive": True, "ipConfigurations": [first, second]})
+    assert decide(double, two)["gateway"] is None
+    written = decide(single, two)["gateway"]["properties"]
+    assert (written["activeActive"], written["ipConfigurations"]) == (False, [first])
+    assert OF_OTHERS.items() <= written.items()
+    # Somebody else's second address is somebody else's wish.
+    theirs = there(single, "gateway", {**kept, "activeActive": True, "ipConfigurations": [first, third]})
+    assert decide(single, theirs)["gateway"] is None
+
+
+PROVIDERS = (
+    "Microsoft.Compute",
+    "Microsoft.Insights",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+)
+
+
+@pytest.mark.parametrize(
+    ("states", "missing"),
+    [
+        ({}, []),
+        ({"Microsoft.Compute": "NotRegistered", "Microsoft.Web": "NotRegistered"}, ["Microsoft.Compute"]),
+        ({"Microsoft.Compute": "Registering"}, []),
+        (
+            {"Microsoft.Insights": "Unregistered", "Microsoft.Storage": "NotRegistered"},
+            ["Microsoft.Insights", "Microsoft.Storage"],
+        ),
+    ],
+)
+def test_providers_are_registered_before_anything_is_made(states: dict[str, str], missing: list[str]) -> None:
+    planned = plan()
+    asked = azure_decisions(planned, HOST, [{"error": {}}])["asks"]
+    assert [one["id"] for one in asked] == [f"/subscriptions/{SUBSCRIPTION}/providers"]
+    states = dict.fromkeys(PROVIDERS, "Registered") | states
+    shown = [
+        {"id": f"{asked[0]['id']}/{name}", "namespace": name, "registrationState": state}
+        for name, state in states.items()
+    ]
+    mistakes = azure_decisions(planned, HOST, [{"error": {}}], [{"response": {"value": shown}}])["mistakes"]
+    commands = " && ".join(f"az provider register --subscription {SUBSCRIPTION} --namespace {one}" for one in missing)
+    assert len(mistakes) == bool(missing)
+    assert all(
+        f"has not registered {', '.join(missing)};" in one and one.endswith(f": {commands}.") for one in mistakes
+    )
+    # Who may not see it, and who makes nothing.
+    assert (
+        azure_decisions(planned, HOST, [], [{"response": {"error": {"code": "AuthorizationFailed"}}}])["mistakes"] == []
+    )
+    whole = [{"id": planned["ids"][key], "name": key, "tags": OURS} for key in planned["wanted"]]
+    assert azure_decisions(planned, HOST, whole)["asks"] == []
+    less = plan({"workspace_id": WORKSPACE})
+    assert "Microsoft.OperationalInsights" not in less["providers"]
+
+
+def lock(scope: str, level: str = "CanNotDelete") -> Json:
+    return {
+        "id": f"{scope}/providers/Microsoft.Authorization/locks/keep",
+        "name": "keep",
+        "properties": {"level": level},
+    }
+
+
+GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/ot-proxy"
+
+
+@pytest.mark.parametrize(
+    ("scope", "held"),
+    [
+        (f"/subscriptions/{SUBSCRIPTION}", "scale set azure-proxy and 2 more"),
+        (GROUP.upper(), "scale set azure-proxy and 2 more"),
+        (f"{GROUP}/providers/Microsoft.Network/virtualNetworks/MD4IoT-VNET", "virtual network MD4IoT-VNET"),
+        (f"{GROUP}/providers/Microsoft.Network/virtualNetworks/MD4IoT-VNET/subnets/x", "virtual network MD4IoT-VNET"),
+        (f"{GROUP}/providers/Microsoft.Network/virtualNetworks/MD4IoT-VNET-2", ""),
+        (f"{GROUP}/providers/Microsoft.Storage/storageAccounts/theirs", ""),
+        (f"{GROUP}-2", ""),
+    ],
+)
+def test_a_lock_keeps_all_from_being_removed(scope: str, held: str) -> None:
+    planned = plan({"state": "absent"})
+    documents = [there(planned, key) for key in ("resource_group", "vnet", "scale_set")]
+    mistakes = decide(planned, *documents, lock(scope))["mistakes"]
+    assert mistakes == (
+        [
+            f"{HOST}: the lock keep (CanNotDelete) on {scope} keeps the {held} from being removed; take it away, or leave the proxy as "
+            "it is."
+        ]
+        if held
+        else []
+    )
+
+
+def test_locks_are_asked_for_where_something_is_removed() -> None:
+    planned = plan({"state": "absent", "vnet_id": VNET.replace("ot-proxy", "hub")})
+    asked = azure_decisions(planned, HOST, [])["asks"]
+    locks = "providers/Microsoft.Authorization/locks"
+    assert [one["id"] for one in asked] == [f"{VNET.partition('/providers/')[0]}/{locks}", f"{GROUP}/{locks}"]
+    assert azure_decisions(planned, HOST, [{"error": {}}])["asks"] == []
+
+
+SPOKE = {"hub_vnet_id": HUB, "gateway": "none", "hub_gateway": True}
+
+
+def peered(planned: Json, key: str, **more: Any) -> Json:
+    """Return one side of the peering as its VNET shows it."""
+    (one,) = (each for each in planned["peerings"] if each["key"] == key)
+    return {
+        "name": one["name"],
+        "properties": {"peeringState": "Connected", "peeringSyncLevel": "FullyInSync", **one["shape"]} | more,
+    }
+
+
+def hub(
+    *peerings: Json, prefixes: tuple[str, ...] = ("10.61.0.0/16",), subnets: tuple[str, ...] = ("GatewaySubnet",)
+) -> Json:
+    space = {"addressPrefixes": list(prefixes)}
+    names = [{"name": name, "properties": {}} for name in subnets]
+    properties = {"addressSpace": space, "subnets": names, "virtualNetworkPeerings": list(peerings)}
+    return {"id": HUB, "name": "hub", "location": "westeurope", "properties": properties}
+
+
+def test_a_spoke_is_peered_with_its_hub() -> None:
+    planned = plan(SPOKE)
+    found = decide(planned, hub())
+    assert found["mistakes"] == []
+    sides = [
+        (one["key"], one["subscription"], one["shape"]["allowGatewayTransit"], one["shape"]["useRemoteGateways"])
+        for one in found["peerings"]
+    ]
+    assert sides == [("hub_peering", HUB.split("/")[2], True, False), ("peering", SUBSCRIPTION, False, True)]
+    assert "peering to the hub azure-proxy-hub create Intra-Region Egress, Intra-Region Ingress" in rows(found)
+    far = decide(planned, {**hub(), "location": "northeurope"})
+    assert "peering to the hub azure-proxy-hub create Inter-Region Egress, Inter-Region Ingress" in rows(far)
+
+    def spoke(**more: Any) -> Json:
+        space = {"addressSpace": {"addressPrefixes": ["10.60.0.0/26"]}}
+        return there(planned, "vnet", {**space, "virtualNetworkPeerings": [peered(planned, "peering", **more)]})
+
+    whole = decide(planned, hub(peered(planned, "hub_peering")), spoke())
+    assert whole["peerings"] == whole["lost_peerings"] == whole["mistakes"] == []
+    # As it is after somebody has removed the hub's side.
+    half = decide(planned, hub(), spoke(peeringState="Disconnected"))
+    assert [one["key"] for one in half["peerings"]] == ["hub_peering", "peering"]
+    assert [one["key"] for one in half["lost_peerings"]] == ["peering"]
+    behind = decide(planned, hub(peered(planned, "hub_peering", peeringSyncLevel="LocalNotInSync")), spoke())
+    assert [one["key"] for one in behind["peerings"]] == ["hub_peering"]
+
+
+def elsewhere(prefix: str) -> Json:
+    remote = {"remoteVirtualNetwork": {"id": f"{HUB}-2"}, "remoteAddressSpace": {"addressPrefixes": [prefix]}}
+    return {"name": "other", "properties": remote}
+
+
+@pytest.mark.parametrize(
+    ("there_is", "sentence"),
+    [
+        (
+            hub(prefixes=("10.61.0.0/16", "10.60.0.0/16")),
+            "overlaps 10.60.0.0/16 of it, so that the virtual network hub cannot be peered",
+        ),
+        (hub(elsewhere("10.60.0.32/27")), "overlaps 10.60.0.32/27 of"),
+        (hub(subnets=("app",)), "azure_proxy_hub_gateway is set, and the virtual network hub has no GatewaySubnet"),
+        (
+            hub({**elsewhere("10.9.0.0/16"), "name": "azure-proxy-hub"}),
+            "leads to " + f"{HUB}-2; give that of this proxy another name",
+        ),
+        (None, "azure_proxy_hub_vnet_id names the virtual network hub, which is not there"),
+    ],
+)
+def test_what_a_hub_cannot_be_peered_with(there_is: Json | None, sentence: str) -> None:
+    documents = [there_is] if there_is else []
+    (mistake,) = decide(plan(SPOKE), *documents)["mistakes"]
+    assert sentence in mistake
+
+
+def test_both_sides_of_the_peering_go_and_no_other() -> None:
+    planned = plan({"state": "absent", **SPOKE})
+    mine, theirs = (
+        peered(planned, "hub_peering"),
+        peered(planned, "hub_peering", remoteVirtualNetwork={"id": f"{HUB}-2"}),
+    )
+    vnet = there(planned, "vnet", {"virtualNetworkPeerings": [peered(planned, "peering")]})
+    assert decide(planned, hub(mine), vnet)["remove"] == ["peering", "hub_peering", "vnet"]
+    assert decide(planned, hub(theirs), vnet)["remove"] == ["peering", "vnet"]
+    assert decide(planned, hub(mine))["remove"] == ["hub_peering"]
+    assert decide(planned, hub(mine), {**vnet, "tags": {}})["remove"] == []
 
 
 def rows(found: Json) -> list[str]:

@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 from hypothesis import given
@@ -89,6 +90,16 @@ SETTINGS: dict[str, Any] = {
     "firewall": "none",
     "remote_syslog_host": "",
     "listen_addresses": [],
+    "force": False,
+    "protect": False,
+    "hub_vnet_id": "",
+    "hub_gateway": False,
+    "gateway_active_active": False,
+    "gateway_diagnostics": False,
+    "package": "squid",
+    "configuration": "http_port 3128\n# ünïcode: '[x]'\n",
+    "files": [{"path": "/etc/squid/parents", "content": "one\n"}],
+    "start": "#!/bin/sh\nset -eu\n",
 }
 SITE = {
     "gateway": "local_network",
@@ -189,16 +200,79 @@ def test_each_kind_takes_its_longest_name() -> None:
     assert plan({**name, "workspace_id": WORKSPACE})["mistakes"] == []
 
 
-def test_the_summary_says_what_is_billed() -> None:
-    found = plan(SITE)
-    kinds = [row["kind"] for row in found["resources"]]
-    assert kinds.count("subnet") == 2
-    assert {"scale set", "NAT gateway", "virtual network gateway", "local network gateway", "connection"} <= set(kinds)
-    assert any(line.startswith("virtual network gateway") and "by hour" in line for line in found["summary"])
-    assert "virtual network gateway" not in [row["kind"] for row in plan({"gateway": "none"})["resources"]]
+def lines(settings: dict[str, Any]) -> list[str]:
+    return [" ".join(line.split()) for line in plan(settings)["summary"]]
 
+
+def test_the_summary_says_what_would_be_created_and_by_what_it_is_billed() -> None:
+    found = lines(SITE)
+    assert found[:3] == [
+        f"{HOST}, what it consists of and what becomes of it:",
+        "WHAT NAME METERS",
+        "resource group ot-proxy create westeurope",
+    ]
+    for words in (
+        "subnet ProxyserverSubnet create 10.60.0.32/27",
+        "scale set azure-proxy create 1 x Standard_D2s_v5 D2s v5, E4 LRS Disk",
+        "virtual network gateway azure-proxy-gateway create VPN, VpnGw1AZ, takes about 40 minutes VpnGw1AZ",
+        "connection azure-proxy-site create IPsec, IKEv2 S2S Connection",
+    ):
+        assert words in found, found
+    assert not any(line.startswith("virtual network gateway") for line in lines({"gateway": "none"}))
+    assert "Log Analytics workspace logs keep others', as azure_proxy_workspace_id says" in lines(
+        {"workspace_id": WORKSPACE}
+    )
+
+
+def test_custom_data_is_what_cloud_init_reads() -> None:
+    found = plan()
+    assert found["custom_data"].startswith("#cloud-config\n")
+    read = yaml.safe_load(found["custom_data"])
+    assert read["packages"] == ["squid"]
+    assert [(one["path"], one["permissions"], one["defer"]) for one in read["write_files"]] == [
+        ("/etc/squid/squid.conf", "0640", True),
+        ("/etc/squid/parents", "0644", True),
+        ("/usr/local/sbin/start-proxy", "0755", True),
+    ]
+    assert read["write_files"][0]["content"] == SETTINGS["configuration"]
+    changed = [plan(change)["configuration"] for change in ({"start": "#!/bin/sh\n"}, {"capacity": 2}, {})]
+    assert [one == found["configuration"] for one in changed] == [False, False, True]
+
+
+HUB = f"/subscriptions/{SUBSCRIPTION[:-1]}b/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/hub"
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "two addresses for ExpressRoute": (
+        {"gateway": "expressroute", "gateway_sku": "ErGw1AZ", "gateway_active_active": True},
+        {},
+        "azure_proxy_gateway_active_active 'True' is for a VPN gateway that this role builds",
+    ),
+    "logs of others' gateway": (
+        {"gateway_id": f"{NETWORK}/virtualNetworkGateways/hub", "gateway_diagnostics": True},
+        {},
+        "azure_proxy_gateway_diagnostics 'True' is for a VPN gateway that this role builds",
+    ),
+    "gateway of no hub": (
+        {"gateway": "none", "hub_gateway": True},
+        {},
+        "azure_proxy_hub_gateway 'True' needs azure_proxy_hub_vnet_id",
+    ),
+    "two gateways": (
+        {"hub_vnet_id": HUB, "hub_gateway": True},
+        {},
+        "azure_proxy_hub_gateway 'True' needs azure_proxy_gateway 'none'",
+    ),
+    "hub of a hub": (
+        {"gateway": "none", "vnet_id": VNET, "hub_vnet_id": HUB},
+        {},
+        "is for the VNET that this role builds; the peering of azure_proxy_vnet_id",
+    ),
+    "no hub": ({"hub_vnet_id": f"{HUB}/subnets/x"}, {}, "is not the id of a VNET"),
+    "custom data": (
+        {"configuration": "ü" * 32768},
+        {},
+        "bytes, and Azure takes 65535; set squid_acl_layout to combined",
+    ),
     "no subscription": ({"subscription_id": ""}, {}, "azure_proxy_subscription_id is not set"),
     "no group": ({"resource_group": ""}, {}, "azure_proxy_resource_group is not set"),
     "no region": ({"location": ""}, {}, "azure_proxy_location is not set"),
@@ -462,7 +536,7 @@ def test_an_expressroute_gateway_has_no_address_of_ours() -> None:
     assert "gateway_address" not in found["wanted"]
     (configuration,) = found["gateway"]["properties"]["ipConfigurations"]
     assert "publicIPAddress" not in configuration["properties"]
-    assert "azure-proxy-gateway-ip" not in [row["name"] for row in found["resources"]]
+    assert "azure-proxy-gateway-ip" not in " ".join(found["summary"])
 
 
 @pytest.mark.parametrize("variable", ["site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones"])
@@ -527,6 +601,25 @@ def test_what_says_where_it_is_must_be_right_to_remove_it(name: str) -> None:
 def test_what_is_built_only_does_not_keep_it_from_being_removed() -> None:
     wrong = {"ssh_public_keys": [], "address_prefix": "", "capacity": 0, "gateway": "local_network", "firewall": "ufw"}
     assert plan({"state": "absent", **wrong})["mistakes"] == []
+
+
+def test_what_is_protected_is_not_removed() -> None:
+    assert plan({"protect": True})["mistakes"] == []
+    assert plan({"state": "absent", "protect": True})["mistakes"] == [
+        f"{HOST}: azure_proxy_protect is set, so that it is not removed; set it to false in the inventory first."
+    ]
+
+
+def test_an_active_active_gateway_has_two_addresses() -> None:
+    found = plan({"gateway_active_active": True})
+    properties = found["gateway"]["properties"]
+    ends = [one["properties"]["publicIPAddress"]["id"] for one in properties["ipConfigurations"]]
+    assert (properties["activeActive"], ends) == (
+        True,
+        [found["ids"]["gateway_address"], found["ids"]["gateway_address_2"]],
+    )
+    assert "gateway_address_2" in found["wanted"]
+    assert "activeActive" not in plan()["gateway"]["properties"]
 
 
 SENSORS_OF_ONE: dict[str, Any] = {"sensor1": {"ansible_host": "10.10.0.1", "sensor_proxy_via": HOST}}

@@ -337,3 +337,15 @@ def test_a_cut_error_is_said_as_far_as_it_goes() -> None:
     """Modules cut long ones; what is left is no JSON."""
     cut = deployed(error("DeploymentFailed/Conflict<PropertyChangeNotAllowed", "Changing it is not allowed."))[:60]
     assert "Azure says: " in cloud_problem(cut, "Create", "azure-proxy")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"msg": "Out of capacity."},
+        {"msg": "One or more items failed", "results": [{"msg": "ok"}, {"failed": True, "msg": "Out of capacity."}]},
+        {"msg": "Out of capacity.", "results": [{"msg": "ok"}]},
+    ],
+)
+def test_of_a_whole_result_the_first_item_that_failed_says_why(result: object) -> None:
+    assert cloud_problem(result, "Create", "azure-proxy").endswith("Azure says: Out of capacity.")
