@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _azure_names, _azure_replacement
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_parts import KINDS
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._columns import aligned
 
@@ -85,17 +85,19 @@ class _Decisions:
         shown = [one for one in read if isinstance(one, dict) and "id" in one]
         self._found: dict[str, Json] = {str(one["id"]).lower(): one for one in [*self._listed, *shown]}
         self._mistakes: list[str] = []
+        self._current = "scale_set"
 
     def build(self) -> Json:
         if self._plan["state"] == "absent":
             return {"mistakes": [], "flow_log": self._flow_log(), **self._removal()}
         self._check_existing()
+        scale_set = self._scale_set()
         self._check_owners()
-        scale_set = self._there("scale_set") or {}
         decided: Json = {
             "new": [key for key in self._plan["wanted"] if self._there(key) is None],
             "tags": list(self._tags()),
             "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
+            "scale_set": scale_set,
             "scale_set_tags": _literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
             "subnets": list(self._subnets()),
@@ -107,7 +109,6 @@ class _Decisions:
             "flow_log": self._flow_log(),
             "repairs": list(self._repairs()),
         }
-        self._check_zones(scale_set)
         return {"mistakes": self._mistakes, **decided}
 
     # What is there, and whose it is -----------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class _Decisions:
     def _id(self, key: str) -> str:
         if key == "route_table":
             return next((one["route_table"] for one in self._plan["subnets"] if one.get("route_table")), "")
-        return str(self._plan["ids"][key])
+        return str(self._plan["ids"][self._current if key == "scale_set" else key])
 
     def _there(self, key: str) -> Json | None:
         return self._found.get(self._id(key).lower())
@@ -361,15 +362,40 @@ class _Decisions:
         frontends = (found.get("properties") or {}).get("frontendIPConfigurations") or []
         return next((list(one.get("zones") or []) for one in frontends if one.get("name") == "frontend"), [])
 
-    def _check_zones(self, scale_set: Json) -> None:
-        if not scale_set:
-            return
-        has, wants = set(scale_set.get("zones") or []), set(self._plan["scale_set"]["zones"])
-        if has != wants:
+    # The scale set, of which much can never be changed ------------------------------------------------------------
+
+    def _scale_set(self) -> Json:
+        """Which one serves, whether it is written and proven, and which one it replaces."""
+        ours = {
+            key: document
+            for key in _azure_replacement.KEYS
+            if (document := self._there(key)) is not None and self._is_ours(key)
+        }
+        choice = _azure_replacement.choose(self._plan, ours)
+        self._current, old, names = choice["current"], choice["old"], self._plan["names"]
+        name = names[self._current]
+        if choice["mistake"]:
+            self._say(choice["mistake"])
+        elif old and not self._plan["replace"]:
             self._say(
-                f"azure_proxy_zones is {_shown(wants)}, and the {self._called('scale_set')} was made with {_shown(has)}, which Azure never "
-                "changes; set it back, or remove the scale set and run this again"
+                f"the scale set {names[old]} cannot become what is wanted, since {'; '.join(choice['why'])}, which Azure never changes; "
+                f"set it back, or run this with -e azure_proxy_replace=true: {name} is built beside it behind the same address, and when "
+                f"that was proven, {names[old]} is drained for azure_proxy_drain_minutes at most and removed"
             )
+        found = self._there("scale_set") or {}
+        tags, wanted = self._tags_of(found), self._plan.get(_azure_replacement.PROVEN, "")
+        state = (found.get("properties") or {}).get("provisioningState")
+        return {
+            "name": name,
+            "id": self._id("scale_set"),
+            "new": not found,
+            "proven": _azure_replacement.is_proven(found),
+            "write": tags.get(_azure_replacement.PROVEN) != wanted or state != "Succeeded",
+            "old": {"name": names[old], "id": self._plan["ids"][old]} if old else None,
+            # What is being deleted, or never came to life, has nobody to wait for.
+            "drain": bool(old) and (ours[old].get("properties") or {}).get("provisioningState") != "Deleting",
+            "says": [f"{name} takes the place of {names[old]}: {'; '.join(choice['why'])}."] if old else [],
+        }
 
     # Away with it -----------------------------------------------------------------------------------------------
 
@@ -481,7 +507,3 @@ def _contains(outer: str, inner: IPv4Network) -> bool:
 
 def _region(document: Mapping[str, Any]) -> str:
     return _azure_names.region(document.get("location", ""))
-
-
-def _shown(zones: set[str]) -> str:
-    return ", ".join(sorted(zones)) or "none"

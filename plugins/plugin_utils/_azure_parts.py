@@ -37,6 +37,8 @@ KINDS = {
     "route_table": ("route table", "network"),
     "load_balancer": ("load balancer", "network"),
     "scale_set": ("scale set", "compute"),
+    # The one that takes the place of the first, or the first of this one: see _azure_replacement.
+    "scale_set_2": ("scale set", "compute"),
     "flow_log": ("flow log", "network"),
     "gateway_address": ("public address", "network"),
     "gateway": ("virtual network gateway", "network"),
@@ -46,7 +48,16 @@ KINDS = {
 """How each is called and whose interface it has, in the order of creation."""
 
 _READ = {
-    "present": ("resource_group", "vnet", "nat_gateway", "load_balancer", "scale_set", "gateway", "site"),
+    "present": (
+        "resource_group",
+        "vnet",
+        "nat_gateway",
+        "load_balancer",
+        "scale_set",
+        "scale_set_2",
+        "gateway",
+        "site",
+    ),
     "absent": ("resource_group", "vnet"),
 }
 """What is read by itself where the list of the group's resources has it; of the rest that has all that is needed, the tags."""
@@ -64,6 +75,7 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
         "owner_tag": _azure_names.OWNER_TAG,
         "state": state,
         "adopt": bool(settings["adopt"]),
+        "replace": bool(settings["replace"]),
         "resource_group": settings["resource_group"],
         "api": API,
         "tags": tags | {_azure_names.OWNER_TAG: settings["name"]},

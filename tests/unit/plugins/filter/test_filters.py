@@ -16,6 +16,7 @@ from ansible.errors import AnsibleFilterError
 NAMES = [
     "admissions",
     "azure_plan",
+    "azure_said",
     "cloud_problem",
     "chain_sensors",
     "chain_walks",

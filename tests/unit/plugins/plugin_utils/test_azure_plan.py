@@ -50,6 +50,7 @@ SETTINGS: dict[str, Any] = {
     "location": "West Europe",
     "location_is_new": False,
     "adopt": False,
+    "replace": False,
     "vnet_id": "",
     "subnet_id": "",
     "gateway_id": "",
