@@ -141,7 +141,8 @@ class _Decisions:
             return False
         owner = self._owner(key)
         if owner is None:
-            return bool(self._plan["adopt"])
+            # Earlier versions, which set no tag, never built a second scale set.
+            return bool(self._plan["adopt"]) and key != "scale_set_2"
         # Several proxies may share a resource group that the role has created.
         return owner == self._plan["owner"] or key == "resource_group"
 

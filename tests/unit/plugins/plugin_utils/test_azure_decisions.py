@@ -309,6 +309,10 @@ def test_absent_removes_both() -> None:
     planned = newer(state="absent")
     both = [machines(planned, key, UBUNTU) for key in ("scale_set", "scale_set_2")]
     assert decide(planned, *both)["remove"] == ["scale_set_2", "scale_set"]
+    # Earlier versions had no second one, so one without a tag is somebody else's.
+    untagged = [{**one, "tags": {}} for one in both]
+    assert decide(newer(state="absent", adopt=True), *untagged)["remove"] == ["scale_set"]
+    assert decide(newer(adopt=True, replace=True), untagged[1])["scale_set"]["old"] is None
 
 
 def test_what_failed_is_written_once_more_as_azure_takes_it() -> None:
