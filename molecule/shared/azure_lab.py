@@ -16,6 +16,8 @@ from tests.cloud.arm.store import elements
 
 PROXY = "azure-proxy"
 KEY = "lab:shared.key#1"
+ENDPOINT = "download.microsoft.com"
+"""The first of the inventory that has no wildcard."""
 
 Json = dict[str, Any]
 

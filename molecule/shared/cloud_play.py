@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import play
 
-CACHE = Path(__file__).parents[2] / ".cache/cloud"
+from tests.cloud import warm
 
 
 def playbook(
     name: str, *options: str, environment: Mapping[str, str], change: Mapping[str, Any] | None = None
 ) -> play.Run:
     """Run it; see play.playbook."""
-    collections = f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}:{CACHE / 'collections'}"
-    interpreter = f"ansible_python_interpreter={CACHE / 'venv/bin/python'}"
+    collections = f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}:{warm.CACHE / 'collections'}"
     whole = {"ANSIBLE_COLLECTIONS_PATH": collections, **environment}
-    run = play.playbook(name, "-e", interpreter, *options, change=change, environment=whole)
+    with warm.python({**os.environ, **whole}) as python:
+        interpreter = f"ansible_python_interpreter={python}"
+        run = play.playbook(name, "-e", interpreter, *options, change=change, environment=whole)
     assert "Traceback" not in run.output, run.output
     return run

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from . import _azure_names
+from . import _azure_names, _azure_replacement
 from ._azure_parts import KINDS
 from ._columns import aligned
 
@@ -118,6 +118,7 @@ class _Decisions:
         self._found: dict[str, Json] = {str(one["id"]).lower(): one for one in documents if "id" in one}
         self._gone = gone
         self._mistakes: list[str] = []
+        self._current = "scale_set"
 
     def build(self) -> Json:
         if self._plan["state"] == "absent":
@@ -125,14 +126,15 @@ class _Decisions:
             self._check_locks(removal["remove"])
             return {"mistakes": self._mistakes, "flow_log": self._flow_log(), **removal}
         self._check_existing()
+        scale_set = self._scale_set()
         self._check_owners()
         self._check_providers()
-        scale_set = self._there("scale_set") or {}
         decided: Json = {
             "gone": self._gone,
             "new": [key for key in self._plan["wanted"] if self._there(key) is None],
             "tags": list(self._tags()),
             "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
+            "scale_set": scale_set,
             "scale_set_tags": _literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
             **self._peerings(),
@@ -146,7 +148,6 @@ class _Decisions:
             "flow_log": self._flow_log(),
             "repairs": list(self._repairs()),
         }
-        self._check_zones(scale_set)
         decided["written"] = [*decided["new"], *(key for key in self._plan["wanted"] if self._differs(key, decided))]
         return {"mistakes": self._mistakes, **decided, **self._foreseen(decided)}
 
@@ -162,7 +163,7 @@ class _Decisions:
             return set(map(_rule, _elements(has, "securityRules"))) != set(map(_wanted_rule, self._plan["rules"]))
         if key == "scale_set":
             unfinished = found.get("provisioningState", has.get("provisioningState")) != "Succeeded"
-            return self._tags_of(found).get("configuration") != self._plan["configuration"] or unfinished
+            return self._tags_of(found).get(_azure_replacement.PROVEN) != self._plan["configuration"] or unfinished
         if key == "flow_log":
             return bool(decided["flow_log"]["write"])
         if key in ("nat_gateway", "gateway", "site"):
@@ -175,7 +176,7 @@ class _Decisions:
         self._mistakes.append(f"{self._host}: {problem}.")
 
     def _id(self, key: str) -> str:
-        return str(self._plan["ids"][key])
+        return str(self._plan["ids"][self._current if key == "scale_set" else key])
 
     def _there(self, key: str) -> Json | None:
         return self._found.get(self._id(key).lower())
@@ -197,9 +198,14 @@ class _Decisions:
             return False
         owner = self._owner(key)
         if owner is None:
-            return bool(self._plan["adopt"])
+            return self._adopts(key)
         # Several proxies may share a resource group that the role has created.
         return owner == self._plan["owner"] or key == "resource_group"
+
+    def _adopts(self, key: str) -> bool:
+        """Earlier versions, which set no tag, never built a second scale set."""
+        second = key == "scale_set_2" or (key == "scale_set" and self._current == "scale_set_2")
+        return bool(self._plan["adopt"]) and not second
 
     # Before anything is built -----------------------------------------------------------------------------------
 
@@ -222,8 +228,12 @@ class _Decisions:
                 self._say(f"azure_proxy_proxy_subnet is {wanted}, and the subnet has {', '.join(_prefixes(subnet))}")
 
     def _check_owners(self) -> None:
-        unknown = [key for key in self._plan["wanted"] if self._there(key) is not None and self._owner(key) is None]
-        if unknown and not self._plan["adopt"]:
+        unknown = [
+            key
+            for key in self._plan["wanted"]
+            if self._there(key) is not None and self._owner(key) is None and not self._adopts(key)
+        ]
+        if unknown:
             self._say(
                 f"there are the {', '.join(map(self._called, unknown))} already, which this role did not create, since they have no tag "
                 f"{_azure_names.OWNER_TAG}; give what is built other names by azure_proxy_names, or declare "
@@ -527,15 +537,35 @@ class _Decisions:
         """The load balancer's address, empty as long as Azure has not chosen it."""
         return str((self._frontend().get("properties") or {}).get("privateIPAddress") or self._plan["frontend"])
 
-    def _check_zones(self, scale_set: Json) -> None:
-        if not scale_set:
-            return
-        has, wants = set(scale_set.get("zones") or []), set(self._plan["scale_set"]["zones"])
-        if has != wants:
+    # The scale set, of which much can never be changed ------------------------------------------------------------
+
+    def _scale_set(self) -> Json:
+        """Which one serves, whether it is proven, and which one it replaces."""
+        ours = {
+            key: document
+            for key in _azure_replacement.KEYS
+            if (document := self._there(key)) is not None and self._is_ours(key)
+        }
+        choice = _azure_replacement.choose(self._plan, ours)
+        self._current, old, names = choice["current"], choice["old"], self._plan["names"]
+        name = names[self._current]
+        if choice["mistake"]:
+            self._say(choice["mistake"])
+        elif old and not self._plan["replace"]:
             self._say(
-                f"azure_proxy_zones is {_shown(wants)}, and the {self._called('scale_set')} was made with {_shown(has)}, which Azure never "
-                "changes; set it back, or remove the scale set and run this again"
+                f"the scale set {names[old]} cannot become what is wanted, since {'; '.join(choice['why'])}, which Azure never changes; "
+                f"set it back, or run this with -e azure_proxy_replace=true: {name} is built beside it behind the same address, and when "
+                f"that was proven, {names[old]} is drained for azure_proxy_drain_minutes at most and removed"
             )
+        why = f"when {name}, which takes its place, is proven: {'; '.join(choice['why'])}"
+        return {
+            "name": name,
+            "id": self._id("scale_set"),
+            "proven": _azure_replacement.is_proven(self._there("scale_set") or {}),
+            "old": {"name": names[old], "id": self._plan["ids"][old], "why": why} if old else None,
+            # What is being deleted, or never came to life, has nobody to wait for.
+            "drain": bool(old) and (ours[old].get("properties") or {}).get("provisioningState") != "Deleting",
+        }
 
     # For people to read -----------------------------------------------------------------------------------------
 
@@ -543,9 +573,10 @@ class _Decisions:
         """The table, and whether a request is in it that no module foresees in check mode."""
         rows = list(self._rows_of(decided))
         sent = [key for key in decided["written"] if key in ("nat_gateway", "gateway", "site", "flow_log", "scale_set")]
+        requests = (sent, decided["peerings"], decided["tags"], decided["repairs"], decided["scale_set"]["old"])
         table = [("WHAT", "NAME", "", "", "METERS"), *((kind, name, *rest) for kind, name, *rest in rows)]
         return {
-            "unforeseen": bool(self._gone or sent or decided["peerings"] or decided["tags"] or decided["repairs"]),
+            "unforeseen": self._gone or any(requests),
             "summary": [f"{self._host}, what it consists of and what becomes of it:", *aligned(table)],
         }
 
@@ -553,6 +584,7 @@ class _Decisions:
         """Each part in the order of creation: what, its name, what becomes of it, what is special about it, and its meters."""
         touched = {one["id"].lower() for one in (*decided["tags"], *decided["repairs"])}
         subnets = [one["id"] for one in decided["subnets"]]
+        old = decided["scale_set"]["old"]
         for key, (kind, _interface) in KINDS.items():
             name = self._id(key).rpartition("/")[2]
             if not name:
@@ -570,6 +602,10 @@ class _Decisions:
                 if _region(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
                     meters = meters.replace("Intra", "Inter")
                 yield kind, name, action if one in decided["peerings"] else "keep", note, meters
+            elif key == "scale_set_2":
+                # The key of the first is that of whichever serves.
+                if old:
+                    yield kind, old["name"], "delete", old["why"], ""
             elif key == "flow_log" and decided["flow_log"]["remove"] and not decided["flow_log"]["write"]:
                 yield kind, name, "delete", "what was recorded stays", ""
             elif key in self._plan["wanted"]:
@@ -736,7 +772,3 @@ def _contains(outer: str, inner: IPv4Network) -> bool:
 
 def _region(document: Mapping[str, Any]) -> str:
     return _azure_names.region(document.get("location", ""))
-
-
-def _shown(zones: set[str]) -> str:
-    return ", ".join(sorted(zones)) or "none"

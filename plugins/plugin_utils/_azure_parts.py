@@ -38,6 +38,8 @@ KINDS = {
     "route_table": ("route table", "network"),
     "load_balancer": ("load balancer", "network"),
     "scale_set": ("scale set", "compute"),
+    # The one that takes the place of the first, or the first of this one: see _azure_replacement.
+    "scale_set_2": ("scale set", "compute"),
     "flow_log": ("flow log", "network"),
     "hub_vnet": ("virtual network", "network"),
     "hub_peering": ("peering from the hub", "network"),
@@ -57,6 +59,7 @@ _COMPARED = (
     "nat_gateway",
     "load_balancer",
     "scale_set",
+    "scale_set_2",
     "gateway",
     "site",
 )
@@ -80,6 +83,7 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
         "state": state,
         "adopt": bool(settings["adopt"]),
         "force": bool(settings["force"]),
+        "replace": bool(settings["replace"]),
         "resource_group": settings["resource_group"],
         "api": API,
         "tags": tags | {_azure_names.OWNER_TAG: settings["name"]},

@@ -163,6 +163,7 @@ class _Planner:
             if key not in names:
                 self._mistake("names", key, f"is not the name of a resource; known are {', '.join(names)}")
             names[key] = str(value)
+        names["scale_set_2"] = f"{names['scale_set'][:62]}-2"
         for key, value in names.items():
             pattern, rule = _NAMES.get(key, _NAME)
             # What is given needs no name.
@@ -374,6 +375,7 @@ def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -
         "nat_gateway": f"{network}/natGateways/{names['nat_gateway']}",
         "load_balancer": f"{network}/loadBalancers/{names['load_balancer']}",
         "scale_set": f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{names['scale_set']}",
+        "scale_set_2": f"{group}/providers/Microsoft.Compute/virtualMachineScaleSets/{names['scale_set_2']}",
         **gateway_ids,
         "gateway": settings["gateway_id"] or gateway_ids["gateway"],
         "site": f"{network}/localNetworkGateways/{names['site']}",

@@ -22,6 +22,12 @@ Json = dict[str, Any]
 MOST_CUSTOM_DATA = 65535
 """Bytes that Azure takes."""
 
+_UNPROVEN = "/etc/systemd/system/squid.service.d/unproven.conf"
+"""Written before there is a package, and removed by start-proxy: until then nothing starts Squid, neither its installation nor a reboot.
+
+Its default configuration would open the port, refuse everybody with 403, and be healthy for the load balancer.
+"""
+
 
 def custom_data(settings: Mapping[str, Any]) -> str:
     """Return what an instance does when it is made. YAML made from data cannot be wrong YAML, and has no order that matters."""
@@ -39,6 +45,7 @@ def custom_data(settings: Mapping[str, Any]) -> str:
             file("/etc/squid/squid.conf", settings["configuration"], "0640", owner="root:proxy"),
             *({**one, "permissions": "0644", "defer": True} for one in settings["files"]),
             file("/usr/local/sbin/start-proxy", settings["start"], "0755"),
+            {"path": _UNPROVEN, "permissions": "0644", "content": f"[Unit]\nConditionPathExists=!{_UNPROVEN}\n"},
         ],
         "runcmd": ["/usr/local/sbin/start-proxy"],
     }

@@ -7,12 +7,15 @@ is validated and run by the real cloud-init, and ends in a real Squid.
 from __future__ import annotations
 
 import re
+import subprocess
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import lab
 import pytest
-from azure_lab import KEY, PROXY, Azure, Json
+from azure_lab import ENDPOINT, KEY, PROXY, Azure, Json
 
 INSTANCES = ("ot-azure-instance-1", "ot-azure-instance-2")
 SENSOR, STRANGER = "ot-azure-sensor1", "ot-azure-stranger"
@@ -96,18 +99,12 @@ FAULTS: list[tuple[Json, str]] = [
         "azure-proxy: 'See what is there' failed, since Azure refuses the sign-in; check AZURE_CLIENT_ID",
     ),
     (
-        {"kind": "forbidden", "path": "virtualNetworks/MD4IoT-VNET$", "method": "PUT"},
-        "'Create the VNET' failed, since the account may not do this (Microsoft.Network/virtualNetworks/write); give it the action",
+        {"kind": "forbidden", "path": "resourceGroups/ot-proxy/", "method": "GET"},
+        "'See what is there' failed, since the account may not do this (Microsoft.Resources/",
     ),
     (
-        {
-            "kind": "throttled",
-            "path": "networkSecurityGroups/azure-proxy-nsg$",
-            "method": "PUT",
-            "times": 9,
-            "seconds": 1,
-        },
-        "'Create the security group' failed, since Azure answers that there were too many calls; wait some minutes",
+        {"kind": "throttled", "path": "resourceGroups/ot-proxy/", "times": 9, "seconds": 1},
+        "'See what is there' failed, since Azure answers that there were too many calls; wait some minutes",
     ),
     (
         {
@@ -146,6 +143,11 @@ def test_the_next_run_repairs_and_builds_the_rest(azure: Azure) -> None:
     assert set(states.values()) <= {"Succeeded", None}, states
     for secret in (KEY, "stand-in-secret"):
         assert secret not in run.output
+    # Its one instance was asked for a CONNECT when all the rest was there, since the way to a parent may be a part of it.
+    proofs = [one for one in azure.sent("POST") if one["path"].endswith("/virtualMachines/0/runCommand")]
+    assert [one["body"]["script"][0] for one in proofs] == [f"set -- {ENDPOINT} 3128"]
+    (scale_set,) = azure.find("virtualMachineScaleSets")
+    assert re.fullmatch("[0-9a-f]{64}", scale_set["tags"]["configuration"])
 
 
 def at(body: Any, path: str) -> Any:
@@ -321,34 +323,98 @@ def test_the_storage_account_is_closed_but_for_the_named_networks(azure: Azure) 
 # What an instance is given ------------------------------------------------------------------------------------------
 
 
+STAGES = (("init", "--local"), ("init",), ("modules", "--mode", "config"), ("modules", "--mode", "final"))
+# learn.microsoft.com "Automatic OS image upgrades with Azure Virtual Machine Scale Sets": an instance that is not healthy by then is
+# rolled back.
+SECONDS = 300
+# Says with which status the first CONNECT is answered that is answered at all.
+FIRST = """
+import socket, sys, time
+end = time.monotonic() + 300
+while time.monotonic() < end:
+    try:
+        with socket.create_connection((sys.argv[1], 3128), 1) as proxy:
+            proxy.settimeout(10)
+            proxy.sendall(b"CONNECT hub.azure-devices.net:443 HTTP/1.1\\r\\nHost: hub.azure-devices.net\\r\\n\\r\\n")
+            answer = proxy.recv(4096)
+            if answer:
+                sys.exit(answer.split()[1].decode())
+    except OSError:
+        time.sleep(0.05)
+"""
+
+
 @pytest.mark.parametrize("host", INSTANCES)
 def test_the_real_cloud_init_makes_a_proxy_of_it(azure: Azure, host: str) -> None:
     """Its stages in their real order, as at the first boot; then a CONNECT decides."""
     data = azure.custom_data()
-    assert (
-        lab.run(
-            host,
-            "sh",
-            "-c",
-            "mkdir -p /var/lib/cloud/seed/nocloud && cat >/var/lib/cloud/seed/nocloud/user-data",
-            stdin=data,
-        ).returncode
-        == 0
-    )
-    lab.output(host, "sh", "-c", "echo instance-id: lab >/var/lib/cloud/seed/nocloud/meta-data")
-    said = lab.output(host, "sh", "-c", "cloud-init schema -c /var/lib/cloud/seed/nocloud/user-data --annotate 2>&1")
+    place = "/var/lib/cloud/seed/nocloud"
+    write = lab.run(host, "sh", "-c", f"mkdir -p {place} && cat >{place}/user-data", stdin=data)
+    assert write.returncode == 0, write.stderr
+    lab.output(host, "sh", "-c", f"echo instance-id: lab >{place}/meta-data")
+    said = lab.output(host, "sh", "-c", f"cloud-init schema -c {place}/user-data --annotate 2>&1")
     assert "Valid" in said, said
     assert not re.search("deprecated|unexpected|error", said, re.IGNORECASE), said
-    for stage in (("init", "--local"), ("init",), ("modules", "--mode", "config"), ("modules", "--mode", "final")):
-        done = lab.run(host, "cloud-init", *stage)
-        assert done.returncode == 0, f"{stage}: {done.stdout}{done.stderr}"
-    proxy = f"http://{lab.address(host, 'ot-azure')}:3128"
+    address = lab.address(host, "ot-azure")
+    begun = time.monotonic()
+    with subprocess.Popen(
+        ["docker", "exec", SENSOR, "python3", "-c", FIRST, address], stderr=subprocess.PIPE, text=True
+    ) as first:
+        for stage in STAGES:
+            done = lab.run(host, "cloud-init", *stage)
+            assert done.returncode == 0, f"{stage}: {done.stdout}{done.stderr}"
+        seconds = time.monotonic() - begun
+        # As soon as the load balancer's probe is answered, so are sensors.
+        assert first.communicate(timeout=30)[1].strip() == "200"
+    print(f"custom data took {seconds:.0f} s on {host}")
+    assert seconds < SECONDS
+    proxy = f"http://{address}:3128"
     assert lab.visit(SENSOR, proxy, "hub.azure-devices.net").body == "endpoint hub.azure-devices.net"
     assert lab.visit(STRANGER, proxy, "hub.azure-devices.net").connect == 403
     assert lab.visit(SENSOR, proxy, "www.example.com").connect == 403
     assert lab.visit(SENSOR, proxy, "hub.azure-devices.net", port=8443).connect == 403
     assert lab.output(host, "stat", "-c", "%a %U %G", "/etc/squid/squid.conf").split() == ["640", "root", "proxy"]
     assert "@@" not in lab.output(host, "cat", "/etc/squid/squid.conf")
+
+
+def asked(host: str, program: str, *arguments: str) -> str:
+    """Return what an instance prints when Azure's run-command gives it one of the role's scripts."""
+    script = (Path(__file__).parents[3] / "roles/azure_proxy/files" / program).read_text()
+    done = lab.run(host, "sh", stdin=f"set -- {' '.join(arguments)}\n{script}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("host", INSTANCES)
+def test_an_instance_says_what_its_own_squid_answers(host: str) -> None:
+    assert asked(host, "prove-proxy", "hub.azure-devices.net", "3128") == "ot-proxy: CONNECT 200"
+    assert asked(host, "prove-proxy", "www.example.com", "3128") == "ot-proxy: CONNECT 403"
+    assert asked(host, "prove-proxy", "hub.azure-devices.net", "3129") == "ot-proxy: CONNECT 000"
+
+
+def test_a_drained_instance_keeps_its_tunnels_and_is_not_healthy() -> None:
+    """The stranger is the load balancer's probe here."""
+    host, probe = INSTANCES[0], lab.address(STRANGER, "ot-azure")
+    address = lab.address(host, "ot-azure")
+    tunnel = ["docker", "exec", SENSOR, "python3", "-c", TUNNEL, address]
+    with subprocess.Popen(tunnel, stdout=subprocess.PIPE, text=True) as held:
+        assert held.stdout is not None
+        assert " 200 " in held.stdout.readline()
+        assert asked(host, "drain-proxy", "3128", "0", probe) == "ot-proxy: 1 tunnels"
+        assert lab.visit(STRANGER, f"http://{address}:3128", "hub.azure-devices.net").connect == 0
+        assert lab.visit(SENSOR, f"http://{address}:3128", "hub.azure-devices.net").connect == 200
+        # The time counts from the first call, and ends with the last tunnel.
+        assert asked(host, "drain-proxy", "3128", "1", probe) == "ot-proxy: 1 tunnels"
+        assert asked(host, "drain-proxy", "3128", "60", probe) == "ot-proxy: 0 tunnels"
+
+
+TUNNEL = """
+import socket, sys, time
+proxy = socket.create_connection((sys.argv[1], 3128))
+proxy.sendall(b"CONNECT hub.azure-devices.net:443 HTTP/1.1\\r\\n\\r\\n")
+print(proxy.recv(99).split(b"\\r")[0].decode(), flush=True)
+time.sleep(20)
+"""
 
 
 def test_top_level_keys_are_cloud_inits_own(azure: Azure) -> None:
@@ -403,7 +469,7 @@ def test_a_second_run_changes_nothing_whatever_others_have_set(azure: Azure) -> 
     assert azure.written() == []
 
 
-def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) -> None:
+def test_one_more_sensor_would_change_the_group_and_the_scale_set_only(azure: Azure) -> None:
     foreseen = azure.run("--check", change=SECOND)
     assert (foreseen.code, changed(foreseen)) == (0, 2), foreseen.output
     for words in (
@@ -413,21 +479,18 @@ def test_one_more_sensor_changes_the_group_and_the_scale_set_only(azure: Azure) 
     ):
         assert words in foreseen.text, foreseen.output
     assert azure.written() == []
-    run = azure.run(change=SECOND)
-    assert (run.code, changed(run)) == (0, 2), run.output
+
+
+def test_one_more_sensor_a_new_key_a_new_tag_and_no_flow_log(azure: Azure) -> None:
+    """A tag is added to each resource without writing it."""
+    options = ("-e", "azure_proxy_flow_log=none", "-e", '{"azure_proxy_tags": {"plant": "lab", "line": "2"}}')
+    run = azure.run(*options, key=NEXT_KEY, change=SECOND)
+    assert run.code == 0, run.output
     # The deployment's module writes the resource group as well, as it is.
-    assert set(azure.written()) - {"ot-proxy"} == {"azure-proxy-nsg", PROXY}
+    written = {"default", "sharedkey", "azure-proxy-flow", "azure-proxy-nsg", PROXY}
+    assert set(azure.written()) - {"ot-proxy"} == written
     assert "The instances of azure-proxy keep their configuration until they are made anew" in run.text
     assert "acl sensor2 src 10.106.0.2" in azure.custom_data()
-
-
-def test_a_new_key_and_new_instances(azure: Azure) -> None:
-    options = ("-e", "azure_proxy_reimage=true", "-e", "azure_proxy_flow_log=none")
-    # And a new tag, which is added to each resource without writing it.
-    tags = ("-e", '{"azure_proxy_tags": {"plant": "lab", "line": "2"}}')
-    run = azure.run(*options, *tags, key=NEXT_KEY, change=SECOND)
-    assert run.code == 0, run.output
-    assert set(azure.written()) == {"default", "sharedkey", "reimage", "azure-proxy-flow"}
     (gateway,) = azure.find("virtualNetworkGateways")
     assert {name: gateway["properties"].get(name) for name in OF_OTHERS} == OF_OTHERS
     (vnet,) = azure.find("virtualNetworks")
@@ -509,9 +572,14 @@ def other(azure: Azure, **more: Any) -> Json:
     return {"all": {"children": {"proxies": {"hosts": {PROXY: {**OTHER, **more}}}}}}
 
 
-def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azure: Azure) -> None:
+def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) -> None:
     group = THEIRS.format(azure.subscription)
     workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
+    (watcher,) = azure.find("networkWatchers")
+    # As if it had been there since before June 2025.
+    security = f"{group}/providers/Microsoft.Network/networkSecurityGroups/azure-proxy-nsg"
+    flows = {"targetResourceId": security, "storageId": "/gone", "enabled": True}
+    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows}
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
         {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
@@ -521,35 +589,13 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
             "location": "northeurope",
             "properties": {"addressSpace": {"addressPrefixes": ["10.61.0.0/16"]}, "subnets": []},
         },
+        flow_log | {"tags": {"ot-proxy-chaining": PROXY}},
     )
-    run = azure.run(change=other(azure, azure_proxy_flow_log="nsg", azure_proxy_tags={"plant": "before"}))
-    assert run.code != 0
-    assert "'Record the flows' failed" in run.text
-    assert "NSG) flow logs will be retired" in run.text
-    sent = azure.last("flowLogs", "azure-proxy-flow")["properties"]
-    assert sent["targetResourceId"].endswith("/networkSecurityGroups/azure-proxy-nsg")
-
-
-def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> None:
-    (account,), (group,), (watcher,) = (
-        azure.find(kind) for kind in ("storageAccounts", "networkSecurityGroups", "networkWatchers")
-    )
-    # As if it had been there since before June 2025.
-    flows = {"targetResourceId": group["id"], "storageId": account["id"], "enabled": True}
-    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows}
-    azure.put(flow_log | {"tags": {"ot-proxy-chaining": PROXY}})
     # The first instance needs a while until its Squid answers.
     azure.faults({"kind": "unhealthy", "path": "virtualMachines/0/instanceView", "times": 1})
-    run = azure.run("-e", "azure_proxy_reimage=true", change=other(azure))
+    run = azure.run(change=other(azure))
     assert run.code == 0, run.output
-    instances = [one["path"].partition("/virtualMachines/")[2] for one in azure.sent()]
-    assert [path for path in instances if path] == [
-        "0/reimage",
-        "0/instanceView",
-        "0/instanceView",
-        "1/reimage",
-        "1/instanceView",
-    ]
+    assert of_instances(azure) == ["0/instanceView", "0/instanceView", "0/runCommand", "1/instanceView", "1/runCommand"]
     (balancer,) = azure.find("loadBalancers")
     (frontend,) = balancer["properties"]["frontendIPConfigurations"]
     assert frontend["properties"]["privateIPAllocationMethod"] == "Dynamic"
@@ -583,9 +629,21 @@ def test_the_other_shape_is_built_and_again_changes_nothing(azure: Azure) -> Non
     assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
     sides = azure.find("virtualNetworkPeerings")
     assert [(one["name"], one["properties"]["peeringState"]) for one in sides] == [("azure-proxy-hub", "Connected")] * 2
-    again = azure.run(change=other(azure))
-    assert (again.code, changed(again)) == (0, 0), again.output
-    assert azure.written() == []
+
+
+def of_instances(azure: Azure) -> list[str]:
+    """What was asked of which instance in the last run."""
+    paths = [one["path"].partition("/virtualMachines/")[2] for one in azure.sent()]
+    return [path for path in paths if path]
+
+
+def test_instances_are_made_anew_one_after_the_other_and_nothing_else_changes(azure: Azure) -> None:
+    run = azure.run("-e", "azure_proxy_reimage=true", change=other(azure))
+    assert run.code == 0, run.output
+    assert of_instances(azure) == [
+        f"{one}/{what}" for one in (0, 1) for what in ("reimage", "instanceView", "runCommand")
+    ]
+    assert set(azure.written()) == {"reimage", "runCommand"}
 
 
 def test_what_is_theirs_stays(azure: Azure) -> None:

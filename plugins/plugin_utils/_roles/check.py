@@ -198,6 +198,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "chain_verify_parallel": (1, 256),
     "chain_verify_log_minutes": (0, 5_256_000),
     "azure_proxy_flow_log_retention_days": (0, 365),
+    # Azure's run-command, by which instances wait, ends after 90.
+    "azure_proxy_drain_minutes": (0, 60),
 }
 """The least and the most of each number; what Azure sets limits to is checked with its plan."""
 

@@ -21,6 +21,9 @@ NAMESPACES = (
     "Microsoft.Storage",
 )
 """Those that the list of providers has here; the real one has some two hundred."""
+RUN_COMMAND = "microsoft.compute/virtualmachinescalesets/virtualmachines/runcommand"
+_SAID = "ot-proxy: CONNECT 200\not-proxy: 0 tunnels"
+"""What an instance prints that works, to whatever script the role gives it: nothing is run."""
 
 _TAGS = "/providers/microsoft.resources/tags/default"
 _KEY = base64.b64encode(b"stand-in" * 8).decode()
@@ -154,6 +157,25 @@ def instance_view(target: ids.Id, store: Store, healthy: bool) -> Answer:
         raise not_found(ids.parse(instance))
     code = "HealthState/healthy" if healthy else "HealthState/unhealthy"
     return Answer(200, {"vmHealth": {"status": {"code": code, "level": "Info"}}, "statuses": []})
+
+
+def run_command(request: Request, target: ids.Id, store: Store, said: str | None) -> Json:
+    """Return what comes out of a command (REST reference "Virtual Machine Scale Set VMs - Run Command").
+
+    Raises:
+        ArmError: there is no such instance, or no such command for Linux.
+    """
+    if request.method != "POST":
+        raise ArmError(
+            405, "MethodNotAllowed", f"The requested resource does not support http method '{request.method}'."
+        )
+    instance_view(target, store, healthy=True)
+    if content(request)["commandId"] != "RunShellScript":
+        # That there are others and none of them takes a script is documented, the words are not.
+        raise ArmError(404, "NotFound", f"The entity {content(request)['commandId']} was not found.")
+    message = f"Enable succeeded: \n[stdout]\n{_SAID if said is None else said}\n\n[stderr]\n"
+    code = {"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded"}
+    return {"value": [{**code, "message": message}]}
 
 
 def _instances(scale_set: Json) -> list[Json]:

@@ -6,6 +6,7 @@ A list of objects by PUT /faults on the proxy's own port:
     {"kind": "throttled", "path": REGEX, "times": N, "seconds": S}   429 with Retry-After
     {"kind": "unhealthy", "path": REGEX, "times": N}              what an instance answers when it is asked for its health
     {"kind": "unregistered", "path": "Microsoft.Insights"}         a provider that the subscription has not registered
+    {"kind": "said", "path": REGEX, "message": TEXT, "times": N}  what an instance prints when it is given a command
     {"kind": "failed_operation", "path": REGEX, "message": TEXT, "code": CODE, "times": N}
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass, fields
 from tests.cloud.arm import ids
 from tests.cloud.arm.exchange import ArmError, Json
 
-KINDS = ("wrong_secret", "forbidden", "throttled", "unhealthy", "unregistered", "failed_operation")
+KINDS = ("wrong_secret", "forbidden", "throttled", "unhealthy", "unregistered", "said", "failed_operation")
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
 
 
@@ -80,6 +81,11 @@ class Faults:
     def unregistered(self, namespace: str) -> bool:
         """Say whether the subscription has not registered a provider."""
         return self._first("unregistered", "", namespace) is not None
+
+    def said(self, path: str) -> str | None:
+        """Return what an instance prints, None for what one prints that works."""
+        fault = self._first("said", "POST", path)
+        return fault.message if fault else None
 
     def check(self, method: str, path: str, client: str) -> None:
         """Refuse a request as ordered.

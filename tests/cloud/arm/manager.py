@@ -53,7 +53,8 @@ class Manager:
                 self._operations.settle()
                 rules.check_request(request, self.account.subscription, sign_in.TOKEN)
                 if "/providers/microsoft.standin/" in request.path.lower():
-                    return self._operations.status(request.path.rsplit("/", 1)[1])
+                    *_place, key, last = request.path.split("/")
+                    return self._operations.result(key) if last == "result" else self._operations.status(last)
                 target = ids.parse(request.path)
                 self._check_schema(request, target)
                 self.faults.check(request.method, request.path, self.account.client)
@@ -64,7 +65,7 @@ class Manager:
     def _check_schema(self, request: Request, target: ids.Id) -> None:
         asked = str(version(request))
         self._by_schema(request, lambda: schema.check_version(target, asked))
-        if request.method in ("PUT", "PATCH"):
+        if request.method in ("PUT", "PATCH") or target.kind == extras.RUN_COMMAND:
             # ARM knows its groups before it asks a provider what it makes of the body.
             rules.check_group(target, self.store)
             shown = view.show(target.path, self.store)
@@ -103,6 +104,9 @@ class Manager:
             return extras.instance_view(target, self.store, healthy=not self.faults.unhealthy(target.path))
         if target.kind == "subscriptions/providers":
             return Answer(200, {"value": [extras.provider(target, name, self.faults) for name in extras.NAMESPACES]})
+        if target.kind == extras.RUN_COMMAND:
+            said = extras.run_command(request, target, self.store, self.faults.said(target.path))
+            return Answer(202, None, self._operations.start(self._check_free(target), lambda: None, said))
         extra = extras.answer(request, target, self.store)
         if extra is not None:
             return extra
@@ -118,6 +122,16 @@ class Manager:
             found = self.store.find(target.path.rsplit("/", 1)[0]) or {}
             return Answer(200, {"template": found.get("properties", {}).get("template")})
         raise ArmError(405, "MethodNotAllowed", f"This stand-in has no {request.method} on {target.path}.")
+
+    def _check_free(self, target: ids.Id) -> str:
+        """One command at a time (learn.microsoft.com "Run scripts in your Linux VM by using action Run Commands")."""
+        instance = target.path.rsplit("/", 1)[0]
+        try:
+            self._operations.check_idle(instance)
+        except ArmError:
+            text = "Run command extension execution is in progress. Please wait for completion before invoking a run command."
+            raise ArmError(409, "Conflict", text) from None
+        return instance
 
     def _read(self, request: Request, target: ids.Id) -> Answer:
         if target.kind == _GROUP + "/resources":

@@ -22,6 +22,8 @@ class Operation:
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     done: bool = False
     error: Json | None = None
+    result: Json | None = None
+    """What Location answers with at its end, where there is such."""
 
 
 class Operations:
@@ -34,11 +36,12 @@ class Operations:
         self._seconds = seconds
         self._known: dict[str, Operation] = {}
 
-    def start(self, resource: str, finish: Callable[[], Json | None]) -> dict[str, str]:
+    def start(self, resource: str, finish: Callable[[], Json | None], result: Json | None = None) -> dict[str, str]:
         """Begin one, and return the headers that tell the client where to look."""
-        operation = Operation(resource.lower(), finish, time.monotonic() + self._seconds)
+        operation = Operation(resource.lower(), finish, time.monotonic() + self._seconds, result=result)
         self._known[operation.key] = operation
-        return {
+        location = {"Location": f"{self._base}/{operation.key}/result?api-version=2024-01-01"} if result else {}
+        return location | {
             "Azure-AsyncOperation": f"{self._base}/{operation.key}?api-version=2024-01-01",
             # A real one says Retry-After: 10. The SDKs understand this one too, and tests need not wait.
             "x-ms-retry-after-ms": str(int(self._seconds * 1000) or 1),
@@ -50,6 +53,13 @@ class Operations:
             if not operation.done and time.monotonic() >= operation.ready:
                 operation.error = operation.finish()
                 operation.done = True
+
+    def result(self, key: str) -> Answer:
+        """Answer a client that asks for what came out of it."""
+        operation = self._known.get(key)
+        if operation is None or operation.result is None:
+            raise ArmError(404, "NotFound", f"The entity was not found: result of the operation {key}.")
+        return Answer(200, operation.result) if operation.done else Answer(202, None)
 
     def check_idle(self, resource: str) -> None:
         """Refuse a second operation on one resource.

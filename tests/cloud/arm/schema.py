@@ -31,7 +31,11 @@ _UNDESCRIBED = {
     "microsoft.network/connections/sharedkey": {
         "properties": {"value": "string", "id": "string"},
         "required": ["value"],
-    }
+    },
+    "microsoft.compute/virtualmachinescalesets/virtualmachines/runcommand": {
+        "properties": {"commandId": "string", "script": ["string"], "parameters": [{"of": "string"}]},
+        "required": ["commandId"],
+    },
 }
 """What is no resource, so that no schema has it."""
 
@@ -98,7 +102,7 @@ def check_body(method: str, target: ids.Id, asked: str, body: Json, shown: Json 
         return
     itself = {"id": target.path, "name": target.name, "type": target.type}
     sent = {name: value for name, value in body.items() if str(value).lower() != itself.get(name, "").lower()}
-    for wrong in specs.violations(sent, node, definitions, shown=shown, whole=method == "PUT"):
+    for wrong in specs.violations(sent, node, definitions, shown=shown, whole=method != "PATCH"):
         raise _refusal(target, wrong)
 
 

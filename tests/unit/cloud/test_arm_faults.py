@@ -68,6 +68,38 @@ def test_an_instance_is_not_healthy_yet(site: Azure) -> None:
     assert site.ask("GET", view.replace("/0/", "/1/")).status_code == 404
 
 
+def test_an_instance_takes_one_command_at_a_time(site: Azure) -> None:
+    """What it prints is read from Location when the operation has ended."""
+    site.put(SCALE_SET, scale_set(), sku={"name": "Standard_DS1_v2", "capacity": 1})
+    site.control("PUT", "/faults", [{"kind": "said", "path": "virtualMachines/0/", "message": "no", "times": 1}])
+    place, command = f"{SCALE_SET}/virtualMachines/0/runCommand", {"commandId": "RunShellScript", "script": ["true"]}
+    first, second = (site.ask("POST", place, command) for _attempt in range(2))
+    assert (first.status_code, second.status_code, second.json()["error"]["code"]) == (202, 409, "Conflict")
+    assert site.session.get(first.headers["Location"], timeout=10).status_code == 202
+    assert site.wait(first)["status"] == "Succeeded"
+    (said,) = site.session.get(first.headers["Location"], timeout=10).json()["value"]
+    assert said["message"] == "Enable succeeded: \n[stdout]\nno\n\n[stderr]\n"
+    again = site.ask("POST", place, command)
+    site.wait(again)
+    assert "CONNECT 200" in site.session.get(again.headers["Location"], timeout=10).text
+
+
+@pytest.mark.parametrize(
+    ("method", "instance", "body", "status"),
+    [
+        ("GET", "0", {"commandId": "RunShellScript"}, 405),
+        ("POST", "1", {"commandId": "RunShellScript"}, 404),
+        ("POST", "0", {"commandId": "RunPowerShellScript"}, 404),
+        ("POST", "0", {"commandId": "RunShellScript", "script": "true"}, 400),
+        ("POST", "0", {"command": "RunShellScript"}, 400),
+        ("POST", "0", {}, 400),
+    ],
+)
+def test_an_instance_refuses_a_command(site: Azure, method: str, instance: str, body: Json, status: int) -> None:
+    site.put(SCALE_SET, scale_set(), sku={"name": "Standard_DS1_v2", "capacity": 1})
+    assert site.ask(method, f"{SCALE_SET}/virtualMachines/{instance}/runCommand", body).status_code == status
+
+
 def test_an_operation_fails(azure: Azure) -> None:
     """The resource stays behind as failed, and the next PUT repairs it."""
     fault: Json = {"kind": "failed_operation", "path": "virtualNetworks", "message": "No capacity.", "times": 1}

@@ -18,7 +18,7 @@ NAMES = [
     "admissions",
     "azure_decisions",
     "azure_plan",
-    "azure_decisions",
+    "azure_said",
     "cloud_problem",
     "connectivity",
     "deployment",

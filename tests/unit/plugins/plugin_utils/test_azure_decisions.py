@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_decisions import azure_decisions
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_parts import KINDS
 
-from .test_azure_plan import HOST, HUB, NETWORK, SITE, SUBNET, SUBSCRIPTION, VNET, WORKSPACE, plan
+from .test_azure_plan import HOST, HUB, NETWORK, SITE, SUBNET, SUBSCRIPTION, UBUNTU, VNET, WORKSPACE, plan
 
 Json = dict[str, Any]
 OURS = {"ot-proxy-chaining": HOST, "plant": "lab"}
@@ -202,9 +202,128 @@ def test_zones_stay_as_azure_has_made_them() -> None:
     assert decide(planned, balancer)["frontend_zones"] == ["2", "1"]
     assert decide(planned, there(planned, "scale_set", zones=["2", "1"]))["mistakes"] == []
     (mistake,) = decide(planned, there(planned, "scale_set", zones=["1"]))["mistakes"]
-    assert (
-        "azure_proxy_zones is 1, 2, and the scale set azure-proxy was made with 1, which Azure never changes" in mistake
-    )
+    assert "since azure_proxy_zones is 1, 2, and it was made with 1, which Azure never changes" in mistake
+
+
+# The scale set ------------------------------------------------------------------------------------------------------
+
+NEWER = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "server", "version": "latest"}
+PROVEN = OURS | {"configuration": "old"}
+
+
+def machines(
+    planned: Json, key: str, image: Json, tags: Json | None = None, state: str = "Succeeded", user: str = "azureuser"
+) -> Json:
+    profile = {"storageProfile": {"imageReference": image}, "osProfile": {"adminUsername": user}}
+    has = {"virtualMachineProfile": profile, "provisioningState": state}
+    return there(planned, key, has, zones=["3", "2", "1"], tags=PROVEN if tags is None else tags)
+
+
+def newer(**settings: Any) -> Json:
+    return plan({"automatic_os_upgrade": False, "image": NEWER, **settings})
+
+
+@pytest.mark.parametrize(
+    ("configuration", "tags", "state", "writes", "proven"),
+    [
+        ("old", PROVEN, "Succeeded", False, True),
+        ("new", PROVEN, "Succeeded", True, True),
+        ("old", PROVEN, "Failed", True, True),
+        # A run was ended before its instances were proven.
+        ("old", OURS, "Succeeded", True, False),
+    ],
+)
+def test_a_scale_set_is_written_until_it_is_proven_and_when_it_differs(
+    configuration: str, tags: Json, state: str, writes: bool, proven: bool
+) -> None:
+    planned = plan()
+    found = decide(planned | {"configuration": configuration}, machines(planned, "scale_set", UBUNTU, tags, state))
+    assert found["mistakes"] == []
+    one = found["scale_set"]
+    assert (one["name"], "scale_set" in found["written"], one["proven"], one["old"]) == (HOST, writes, proven, None)
+    nothing = decide(planned)
+    assert ("scale_set" in nothing["new"], nothing["scale_set"]["proven"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("image", "user", "why"),
+    [
+        (UBUNTU, "azureuser", "the offer of azure_proxy_image is ubuntu-24_04-lts, and it was made with 0001-com-"),
+        ({"id": "/galleries/ours/images/squid"}, "azureuser", "the publisher of azure_proxy_image is Canonical, and"),
+        (NEWER, "ops", "azure_proxy_admin_username is azureuser, and it was made with ops"),
+    ],
+)
+def test_what_azure_never_changes_is_refused_with_the_way_to_replace_it(image: Json, user: str, why: str) -> None:
+    planned = newer()
+    (mistake,) = decide(planned, machines(planned, "scale_set", image, user=user))["mistakes"]
+    assert why in mistake
+    assert "run this with -e azure_proxy_replace=true: azure-proxy-2 is built beside it" in mistake
+    assert decide(planned, machines(planned, "scale_set", NEWER | {"publisher": "canonical"}))["mistakes"] == []
+
+
+# Which are there, with image and tags; which one serves in the end and which one goes.
+STATES: list[tuple[dict[str, tuple[Json, Json]], str, str | None]] = [
+    ({"scale_set": (UBUNTU, PROVEN)}, "azure-proxy-2", "azure-proxy"),
+    ({"scale_set_2": (UBUNTU, PROVEN)}, "azure-proxy", "azure-proxy-2"),
+    ({"scale_set_2": (NEWER, PROVEN)}, "azure-proxy-2", None),
+    # A run was ended while the new one was built, or proven, or the old one drained.
+    ({"scale_set": (UBUNTU, PROVEN), "scale_set_2": (NEWER, OURS)}, "azure-proxy-2", "azure-proxy"),
+    ({"scale_set": (UBUNTU, PROVEN), "scale_set_2": (NEWER, PROVEN)}, "azure-proxy-2", "azure-proxy"),
+    ({"scale_set": (NEWER, OURS), "scale_set_2": (UBUNTU, PROVEN)}, "azure-proxy", "azure-proxy-2"),
+    # And the inventory was set back.
+    ({"scale_set": (NEWER, PROVEN), "scale_set_2": (UBUNTU, OURS)}, "azure-proxy", "azure-proxy-2"),
+    ({"scale_set": (NEWER, OURS), "scale_set_2": (NEWER, PROVEN)}, "azure-proxy-2", "azure-proxy"),
+    # The second one is somebody else's.
+    ({"scale_set": (NEWER, PROVEN), "scale_set_2": (UBUNTU, {"owner": "them"})}, "azure-proxy", None),
+]
+
+
+@pytest.mark.parametrize(("found", "name", "old"), STATES)
+def test_a_replacement_goes_on_where_it_was_ended(
+    found: dict[str, tuple[Json, Json]], name: str, old: str | None
+) -> None:
+    planned = newer(replace=True)
+    documents = [machines(planned, key, image, tags) for key, (image, tags) in found.items()]
+    decided = decide(planned, *documents)
+    assert decided["mistakes"] == []
+    one = decided["scale_set"]
+    assert (one["name"], (one["old"] or {}).get("name")) == (name, old)
+    assert one["id"].endswith(f"/virtualMachineScaleSets/{name}")
+    # The table has the one that serves, and the other one only if it goes.
+    rows = [line.split()[2:4] for line in decided["summary"] if line.startswith("scale set")]
+    action = "create" if "scale_set" in decided["new"] else "change"
+    assert sorted(rows) == sorted([[name, action], *([[old, "delete"]] if old else [])])
+    assert decided["unforeseen"]
+    mistakes = decide(newer(), *documents)["mistakes"]
+    assert [("azure_proxy_replace=true" in mistake) for mistake in mistakes] == [True] * bool(old)
+
+
+def test_a_third_image_waits_until_the_second_is_there() -> None:
+    planned = plan({"image": UBUNTU | {"offer": "ubuntuserver"}, "replace": True})
+    documents = [machines(planned, "scale_set", UBUNTU), machines(planned, "scale_set_2", NEWER, OURS)]
+    (mistake,) = decide(planned, *documents)["mistakes"]
+    assert "the scale sets azure-proxy and azure-proxy-2 are both there and neither has what is wanted" in mistake
+
+
+def test_nobody_is_drained_that_is_being_deleted_and_nothing_of_others_is_replaced() -> None:
+    planned = newer(replace=True)
+    old = machines(planned, "scale_set", UBUNTU, state="Deleting")
+    one = decide(planned, old, machines(planned, "scale_set_2", NEWER))["scale_set"]
+    assert (one["drain"], one["old"]["name"]) == (False, "azure-proxy")
+    (mistake,) = decide(planned, machines(planned, "scale_set", UBUNTU, {"owner": "them"}))["mistakes"]
+    assert "which this role did not create" in mistake
+
+
+def test_absent_removes_both() -> None:
+    planned = newer(state="absent")
+    both = [machines(planned, key, UBUNTU) for key in ("scale_set", "scale_set_2")]
+    assert decide(planned, *both)["remove"] == ["scale_set_2", "scale_set"]
+    # Earlier versions had no second one, so one without a tag is somebody else's.
+    untagged = [{**one, "tags": {}} for one in both]
+    assert decide(newer(state="absent", adopt=True), *untagged)["remove"] == ["scale_set"]
+    assert decide(newer(adopt=True, replace=True), untagged[1])["scale_set"]["old"] is None
+    (mistake,) = decide(newer(adopt=True, replace=True), *untagged)["mistakes"]
+    assert "there are the scale set azure-proxy-2 already, which this role did not create" in mistake
 
 
 def test_what_failed_is_written_once_more_as_azure_takes_it() -> None:

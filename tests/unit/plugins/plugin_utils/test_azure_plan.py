@@ -51,6 +51,7 @@ SETTINGS: dict[str, Any] = {
     "location": "West Europe",
     "location_is_new": False,
     "adopt": False,
+    "replace": False,
     "vnet_id": "",
     "subnet_id": "",
     "gateway_id": "",
@@ -229,10 +230,12 @@ def test_custom_data_is_what_cloud_init_reads() -> None:
     assert found["custom_data"].startswith("#cloud-config\n")
     read = yaml.safe_load(found["custom_data"])
     assert read["packages"] == ["squid"]
-    assert [(one["path"], one["permissions"], one["defer"]) for one in read["write_files"]] == [
+    assert [(one["path"], one["permissions"], one.get("defer", False)) for one in read["write_files"]] == [
         ("/etc/squid/squid.conf", "0640", True),
         ("/etc/squid/parents", "0644", True),
         ("/usr/local/sbin/start-proxy", "0755", True),
+        # Before the package, which would start Squid with its own configuration.
+        ("/etc/systemd/system/squid.service.d/unproven.conf", "0644", False),
     ]
     assert read["write_files"][0]["content"] == SETTINGS["configuration"]
     changed = [plan(change)["configuration"] for change in ({"start": "#!/bin/sh\n"}, {"capacity": 2}, {})]
