@@ -51,9 +51,9 @@ _value:
 
 def cloud_problem(message: object, task: str, host: str, action: str = "") -> str:
     """Say it; see DOCUMENTATION."""
-    from ..plugin_utils import _cloud_problem
+    from ..plugin_utils._cloud import problem
 
-    return _cloud_problem.problem(host, task, action, _cloud_problem.said(message))
+    return problem.problem(host, task, action, problem.said(message))
 
 
 class FilterModule:

@@ -58,9 +58,9 @@ _value:
 
 def connectivity(hostvars: Mapping[str, Any], sites: Iterable[str]) -> dict[str, Any]:
     """Choose; see DOCUMENTATION."""
-    from ..plugin_utils import _connectivity
+    from ..plugin_utils._cloud import connectivity as cloud_connectivity
 
-    return asdict(_connectivity.choose_all(hostvars, sites))
+    return asdict(cloud_connectivity.choose_all(hostvars, sites))
 
 
 class FilterModule:

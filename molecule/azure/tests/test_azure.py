@@ -619,14 +619,14 @@ def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) ->
     # Nothing else of it differs from the run before.
     assert scale_set["tags"]["plant"] == "lab"
     assert at(scale_set, "properties.virtualMachineProfile.storageProfile.imageReference.offer") == "ubuntu-24_04-lts"
-    (workspace,) = azure.find("workspaces")
-    assert workspace["name"] == "their-logs"
-    assert all(one["properties"]["workspaceId"] == workspace["id"] for one in azure.find("diagnosticSettings"))
-    (flows,) = azure.find("flowLogs")
-    analytics = flows["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
-    assert flows["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
+    (logs,) = azure.find("workspaces")
+    assert logs["name"] == "their-logs"
+    assert all(one["properties"]["workspaceId"] == logs["id"] for one in azure.find("diagnosticSettings"))
+    (recorded,) = azure.find("flowLogs")
+    analytics = recorded["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert recorded["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
     # Group and workspace are in another region than what is built.
-    assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
+    assert (recorded["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
     sides = azure.find("virtualNetworkPeerings")
     assert [(one["name"], one["properties"]["peeringState"]) for one in sides] == [("azure-proxy-hub", "Connected")] * 2
 

@@ -16,14 +16,11 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain 
 
 NAMES = [
     "admissions",
-    "azure_decisions",
     "azure_plan",
-    "azure_said",
     "cloud_problem",
     "connectivity",
     "deployment",
     "multicloud_plan",
-    "multicloud_steps",
     "passwords",
     "shown",
     "squid_import",

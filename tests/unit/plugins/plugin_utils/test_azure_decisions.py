@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_decisions import azure_decisions
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._azure_parts import KINDS
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_plan import azure_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud.azure.parts import KINDS
 
 from .test_azure_plan import HOST, HUB, NETWORK, SITE, SUBNET, SUBSCRIPTION, UBUNTU, VNET, WORKSPACE, plan
 
@@ -34,7 +34,7 @@ def there(planned: Json, key: str, properties: Json | None = None, **more: Any) 
 def decide(planned: Json, *documents: Json) -> Json:
     assert planned["mistakes"] == []
     gone = [] if documents else [{"error": {"code": "ResourceGroupNotFound"}}]
-    return azure_decisions(planned, HOST, gone, list(documents))
+    return azure_plan(planned, HOST, listed=gone, read=list(documents))
 
 
 def network(planned: Json, prefixes: list[str], *subnets: Json, **more: Any) -> Json:
@@ -486,7 +486,7 @@ def test_the_address_is_azures_where_it_chooses() -> None:
     frontend = {"name": "frontend", "properties": {"privateIPAddress": "10.60.0.36"}}
     # As a module answers.
     answer = {"response": [there(planned, "load_balancer", {"frontendIPConfigurations": [frontend]})]}
-    assert azure_decisions(planned, HOST, [], [{"skipped": True}, answer])["address"] == "10.60.0.36"
+    assert azure_plan(planned, HOST, listed=[], read=[{"skipped": True}, answer])["address"] == "10.60.0.36"
 
 
 READS: list[tuple[str, list[Json], Json, list[str]]] = [
@@ -514,7 +514,7 @@ def test_only_what_the_list_does_not_say_is_read(
     shown = [
         {"id": planned["ids"][one["key"]].upper(), "name": one["key"], **one} if "key" in one else one for one in listed
     ]
-    found = azure_decisions(planned, HOST, shown)
+    found = azure_plan(planned, HOST, listed=shown)
     assert [one["id"] for one in found["reads"]] == [planned["ids"][key] for key in read]
     assert found["listed"] == [one["key"] for one in listed if "key" in one]
 
@@ -561,14 +561,14 @@ PROVIDERS = (
 )
 def test_providers_are_registered_before_anything_is_made(states: dict[str, str], missing: list[str]) -> None:
     planned = plan()
-    asked = azure_decisions(planned, HOST, [{"error": {}}])["asks"]
+    asked = azure_plan(planned, HOST, listed=[{"error": {}}])["asks"]
     assert [one["id"] for one in asked] == [f"/subscriptions/{SUBSCRIPTION}/providers"]
     states = dict.fromkeys(PROVIDERS, "Registered") | states
     shown = [
         {"id": f"{asked[0]['id']}/{name}", "namespace": name, "registrationState": state}
         for name, state in states.items()
     ]
-    mistakes = azure_decisions(planned, HOST, [{"error": {}}], [{"response": {"value": shown}}])["mistakes"]
+    mistakes = azure_plan(planned, HOST, listed=[{"error": {}}], read=[{"response": {"value": shown}}])["mistakes"]
     commands = " && ".join(f"az provider register --subscription {SUBSCRIPTION} --namespace {one}" for one in missing)
     assert len(mistakes) == bool(missing)
     assert all(
@@ -576,10 +576,13 @@ def test_providers_are_registered_before_anything_is_made(states: dict[str, str]
     )
     # Who may not see it, and who makes nothing.
     assert (
-        azure_decisions(planned, HOST, [], [{"response": {"error": {"code": "AuthorizationFailed"}}}])["mistakes"] == []
+        azure_plan(planned, HOST, listed=[], read=[{"response": {"error": {"code": "AuthorizationFailed"}}}])[
+            "mistakes"
+        ]
+        == []
     )
     whole = [{"id": planned["ids"][key], "name": key, "tags": OURS} for key in planned["wanted"]]
-    assert azure_decisions(planned, HOST, whole)["asks"] == []
+    assert azure_plan(planned, HOST, listed=whole)["asks"] == []
     less = plan({"workspace_id": WORKSPACE})
     assert "Microsoft.OperationalInsights" not in less["providers"]
 
@@ -623,10 +626,10 @@ def test_a_lock_keeps_all_from_being_removed(scope: str, held: str) -> None:
 
 def test_locks_are_asked_for_where_something_is_removed() -> None:
     planned = plan({"state": "absent", "vnet_id": VNET.replace("ot-proxy", "hub")})
-    asked = azure_decisions(planned, HOST, [])["asks"]
+    asked = azure_plan(planned, HOST, listed=[])["asks"]
     locks = "providers/Microsoft.Authorization/locks"
     assert [one["id"] for one in asked] == [f"{VNET.partition('/providers/')[0]}/{locks}", f"{GROUP}/{locks}"]
-    assert azure_decisions(planned, HOST, [{"error": {}}])["asks"] == []
+    assert azure_plan(planned, HOST, listed=[{"error": {}}])["asks"] == []
 
 
 SPOKE = {"hub_vnet_id": HUB, "gateway": "none", "hub_gateway": True}

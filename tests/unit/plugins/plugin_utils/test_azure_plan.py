@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.ot_security.proxy_chaining.plugins.filter import azure_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_plan import azure_plan
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +88,8 @@ SETTINGS: dict[str, Any] = {
     "flow_log_retention_days": "30",
     "traffic_analytics_interval": "10",
     "auth_enabled": False,
+    "probe": "hub.example.net",
+    "probe_is_sure": True,
     "firewall": "none",
     "remote_syslog_host": "",
     "listen_addresses": [],
@@ -129,7 +131,7 @@ def plan(
     hostvars = {**hosts, **found, **sites}
     graph = topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
-    return azure_plan.azure_plan(SETTINGS | (settings or {}), {"file": kept.keep(graph)}, HOST, hostvars)
+    return azure_plan(SETTINGS | (settings or {}), HOST, topology={"file": kept.keep(graph)}, hostvars=hostvars)
 
 
 def test_the_address_plan_is_derived() -> None:

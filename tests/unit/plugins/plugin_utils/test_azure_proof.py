@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_said import azure_said
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_plan import azure_plan
 
 
 def answer(printed: str) -> dict[str, Any]:
@@ -47,6 +47,6 @@ def answer(printed: str) -> dict[str, Any]:
     ],
 )
 def test_an_answer_is_nothing_or_one_sentence(response: Any, sure: bool, sentence: str) -> None:
-    said = azure_said(response, "instance 0", "hub.example.net", sure)
-    assert sentence in said
-    assert bool(said) == bool(sentence)
+    plan = {"probe": {"endpoint": "hub.example.net", "sure": sure}}
+    said = azure_plan(plan, "azure-proxy", instance="instance 0", answer=response)["mistakes"]
+    assert [sentence in each and each.startswith("azure-proxy: ") for each in said] == [True] * bool(sentence)

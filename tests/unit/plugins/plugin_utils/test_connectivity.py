@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _connectivity
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud import connectivity
 
 from tests.rendered_report import apply
 
@@ -51,7 +51,7 @@ DOCUMENT = Path(__file__).parents[4] / "docs/connectivity.md"
 
 def choose(needs: object, method: object = "") -> dict[str, Any]:
     """Choose."""
-    return asdict(_connectivity.choose(HOST, needs, method))
+    return asdict(connectivity.choose(HOST, needs, method))
 
 
 def expected(needs: Needs) -> str:

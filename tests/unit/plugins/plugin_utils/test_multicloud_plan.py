@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import (
-    _connectivity,
-    _multicloud_ipsec,
-    _multicloud_plan,
-)
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud import connectivity
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud.multicloud import (
+    ipsec as multicloud_ipsec,
+)
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud.multicloud.plan import CLOUDS, METHODS
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -73,7 +73,7 @@ def planned(**changes: Any) -> Json:
     settings = {**SETTINGS, **changes}
     tunnels = {"plant": {"prefixes": settings["prefixes"]}} if settings["proxy"] else {}
     graph = {"tunnels": tunnels, "proxies": {}, "sensors": {}}
-    return multicloud_plan(settings, {"file": kept.keep(graph)}, "plant")
+    return multicloud_plan(settings, "plant", topology={"file": kept.keep(graph)})
 
 
 # One declaration, two ends --------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ networks = st.builds(
 
 @st.composite
 def policies(draw: st.DrawFn, cloud: str) -> Json:
-    taken = _multicloud_ipsec.TAKEN[cloud]
+    taken = multicloud_ipsec.TAKEN[cloud]
     chosen: Json = {key: draw(st.sampled_from(sorted(values))) for key, values in taken.items()}
     gcm = chosen["ipsec_encryption"].startswith("GCM")
     chosen["ipsec_integrity"] = chosen["ipsec_encryption"] if gcm else "SHA256"
@@ -115,7 +115,7 @@ def test_the_two_ends_of_a_valid_declaration_match(data: st.DataObject, cloud: s
     names = {"ikeEncryption": "ike_encryption", "ikeIntegrity": "ike_integrity", "dhGroup": "dh_group"}
     names |= {"ipsecEncryption": "ipsec_encryption", "ipsecIntegrity": "ipsec_integrity", "pfsGroup": "pfs_group"}
     for azures, ours in names.items():
-        assert near["policy"][azures] in _multicloud_ipsec.TAKEN[cloud][ours]
+        assert near["policy"][azures] in multicloud_ipsec.TAKEN[cloud][ours]
 
 
 @given(vnet=networks, site=networks)
@@ -249,7 +249,7 @@ MISTAKES: dict[str, Json] = {
     "azure_proxy_resource_group of azure-proxy 2024 is not a text; put a number in quotes": {
         "azure": {**AZURE, "resource_group": 2024}
     },
-    "multicloud_ipsec 'colour' is no part of an IPsec policy; known are " + ", ".join(_multicloud_ipsec.DEFAULTS): {
+    "multicloud_ipsec 'colour' is no part of an IPsec policy; known are " + ", ".join(multicloud_ipsec.DEFAULTS): {
         "ipsec": {"colour": "red"}
     },
 }
@@ -314,8 +314,8 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 WORDS = (
     *CIRCUIT,
-    *_multicloud_ipsec.DEFAULTS,
-    *_connectivity.METHODS,
+    *multicloud_ipsec.DEFAULTS,
+    *connectivity.METHODS,
     *AZURE,
     "aws",
     "10.60.0.5/26",
@@ -334,12 +334,12 @@ def anything_for(variables: Iterable[str]) -> st.SearchStrategy[Json]:
 
 
 @given(
-    method=st.sampled_from(_connectivity.METHODS),
-    cloud=st.sampled_from(_multicloud_plan.CLOUDS),
+    method=st.sampled_from(connectivity.METHODS),
+    cloud=st.sampled_from(CLOUDS),
     site=anything_for(key for key in SETTINGS if key != "azure"),
     azure=anything_for(AZURE),
     circuit=anything_for([*CIRCUIT, "tier", "family"]),
-    ipsec=anything_for(_multicloud_ipsec.DEFAULTS),
+    ipsec=anything_for(multicloud_ipsec.DEFAULTS),
 )
 def test_any_value_of_any_variable_is_used_or_a_mistake(
     method: str, cloud: str, site: Json, azure: Json, circuit: Json, ipsec: Json
@@ -351,7 +351,7 @@ def test_any_value_of_any_variable_is_used_or_a_mistake(
         "plant": {f"multicloud_{key}": settings[key] for key in ("name", "cloud", "proxy", "prefixes")},
     }
     graph = topology.of_groups(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]})
-    plan = multicloud_plan(settings, {"file": kept.keep(graph)}, "plant")
+    plan = multicloud_plan(settings, "plant", topology={"file": kept.keep(graph)})
     json.dumps(plan)
     assert all(isinstance(mistake, str) for mistake in plan["mistakes"])
 
@@ -460,7 +460,7 @@ def test_what_is_made_of_the_longest_name_is_not_too_long_for_google() -> None:
 
 
 def test_each_method_of_the_chart_is_known() -> None:
-    assert tuple(_multicloud_plan.METHODS) == _connectivity.METHODS
+    assert tuple(METHODS) == connectivity.METHODS
 
 
 def test_public_addresses_need_nothing() -> None:

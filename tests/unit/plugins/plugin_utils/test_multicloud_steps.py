@@ -10,8 +10,12 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_steps import multicloud_steps
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._multicloud_found import OWNER, TUNNEL, merged
+from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud.multicloud.found import (
+    OWNER,
+    TUNNEL,
+    merged,
+)
 
 Json = dict[str, Any]
 
@@ -124,7 +128,7 @@ def google() -> Json:
 
 def steps(found: Json, cloud: str, **wanted: Any) -> Json:
     planned = {"method": "vpn", "azure": AZURE, "far": AWS if cloud == "aws" else GOOGLE}
-    return multicloud_steps(found, planned, "plant", {**WANTED, "cloud": cloud, **wanted})
+    return multicloud_plan(planned, "plant", found=found, wanted={**WANTED, "cloud": cloud, **wanted})
 
 
 def empty(found: Json) -> Json:
@@ -396,7 +400,9 @@ def circuit(state: str = "present", **changes: Any) -> Json:
         "connection": [{**there, "id": CIRCUIT["azure"]["connection"], "properties": {}}],
         **changes,
     }
-    return multicloud_steps({"near": found, "far": {}}, CIRCUIT, "plant", {**WANTED, "cloud": "other", "state": state})
+    return multicloud_plan(
+        CIRCUIT, "plant", found={"near": found, "far": {}}, wanted={**WANTED, "cloud": "other", "state": state}
+    )
 
 
 NOTHING: list[Json] = [{"error": {"code": "ResourceNotFound"}}]

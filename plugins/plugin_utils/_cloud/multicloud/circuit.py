@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._multicloud_found import Json, Tally, merged, named
+from .found import Json, Tally, merged, named
 
 
 def steps(tally: Tally, planned: Mapping[str, Any], found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:

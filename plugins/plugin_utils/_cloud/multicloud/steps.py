@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _multicloud_aws, _multicloud_circuit, _multicloud_google
-from ._multicloud_found import TUNNEL, Json, Tally, merged, named
+from . import aws, circuit, google
+from .found import TUNNEL, Json, Tally, merged, named
 
-_FAR = {"aws": _multicloud_aws, "google": _multicloud_google}
+_FAR = {"aws": aws, "google": google}
 # Azure shows them, and refuses a body that has them.
 _READ_ONLY = frozenset(
     {
@@ -41,7 +41,7 @@ def steps(host: str, planned: Mapping[str, Any], found: Mapping[str, Any], wante
     """
     tally = Tally(host, planned["azure"]["tags"])
     if planned["method"] != "vpn":
-        return tally.told(_multicloud_circuit.steps(tally, planned, found["near"], wanted))
+        return tally.told(circuit.steps(tally, planned, found["near"], wanted))
     azure = _Azure(tally, planned["azure"], found["near"])
     far = _FAR[wanted["cloud"]]
     if wanted["state"] == "absent":

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ._multicloud_found import OWNER, Json, Tally, lacking, named, owner
+from .found import OWNER, Json, Tally, lacking, named, owner
 
 _PROTOCOLS = {"esp": ("ESP", ""), "udp500": ("UDP", "500"), "udp4500": ("UDP", "4500")}
 _KINDS = {

@@ -17,7 +17,8 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
-from . import _azure_names, _multicloud_found
+from ..azure import names
+from . import found as multicloud_found
 
 Json = dict[str, Any]
 
@@ -117,7 +118,7 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
     }
     sku = {key: circuit.get(key, known[0]) for key, known in _SKU.items()}
     near = {
-        "location": _azure_names.region(settings["azure"]["location"]),
+        "location": names.region(settings["azure"]["location"]),
         "gateway": ids["gateway"],
         "circuit": f"{ids['network']}/expressRouteCircuits/{name}",
         "circuit_name": name,
@@ -132,7 +133,7 @@ def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Js
             **sku,
         },
         "peering": peering,
-        "tags": _multicloud_found.tags(settings),
+        "tags": multicloud_found.tags(settings),
     }
     return {"azure": near, "handover": _handover(circuit, settings) if method == PROVIDER else {}}
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ._azure_addresses import Mistake
+from .addresses import Mistake
 
 _MARKETPLACE = ("publisher", "offer", "sku", "version")
 _GALLERY = ("id", "sharedGalleryImageId", "communityGalleryImageId")

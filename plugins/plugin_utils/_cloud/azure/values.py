@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from . import _azure_names, _azure_regions
-from ._azure_addresses import Mistake
+from . import names, regions
+from .addresses import Mistake
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 LISTS = ("site_prefixes", "ssh_public_keys", "storage_allowed_networks", "zones")
@@ -133,7 +133,7 @@ def _check_gateway(settings: Mapping[str, Any], mistake: Mistake) -> None:
 
 
 def _check_zones(settings: Mapping[str, Any], mistake: Mistake) -> None:
-    region = _azure_names.region(settings["location"])
+    region = names.region(settings["location"])
     seen = set()
     for zone in map(str, settings["zones"]):
         if zone not in _ALL_ZONES:
@@ -142,10 +142,10 @@ def _check_zones(settings: Mapping[str, Any], mistake: Mistake) -> None:
             mistake("zones", zone, "is named twice")
         seen.add(zone)
     if region and not settings["location_is_new"]:
-        problem = _azure_regions.problem(region)
+        problem = regions.problem(region)
         if problem:
             mistake("location", settings["location"], problem)
-    if seen and _azure_regions.zones(region) is False:
+    if seen and regions.zones(region) is False:
         mistake("zones", ", ".join(sorted(seen)), f"are zones, which the region {region} does not have; set it to []")
 
 
@@ -160,14 +160,14 @@ def zones_of_address(settings: Mapping[str, Any]) -> list[str]:
 
 def zones_of_gateway(settings: Mapping[str, Any]) -> list[str]:
     """Return the zones of the VPN gateway's address, which must have some where the region has: its sizes are all AZ ones."""
-    zoned = _azure_regions.zones(_azure_names.region(settings["location"]))
+    zoned = regions.zones(names.region(settings["location"]))
     return zones_of_address(settings) or (list(_ALL_ZONES) if zoned else [])
 
 
 def _check_tags(tags: Mapping[str, Any], mistake: Mistake) -> None:
     if len(tags) > _TAGS:
         mistake("tags", f"{len(tags)} tags", f"are too many; Azure takes 50, of which {50 - _TAGS} are the role's own")
-    seen = {_azure_names.OWNER_TAG, "configuration"}
+    seen = {names.OWNER_TAG, "configuration"}
     for name, value in ((str(name), str(value)) for name, value in tags.items()):
         if name.lower() in seen:
             mistake(

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._chain import hostvars as chain_hostvars
-from ._chain.inventory import sentence
-from ._columns import aligned
-from ._report.results import clean
+from .._chain import hostvars as chain_hostvars
+from .._chain.inventory import sentence
+from .._columns import aligned
+from .._report.results import clean
 
 METHODS = ("public", "vpn", "expressroute_customer", "expressroute_provider")
 

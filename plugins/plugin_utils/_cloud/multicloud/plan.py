@@ -14,17 +14,13 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from . import (
-    _azure_names,
-    _azure_values,
-    _connectivity,
-    _multicloud_expressroute,
-    _multicloud_found,
-    _multicloud_google,
-    _multicloud_ipsec,
-)
-from ._chain.inventory import sentence
-from ._roles import arguments
+from ..._chain.inventory import sentence
+from ..._roles import arguments
+from .. import connectivity
+from ..azure import names as azure_names
+from ..azure import values as azure_values
+from . import expressroute, google, ipsec
+from . import found as multicloud_found
 
 Json = dict[str, Any]
 
@@ -61,7 +57,7 @@ _FORMS = {
 _UNUSABLE = tuple(
     map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "224.0.0.0/4", "240.0.0.0/4"))
 )
-_TAGS_OF_OURS = (_multicloud_found.OWNER, _multicloud_found.TUNNEL)
+_TAGS_OF_OURS = (multicloud_found.OWNER, multicloud_found.TUNNEL)
 # Azure and AWS take 50 each, of which the role needs two.
 _MOST_TAGS = 48
 _TEXTS = ("cloud", "proxy", *_FAR_SIDE["aws"][:2], *_FAR_SIDE["google"])
@@ -98,7 +94,7 @@ class _Planner:
 
     def build(self) -> Json:
         settings = self._settings
-        choice = _connectivity.choose(self._host, settings["needs"], settings["method"])
+        choice = connectivity.choose(self._host, settings["needs"], settings["method"])
         self._mistakes += choice.mistakes
         found: Json = {"method": choice.method, "mistakes": self._mistakes, "azure": {}, "far": {}, "handover": {}}
         if not choice.method:
@@ -117,10 +113,10 @@ class _Planner:
             if not self._mistakes:
                 found |= _vpn(settings, self._prefixes)
         else:
-            for variable, value, problem in _multicloud_expressroute.problems(settings, choice.method):
+            for variable, value, problem in expressroute.problems(settings, choice.method):
                 self._mistake(variable, value, problem)
             if not self._mistakes:
-                found |= _multicloud_expressroute.plan(settings, choice.method, azure_ids(self._azure))
+                found |= expressroute.plan(settings, choice.method, azure_ids(self._azure))
         return found
 
     def _say(self, problem: str) -> None:
@@ -167,7 +163,7 @@ class _Planner:
             if not self._azure[variable]:
                 self._say(f"azure_proxy_{variable} of {settings['proxy']} is not set")
         gateway, subscription = self._azure["gateway_id"], self._azure["subscription_id"]
-        if gateway and (problem := _azure_values.id_problem("gateway", gateway, subscription)):
+        if gateway and (problem := azure_values.id_problem("gateway", gateway, subscription)):
             self._mistake_of_proxy("gateway_id", problem)
         vnet = _network(self._azure[self._place])
         if vnet is None and self._azure[self._place]:
@@ -228,10 +224,10 @@ class _Planner:
             for value in values:
                 if not re.fullmatch(form, value):
                     self._mistake(variable, value, f"is no {what}")
-        for value, problem in _multicloud_ipsec.problems(cloud, settings["ipsec"]):
+        for value, problem in ipsec.problems(cloud, settings["ipsec"]):
             self._mistake("ipsec", value, problem)
         # AWS makes its own keys, and nobody needs one to remove a tunnel.
-        problem = _azure_values.shared_key_problem(settings["shared_key"])
+        problem = azure_values.shared_key_problem(settings["shared_key"])
         if problem and cloud == "google" and settings["state"] == "present":
             self._say(f"multicloud_shared_key {problem}")
 
@@ -241,10 +237,10 @@ def azure_ids(azure: Mapping[str, Any]) -> dict[str, str]:
 
     A gateway that it was given has its address wherever others have put it, which is empty here.
     """
-    network = _azure_names.network_id(azure)
-    names = {**_azure_names.gateway_names(azure["name"]), **azure["names"]}
+    network = azure_names.network_id(azure)
+    names = {**azure_names.gateway_names(azure["name"]), **azure["names"]}
     given = {"gateway": azure["gateway_id"], "gateway_address": ""} if azure["gateway_id"] else {}
-    return {"network": network, **_azure_names.gateway_ids(network, names), **given}
+    return {"network": network, **azure_names.gateway_ids(network, names), **given}
 
 
 def _network(text: str) -> IPv4Network | None:
@@ -297,14 +293,14 @@ def _vpn(settings: Mapping[str, Any], prefixes: Iterable[str]) -> Json:
     here = [str(IPv4Network(azure["address_prefix"]))]
     tunnels = [f"{name}-{number}" for number in TUNNELS]
     near = {
-        "location": _azure_names.region(azure["location"]),
+        "location": azure_names.region(azure["location"]),
         "gateway": ids["gateway"],
         "gateway_address": ids["gateway_address"],
         "local_gateways": f"{ids['network']}/localNetworkGateways",
         "connections": f"{ids['network']}/connections",
         "remote": sorted(set(prefixes)),
-        "policy": _multicloud_ipsec.policy(settings["ipsec"]),
-        "tags": _multicloud_found.tags(settings),
+        "policy": ipsec.policy(settings["ipsec"]),
+        "tags": multicloud_found.tags(settings),
         "tunnels": tunnels,
     }
     return {"azure": near, "far": _FAR[settings["cloud"]](settings, here, tunnels)}
@@ -318,7 +314,7 @@ def _aws(settings: Mapping[str, Any], routes: list[str], _tunnels: list[str]) ->
         "route_tables": settings["aws_route_tables"],
         "routes": routes,
         "name": name,
-        "tags": {**_multicloud_found.tags(settings), "Name": name},
+        "tags": {**multicloud_found.tags(settings), "Name": name},
     }
 
 
@@ -330,7 +326,7 @@ def _google(settings: Mapping[str, Any], routes: list[str], tunnels: list[str]) 
         "remote": routes,
         "tunnels": tunnels,
         "labels": dict(settings["tags"]),
-        "description": _multicloud_google.description(settings["name"]),
+        "description": google.description(settings["name"]),
     }
 
 

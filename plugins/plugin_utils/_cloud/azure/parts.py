@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import _azure_names, _azure_values
+from . import names, values
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ KINDS = {
     "route_table": ("route table", "network"),
     "load_balancer": ("load balancer", "network"),
     "scale_set": ("scale set", "compute"),
-    # The one that takes the place of the first, or the first of this one: see _azure_replacement.
+    # The one that takes the place of the first, or the first of this one: see replacement.py.
     "scale_set_2": ("scale set", "compute"),
     "flow_log": ("flow log", "network"),
     "hub_vnet": ("virtual network", "network"),
@@ -79,14 +79,14 @@ def parts(settings: Mapping[str, Any], found: Json) -> Json:
     wanted = [key for key, there in _wanted(settings).items() if there and key not in existing]
     return {
         "owner": settings["name"],
-        "owner_tag": _azure_names.OWNER_TAG,
+        "owner_tag": names.OWNER_TAG,
         "state": state,
         "adopt": bool(settings["adopt"]),
         "force": bool(settings["force"]),
         "replace": bool(settings["replace"]),
         "resource_group": settings["resource_group"],
         "api": API,
-        "tags": tags | {_azure_names.OWNER_TAG: settings["name"]},
+        "tags": tags | {names.OWNER_TAG: settings["name"]},
         "existing": existing,
         "wanted": wanted,
         "network": dict(zip(("resource_group", "name"), _place(ids["vnet"]), strict=True)),
@@ -157,9 +157,7 @@ def _when_read(key: str, state: str, existing: Mapping[str, str]) -> str:
 
 def _existing(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what others have built, by part, with the variable that says so."""
-    found = {
-        key: f"azure_proxy_{key}_id" for key in _azure_values.EXISTING if settings[f"{key}_id"] and key != "subnet"
-    }
+    found = {key: f"azure_proxy_{key}_id" for key in values.EXISTING if settings[f"{key}_id"] and key != "subnet"}
     if settings["subnet_id"]:
         found |= {"vnet": "azure_proxy_subnet_id", "proxy_subnet": "azure_proxy_subnet_id"}
     if settings["resource_group_exists"]:
@@ -285,7 +283,7 @@ def _gateway(settings: Mapping[str, Any], found: Json) -> Json:
     else:
         configuration["publicIPAddress"] = {"id": ids["gateway_address"]}
         properties |= {"gatewayType": "Vpn", "vpnType": "RouteBased"}
-        properties["vpnGatewayGeneration"] = _azure_values.gateway_generation(size)
+        properties["vpnGatewayGeneration"] = values.gateway_generation(size)
     properties["ipConfigurations"] = [{"name": "default", "properties": configuration}]
     if settings["gateway_active_active"]:
         second = configuration | {"publicIPAddress": {"id": ids["gateway_address_2"]}}

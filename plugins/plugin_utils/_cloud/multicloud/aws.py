@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ._multicloud_found import Json, Tally, lacking
+from .found import Json, Tally, lacking
 
 
 def steps(tally: Tally, far: Mapping[str, Any], found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Json:

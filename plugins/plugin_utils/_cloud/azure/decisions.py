@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
-from . import _azure_names, _azure_replacement
-from ._azure_parts import KINDS
-from ._columns import aligned
+from ..._columns import aligned
+from . import names as azure_names
+from . import replacement
+from .parts import KINDS
 
 Json = dict[str, Any]
 
@@ -70,7 +71,7 @@ def decide(host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any] | N
 
     Args:
         host: name of the proxy in the inventory.
-        plan: what _azure_plan.plan() returned.
+        plan: what plan.plan() returned.
         listed: what Azure lists of the resource group, or its error.
         read: what modules have answered, who have read single resources; without it, what they have to read.
     """
@@ -90,7 +91,7 @@ def _to_read(plan: Json, listed: Mapping[str, Json], gone: bool) -> Json:
             return not gone
         if found is None or one["when"] != "needed":
             return one["when"] == "always" or (found is not None and one["when"] == "listed")
-        return found.get("provisioningState") == "Failed" or _azure_names.OWNER_TAG not in (found.get("tags") or {})
+        return found.get("provisioningState") == "Failed" or azure_names.OWNER_TAG not in (found.get("tags") or {})
 
     new = [key for key in plan["wanted"] if key != "flow_log" and plan["ids"][key].lower() not in listed]
     return {
@@ -163,7 +164,7 @@ class _Decisions:
             return set(map(_rule, _elements(has, "securityRules"))) != set(map(_wanted_rule, self._plan["rules"]))
         if key == "scale_set":
             unfinished = found.get("provisioningState", has.get("provisioningState")) != "Succeeded"
-            return self._tags_of(found).get(_azure_replacement.PROVEN) != self._plan["configuration"] or unfinished
+            return self._tags_of(found).get(replacement.PROVEN) != self._plan["configuration"] or unfinished
         if key == "flow_log":
             return bool(decided["flow_log"]["write"])
         if key in ("nat_gateway", "gateway", "site"):
@@ -190,7 +191,7 @@ class _Decisions:
 
     def _owner(self, key: str) -> str | None:
         tags = self._tags_of(self._there(key) or {})
-        return next((str(value) for name, value in tags.items() if name.lower() == _azure_names.OWNER_TAG), None)
+        return next((str(value) for name, value in tags.items() if name.lower() == azure_names.OWNER_TAG), None)
 
     def _is_ours(self, key: str) -> bool:
         """Say whether it is there and the role may write and remove it."""
@@ -236,7 +237,7 @@ class _Decisions:
         if unknown:
             self._say(
                 f"there are the {', '.join(map(self._called, unknown))} already, which this role did not create, since they have no tag "
-                f"{_azure_names.OWNER_TAG}; give what is built other names by azure_proxy_names, or declare "
+                f"{azure_names.OWNER_TAG}; give what is built other names by azure_proxy_names, or declare "
                 "what is there to be used (azure_proxy_vnet_id, azure_proxy_workspace_id and so on, or azure_proxy_resource_group_exists); "
                 "if an earlier version of this role has built all of them, run this once with -e azure_proxy_adopt=true"
             )
@@ -244,7 +245,7 @@ class _Decisions:
             owner = self._owner(key)
             if owner not in (None, self._plan["owner"]) and key != "resource_group":
                 self._say(
-                    f"the {self._called(key)} belongs to the proxy {owner}, as its tag {_azure_names.OWNER_TAG} says; give one another name"
+                    f"the {self._called(key)} belongs to the proxy {owner}, as its tag {azure_names.OWNER_TAG} says; give one another name"
                 )
 
     def _check_providers(self) -> None:
@@ -543,10 +544,10 @@ class _Decisions:
         """Which one serves, whether it is proven, and which one it replaces."""
         ours = {
             key: document
-            for key in _azure_replacement.KEYS
+            for key in replacement.KEYS
             if (document := self._there(key)) is not None and self._is_ours(key)
         }
-        choice = _azure_replacement.choose(self._plan, ours)
+        choice = replacement.choose(self._plan, ours)
         self._current, old, names = choice["current"], choice["old"], self._plan["names"]
         name = names[self._current]
         if choice["mistake"]:
@@ -561,7 +562,7 @@ class _Decisions:
         return {
             "name": name,
             "id": self._id("scale_set"),
-            "proven": _azure_replacement.is_proven(self._there("scale_set") or {}),
+            "proven": replacement.is_proven(self._there("scale_set") or {}),
             "old": {"name": names[old], "id": self._plan["ids"][old], "why": why} if old else None,
             # What is being deleted, or never came to life, has nobody to wait for.
             "drain": bool(old) and (ours[old].get("properties") or {}).get("provisioningState") != "Deleting",
@@ -659,7 +660,7 @@ class _Decisions:
                 why = (
                     f"belongs to the proxy {owner}"
                     if owner
-                    else f"without the tag {_azure_names.OWNER_TAG}, so not this role's"
+                    else f"without the tag {azure_names.OWNER_TAG}, so not this role's"
                 )
                 yield key, "keep", why
 
@@ -771,4 +772,4 @@ def _contains(outer: str, inner: IPv4Network) -> bool:
 
 
 def _region(document: Mapping[str, Any]) -> str:
-    return _azure_names.region(document.get("location", ""))
+    return azure_names.region(document.get("location", ""))

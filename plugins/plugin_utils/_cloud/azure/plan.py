@@ -15,18 +15,12 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import Any
 
-from . import (
-    _azure_addresses,
-    _azure_decisions,
-    _azure_instances,
-    _azure_names,
-    _azure_parts,
-    _azure_scale_set,
-    _azure_summary,
-    _azure_values,
-)
-from ._chain import hostvars as chain_hostvars
-from ._chain.inventory import sentence
+from ..._chain import hostvars as chain_hostvars
+from ..._chain.inventory import sentence
+from . import addresses as azure_addresses
+from . import decisions, instances, parts, scale_set, summary
+from . import names as azure_names
+from . import values as azure_values
 
 Json = dict[str, Any]
 
@@ -88,8 +82,8 @@ class _Planner:
 
     def build(self) -> Json:
         self._check_place()
-        _azure_values.check_existing(self._settings, self._mistake)
-        found: Json = {"names": self._names(), "location": _azure_names.region(self._settings["location"])}
+        azure_values.check_existing(self._settings, self._mistake)
+        found: Json = {"names": self._names(), "location": azure_names.region(self._settings["location"])}
         found["ids"] = _ids(self._settings, found["names"], found["location"])
         if self._settings["protect"] and self._settings["state"] == "absent":
             self._say("azure_proxy_protect is set, so that it is not removed; set it to false in the inventory first")
@@ -97,38 +91,39 @@ class _Planner:
         of_place = list(self._mistakes)
         self._check_others(found["names"]["vnet"])
         self._read_lists()
-        _azure_values.check(self._settings, self._mistake)
+        azure_values.check(self._settings, self._mistake)
         if not self._settings["ssh_public_keys"]:
             self._say("azure_proxy_ssh_public_keys is empty; Azure wants one key at least, even if nobody uses it")
-        _azure_instances.check(self._settings, self._mistake)
+        instances.check(self._settings, self._mistake)
         self._check_what_azure_cannot_do()
         found["sources"] = list(self._sources())
         found |= self._addresses()
         found["site_prefixes"] = self._check_far_side(found)
         found["port"] = self._proxy["port"]
         found["rules"] = _rules(found, self._settings)
-        found["scale_set"] = _azure_scale_set.body(self._settings, found["ids"], found["location"])
+        found["scale_set"] = scale_set.body(self._settings, found["ids"], found["location"])
         found["zones"] = {
-            "nat_address": _azure_values.zones_of_address(self._settings),
-            "frontend": _azure_values.zones_of_address(self._settings),
-            "gateway_address": _azure_values.zones_of_gateway(self._settings),
+            "nat_address": azure_values.zones_of_address(self._settings),
+            "frontend": azure_values.zones_of_address(self._settings),
+            "gateway_address": azure_values.zones_of_gateway(self._settings),
         }
-        allowed = _azure_values.storage_sources(self._settings["storage_allowed_networks"], self._mistake)
+        allowed = azure_values.storage_sources(self._settings["storage_allowed_networks"], self._mistake)
         found["storage_rules"] = [{"value": each, "action": "Allow"} for each in allowed]
-        found |= _azure_parts.parts(self._settings, found)
-        found["custom_data"] = _azure_scale_set.custom_data(self._settings)
+        found |= parts.parts(self._settings, found)
+        found["custom_data"] = scale_set.custom_data(self._settings)
         self._check_custom_data(len(found["custom_data"].encode()))
-        found["configuration"] = _azure_scale_set.mark(found["scale_set"], found["custom_data"])
-        found["notes"] = _azure_summary.notes(self._settings, found)
+        found["probe"] = {"endpoint": self._settings["probe"], "sure": bool(self._settings["probe_is_sure"])}
+        found["configuration"] = scale_set.mark(found["scale_set"], found["custom_data"])
+        found["notes"] = summary.notes(self._settings, found)
         found["mistakes"] = of_place if self._settings["state"] == "absent" else self._mistakes
         # As if nothing of it were there.
-        found["summary"] = [] if self._mistakes else _azure_decisions.decide(self._host, found, [], [])["summary"]
+        found["summary"] = [] if self._mistakes else decisions.decide(self._host, found, [], [])["summary"]
         return found
 
     def _check_custom_data(self, size: int) -> None:
-        if size > _azure_scale_set.MOST_CUSTOM_DATA:
+        if size > scale_set.MOST_CUSTOM_DATA:
             self._say(
-                f"its custom data would have {size} bytes, and Azure takes {_azure_scale_set.MOST_CUSTOM_DATA}; set squid_acl_layout to "
+                f"its custom data would have {size} bytes, and Azure takes {scale_set.MOST_CUSTOM_DATA}; set squid_acl_layout to "
                 "combined, or use several proxies"
             )
 
@@ -154,7 +149,7 @@ class _Planner:
             "load_balancer": f"{name}-lb",
             "scale_set": name,
             "flow_log": f"{name}-flow",
-            **_azure_names.gateway_names(name),
+            **azure_names.gateway_names(name),
             "gateway_address_2": f"{name}-gateway-ip-2",
             "site": f"{name}-site",
             "peering": f"{name}-hub",
@@ -179,7 +174,7 @@ class _Planner:
         for variable in ("subscription_id", "resource_group", "location"):
             if not settings[variable]:
                 self._say(f"azure_proxy_{variable} is not set")
-        if settings["subscription_id"] and not _azure_values.GUID.fullmatch(settings["subscription_id"]):
+        if settings["subscription_id"] and not azure_values.GUID.fullmatch(settings["subscription_id"]):
             self._mistake("subscription_id", settings["subscription_id"], "is not the number of a subscription")
         if settings["resource_group"] and not _GROUP.fullmatch(settings["resource_group"]):
             self._mistake("resource_group", settings["resource_group"], "is not a name that Azure takes")
@@ -207,7 +202,7 @@ class _Planner:
 
     def _read_lists(self) -> None:
         """Text is a list of its characters for whoever goes through it."""
-        for variable in _azure_values.LISTS:
+        for variable in azure_values.LISTS:
             value = self._settings[variable]
             if isinstance(value, str):
                 self._mistake(variable, value, "is text; write a list, with '- ' before each of its elements")
@@ -264,10 +259,10 @@ class _Planner:
         if not settings["address_prefix"]:
             self._say("azure_proxy_address_prefix is not set")
         else:
-            vnet = _azure_addresses.network_of("address_prefix", settings["address_prefix"], self._mistake)
+            vnet = azure_addresses.network_of("address_prefix", settings["address_prefix"], self._mistake)
         if vnet is None:
             return found
-        subnets = _azure_addresses.subnets_of(vnet, settings, settings["bastion"], self._mistake)
+        subnets = azure_addresses.subnets_of(vnet, settings, settings["bastion"], self._mistake)
         found["prefixes"] = {"vnet": str(vnet), **{key: str(network) for key, network in subnets.items()}}
         subnet = subnets.get("proxy_subnet")
         if subnet is not None:
@@ -296,7 +291,7 @@ class _Planner:
         for key in ("proxy_subnet", "bastion_subnet")[: 2 if settings["bastion"] else 1]:
             if not settings[key]:
                 self._say(f"azure_proxy_{key} is not set, and azure_proxy_subnet_id needs the network that it has")
-            elif network := _azure_addresses.network_of(key, settings[key], self._mistake):
+            elif network := azure_addresses.network_of(key, settings[key], self._mistake):
                 found[key] = network
         if "proxy_subnet" in found:
             self._check_proxy_subnet(found["proxy_subnet"], frontend)
@@ -305,10 +300,10 @@ class _Planner:
     def _check_proxy_subnet(self, subnet: IPv4Network, frontend: str) -> None:
         settings = self._settings
         if settings["frontend_allocation"] == "static":
-            _azure_addresses.check_frontend("squid_addresses", frontend, subnet, self._mistake)
+            azure_addresses.check_frontend("squid_addresses", frontend, subnet, self._mistake)
         # An upgrade and overprovisioning may have twice the instances for a while; the load balancer has one address.
         needed = 2 * settings["capacity"] + 1
-        if subnet.num_addresses - _azure_addresses.RESERVED < needed:
+        if subnet.num_addresses - azure_addresses.RESERVED < needed:
             self._mistake(
                 "proxy_subnet",
                 subnet,
@@ -321,14 +316,14 @@ class _Planner:
         sites = [
             network
             for value in settings["site_prefixes"]
-            if (network := _azure_addresses.network_of("site_prefixes", value, self._mistake))
+            if (network := azure_addresses.network_of("site_prefixes", value, self._mistake))
         ]
         if settings["gateway"] == "local_network":
             self._check_site(sites, found["sources"])
         place = found["prefixes"].get("vnet") or found["prefixes"].get("proxy_subnet")
         if place:
             vnet = IPv4Network(place)
-            _azure_addresses.check_far_side("site_prefixes", sites, vnet, self._mistake)
+            azure_addresses.check_far_side("site_prefixes", sites, vnet, self._mistake)
             for source in found["sources"]:
                 if IPv4Address(source) in vnet:
                     self._say(
@@ -338,7 +333,7 @@ class _Planner:
 
     def _check_site(self, sites: list[IPv4Network], sources: list[str]) -> None:
         settings = self._settings
-        problem = _azure_values.shared_key_problem(settings["shared_key"])
+        problem = azure_values.shared_key_problem(settings["shared_key"])
         if problem:
             self._say(f"azure_proxy_shared_key {problem}")
         if not settings["site_prefixes"]:
@@ -355,12 +350,12 @@ class _Planner:
 
 
 def _ids(settings: Mapping[str, Any], names: Mapping[str, str], location: str) -> dict[str, str]:
-    group, network = _azure_names.group_id(settings), _azure_names.network_id(settings)
+    group, network = azure_names.group_id(settings), azure_names.network_id(settings)
     workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/{names['workspace']}"
     storage_account = f"{group}/providers/Microsoft.Storage/storageAccounts/{names['storage_account']}"
     own_vnet = f"{network}/virtualNetworks/{names['vnet']}"
     vnet = settings["subnet_id"].rpartition("/subnets/")[0] or settings["vnet_id"] or own_vnet
-    gateway_ids = _azure_names.gateway_ids(network, names)
+    gateway_ids = azure_names.gateway_ids(network, names)
     hub = settings["hub_vnet_id"]
     return {
         "resource_group": group,

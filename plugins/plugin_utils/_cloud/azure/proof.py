@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _CONNECT = re.compile(r"ot-proxy: CONNECT (\d{3})")
@@ -16,15 +17,20 @@ _NOTHING = "000"
 _GATEWAY = ("500", "502", "503", "504")
 
 
-def verdict(instance: str, response: object, endpoint: str, *, sure: bool) -> str:
-    """Return why an instance is no proxy yet, empty if it is one.
+def mistakes(host: str, plan: Mapping[str, Any], instance: str, answer: object) -> list[str]:
+    """Return one sentence on why an instance is no proxy yet, nothing if it is one.
 
     Args:
+        host: name of the proxy in the inventory.
+        plan: what plan.plan() returned. Of the ``probe`` that is a wildcard nobody is ``sure`` that there is such a name.
         instance: what it is called, with its scale set.
-        response: what Azure answered to prove-proxy.
-        endpoint: the name that it was to reach.
-        sure: whether there is such a name; of a wildcard nobody knows one.
+        answer: what Azure answered to prove-proxy.
     """
+    problem = _problem(instance, answer, **plan["probe"])
+    return [f"{host}: {problem}."] if problem else []
+
+
+def _problem(instance: str, response: object, endpoint: str, sure: bool) -> str:
     found = _CONNECT.search(_text(response))
     if found is None:
         return (
