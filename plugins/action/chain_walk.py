@@ -10,7 +10,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._chain import credentials, kept
-from ..plugin_utils._proof import walks as proof_walks
+from ..plugin_utils._proof import walks
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,15 +25,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if proxy not in graph["proxies"]:
             raise AnsibleActionFail(f"{proxy} is no proxy of the topology; add it to the group of proxies.")
         try:
-            secrets = credentials.parent_secrets(proxy, graph["proxies"][proxy]["parents"], hostvars)
+            passwords = credentials.parent_passwords(proxy, graph["proxies"][proxy]["parents"], hostvars)
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from None
-        walks = proof_walks.walks_of(graph, proxy)
-        for walk in walks:
-            password = secrets.get(f"parent:{walk['parent']}")
-            if password is not None:
-                walk["hops"][0]["password"] = password
-        filled = {"walks": walks, "clients": proof_walks.sensors_of(graph, proxy)}
+        filled = {
+            "walks": walks.walks_of(graph, proxy),
+            "clients": walks.sensors_of(graph, proxy),
+            "passwords": passwords,
+        }
         result: dict[str, Any] = self._execute_module(
             module_name="ot_security.proxy_chaining.chain_walk",
             module_args={**self._task.args, **filled},

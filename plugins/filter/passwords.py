@@ -76,7 +76,8 @@ def passwords(
         raise AnsibleFilterError(f"there is no proxy {proxy!r} in the topology; add it to the group of proxies.")
     try:
         if of == "parents":
-            return credentials.parent_secrets(proxy, entry["parents"], hostvars)
+            found = credentials.parent_passwords(proxy, entry["parents"], hostvars)
+            return {f"parent:{acl}": password for acl, password in found.items()}
         users = credentials.client_users(proxy, entry["clients"], hostvars, previous)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error

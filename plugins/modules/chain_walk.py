@@ -52,6 +52,10 @@ options:
     type: list
     elements: dict
     default: []
+  passwords:
+    description: The password for each parent that has a user, by its name in squid.conf. Filled in from the inventory.
+    type: dict
+    default: {}
   clients:
     description: The sensors. Filled in from the topology.
     type: list
@@ -115,8 +119,8 @@ def main() -> None:
             "timeout": {"type": "float", "default": 5.0},
             "parallel": {"type": "int", "default": 8},
             "log_minutes": {"type": "int", "default": 1440},
-            # A parent's password is in there.
-            "walks": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "walks": {"type": "list", "elements": "dict", "default": []},
+            "passwords": {"type": "dict", "default": {}, "no_log": True},
             "clients": {"type": "list", "elements": "dict", "default": []},
         },
         supports_check_mode=True,
@@ -142,10 +146,13 @@ def main() -> None:
 
 
 def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:
+    first, others = walk["hops"][:1], walk["hops"][1:]
+    if walk["parent"] in given["passwords"]:
+        first = [{**first[0], "password": given["passwords"][walk["parent"]]}]
     which = {key: walk[key] for key in ("kind", "target", "parent")}
     try:
         probes = paths.walk_all(
-            hops_of(walk["hops"], str(FOLDER / "squid.conf") if walk["kind"] == "self" else None),
+            hops_of(first + others, str(FOLDER / "squid.conf") if walk["kind"] == "self" else None),
             [paths.split(endpoint) for endpoint in given["endpoints"]],
             ca_path=given["ca_path"],
             authorities=given["authorities"],

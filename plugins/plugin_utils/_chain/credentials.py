@@ -19,8 +19,8 @@ from .hostvars import Opener, Secret
 from .model import ClientEntry, ParentEntry
 
 
-def parent_secrets(proxy: str, parents: Iterable[ParentEntry], hostvars: Mapping[str, Any]) -> dict[str, str]:
-    """Return the password for each parent that has a user name, by the name of its placeholder in the template.
+def parent_passwords(proxy: str, parents: Iterable[ParentEntry], hostvars: Mapping[str, Any]) -> dict[str, str]:
+    """Return the password for each parent that has a user name, by its name in squid.conf.
 
     Args:
         proxy: name of the proxy.
@@ -32,7 +32,7 @@ def parent_secrets(proxy: str, parents: Iterable[ParentEntry], hostvars: Mapping
     """
     given = inventory.read_parents(hostvars, proxy)
     return {
-        f"parent:{parent['acl']}": entry.password.text()
+        parent["acl"]: entry.password.text()
         for entry, parent in zip(given, parents, strict=True)
         if parent["username"] is not None
     }

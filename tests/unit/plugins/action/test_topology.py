@@ -138,8 +138,9 @@ def test_a_proxys_walks_are_filled_in(run_action: RunAction) -> None:
     given = call["module_args"]
     assert given["endpoints"] == ["hub.example.net"]
     assert [walk["kind"] for walk in given["walks"]] == ["self", "parent"]
-    # The password is for the parent alone, and the proxy is asked without it.
-    assert [hop.get("password") for walk in given["walks"] for hop in walk["hops"]] == [None, None, "s3cret"]
+    # The password is kept from what is shown, and is for the parent alone.
+    assert given["passwords"] == {given["walks"][1]["parent"]: "s3cret"}
+    assert "s3cret" not in str(given["walks"])
     assert [client["name"] for client in given["clients"]] == ["sensor1", "sensor10"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.credentials import (
     client_users,
-    parent_secrets,
+    parent_passwords,
 )
 
 GraphOf = Callable[..., dict[str, Any]]
@@ -148,12 +148,12 @@ def _passwords(graph_of: GraphOf, *given: object) -> dict[str, str]:
     }
     graph = graph_of(proxies)
     assert graph["mistakes"] == []
-    return parent_secrets("site", graph["proxies"]["site"]["parents"], proxies)
+    return parent_passwords("site", graph["proxies"]["site"]["parents"], proxies)
 
 
 def test_passwords_are_found_by_the_parents_acl_name(graph_of: GraphOf) -> None:
     corp = {"host": "Proxy.Corp.Example", "port": 8080, "username": "u", "password": 1234}
-    assert _passwords(graph_of, "dmz", corp) == {"parent:proxy.corp.example": "1234"}
+    assert _passwords(graph_of, "dmz", corp) == {"proxy.corp.example": "1234"}
 
 
 def test_one_parent_at_two_ports_has_two_passwords(graph_of: GraphOf) -> None:

@@ -132,20 +132,20 @@ def test_tls_and_a_sign_in_are_walked_as_the_proxy_would_but_no_password_is_told
                 options = set(hops.HOP)
                 assert {"name", "address", "port"} <= set(hop) <= options - {"password"}
             hostvars = {name: {"squid_parents": given[name]}}
-            passwords = credentials.parent_secrets(name, graph["proxies"][name]["parents"], hostvars)
+            passwords = credentials.parent_passwords(name, graph["proxies"][name]["parents"], hostvars)
             signs_in = walk["kind"] == "parent" and "username" in walk["hops"][0]
-            assert (f"parent:{walk['parent']}" in passwords) == signs_in
+            assert (walk["parent"] in passwords) == signs_in
     assert [walk["target"] for walk in made["dmz"] if walk["parent"] == "proxy.corp.example"] == [CORP["host"]]
 
 
 def test_a_parent_at_two_ports_is_two_links_with_a_password_each(graph_of: GraphOf) -> None:
     parents = [{"host": "192.0.2.1", "port": port, "username": "u", "password": f"pw{port}"} for port in (1, 2)]
     graph = graph_of({"site": {"ansible_host": "10.0.0.1", "squid_parents": parents}})
-    passwords = credentials.parent_secrets(
+    passwords = credentials.parent_passwords(
         "site", graph["proxies"]["site"]["parents"], {"site": {"squid_parents": parents}}
     )
     made = walks.walks_of(graph, "site")[1:]
-    assert [(walk["hops"][0]["port"], passwords[f"parent:{walk['parent']}"]) for walk in made] == [
+    assert [(walk["hops"][0]["port"], passwords[walk["parent"]]) for walk in made] == [
         (1, "pw1"),
         (2, "pw2"),
     ]
