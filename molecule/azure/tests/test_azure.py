@@ -515,10 +515,10 @@ def test_a_security_groups_flow_log_is_asked_for_and_azures_no_is_passed_on(azur
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
         {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
-        {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "northeurope"},
+        {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "westeurope"},
         {
             "id": HUB.format(azure.subscription),
-            "location": "northeurope",
+            "location": "westeurope",
             "properties": {"addressSpace": {"addressPrefixes": ["10.61.0.0/16"]}, "subnets": []},
         },
     )
