@@ -583,10 +583,10 @@ def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) ->
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
         {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
-        {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "northeurope"},
+        {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "westeurope"},
         {
             "id": HUB.format(azure.subscription),
-            "location": "northeurope",
+            "location": "westeurope",
             "properties": {"addressSpace": {"addressPrefixes": ["10.61.0.0/16"]}, "subnets": []},
         },
         flow_log | {"tags": {"ot-proxy-chaining": PROXY}},
