@@ -553,15 +553,15 @@ def other(azure: Azure, **more: Any) -> Json:
 
 def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) -> None:
     group = THEIRS.format(azure.subscription)
-    workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
+    logs = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
     (watcher,) = azure.find("networkWatchers")
     # As if it had been there since before June 2025.
     security = f"{group}/providers/Microsoft.Network/networkSecurityGroups/azure-proxy-nsg"
-    flows = {"targetResourceId": security, "storageId": "/gone", "enabled": True}
-    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows}
+    before = {"targetResourceId": security, "storageId": "/gone", "enabled": True}
+    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": before}
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
-        {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
+        {"id": logs, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
         flow_log | {"tags": {"ot-proxy-chaining": PROXY}},
     )
     # The first instance needs a while until its Squid answers.
