@@ -574,15 +574,15 @@ def other(azure: Azure, **more: Any) -> Json:
 
 def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) -> None:
     group = THEIRS.format(azure.subscription)
-    workspace = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
+    logs = f"{group}/providers/Microsoft.OperationalInsights/workspaces/their-logs"
     (watcher,) = azure.find("networkWatchers")
     # As if it had been there since before June 2025.
     security = f"{group}/providers/Microsoft.Network/networkSecurityGroups/azure-proxy-nsg"
-    flows = {"targetResourceId": security, "storageId": "/gone", "enabled": True}
-    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": flows}
+    before = {"targetResourceId": security, "storageId": "/gone", "enabled": True}
+    flow_log = {"id": f"{watcher['id']}/flowLogs/azure-proxy-flow", "location": "westeurope", "properties": before}
     azure.put(
         {"id": group, "location": "northeurope", "tags": {"owner": "them"}},
-        {"id": workspace, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
+        {"id": logs, "location": "North Europe", "properties": {"customerId": "7", "sku": {"name": "PerGB2018"}}},
         {"id": HUB.format(azure.subscription).partition("/providers/")[0], "location": "westeurope"},
         {
             "id": HUB.format(azure.subscription),
@@ -619,14 +619,14 @@ def test_the_other_shape_is_built_and_both_instances_are_proven(azure: Azure) ->
     # Nothing else of it differs from the run before.
     assert scale_set["tags"]["plant"] == "lab"
     assert at(scale_set, "properties.virtualMachineProfile.storageProfile.imageReference.offer") == "ubuntu-24_04-lts"
-    (logs,) = azure.find("workspaces")
-    assert logs["name"] == "their-logs"
-    assert all(one["properties"]["workspaceId"] == logs["id"] for one in azure.find("diagnosticSettings"))
-    (recorded,) = azure.find("flowLogs")
-    analytics = recorded["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
-    assert recorded["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
+    (workspace,) = azure.find("workspaces")
+    assert workspace["name"] == "their-logs"
+    assert all(one["properties"]["workspaceId"] == workspace["id"] for one in azure.find("diagnosticSettings"))
+    (flows,) = azure.find("flowLogs")
+    analytics = flows["properties"]["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
+    assert flows["properties"]["targetResourceId"].endswith("/virtualNetworks/MD4IoT-VNET")
     # Group and workspace are in another region than what is built.
-    assert (recorded["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
+    assert (flows["location"], analytics["workspaceRegion"]) == ("westeurope", "northeurope")
     sides = azure.find("virtualNetworkPeerings")
     assert [(one["name"], one["properties"]["peeringState"]) for one in sides] == [("azure-proxy-hub", "Connected")] * 2
 
