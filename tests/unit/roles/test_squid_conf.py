@@ -27,6 +27,13 @@ def test_without_a_choice_nobody_is_asked(parents: tuple[dict[str, Any], ...]) -
     assert of("url_rewrite", found) + of("cache_peer_access", found) + of("acl skip", found) == []
 
 
+@pytest.mark.parametrize("parents", [(ONE,), (TWO,), (NAMED,), (ONE, NAMED)])
+def test_nothing_goes_around_the_parents(parents: tuple[dict[str, Any], ...]) -> None:
+    found = lines(*parents)
+    assert [line for line in found if "_direct " in line] == ["never_direct allow all"]
+    assert len(of("cache_peer ", found)) == len(parents)
+
+
 def test_each_of_several_parents_can_be_passed_over_by_its_own_name() -> None:
     found = lines(ONE, NAMED, squid_parent_connect_timeout=3)
     names = [line.split(" name=")[1].split()[0] for line in of("cache_peer ", found)]
@@ -34,7 +41,6 @@ def test_each_of_several_parents_can_be_passed_over_by_its_own_name() -> None:
     assert of("cache_peer_access", found) == [
         f"cache_peer_access {name} deny skip:{number}" for number, name in enumerate(names, 1)
     ]
-    assert "never_direct allow all" in found
     # Each parent is given its time, before Squid goes on without an answer.
     assert "url_rewrite_timeout 7 seconds on_timeout=bypass" in found
 

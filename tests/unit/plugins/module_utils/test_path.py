@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import socket
 import threading
@@ -156,6 +157,52 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch, plant: Autho
         ]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: found)
         assert end(walk([], HOST, port, str(plant.path), 2)) == (None, None, None)
+
+
+class Deaf:
+    """Sockets to addresses that do not answer, and a clock that only they move; one that refuses does so at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *refusing: str) -> None:
+        self.time = 0.0
+        self.waited: list[float] = []
+        self._refusing = refusing
+        monkeypatch.setattr(socket, "socket", lambda *_given: self)
+        monkeypatch.setattr(time, "monotonic", lambda: self.time)
+
+    def settimeout(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def connect(self, where: tuple[str, int]) -> None:
+        if where[0] in self._refusing:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        self.waited.append(self._seconds)
+        self.time += self._seconds
+        raise TimeoutError
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("addresses", "refusing", "waits"),
+    [
+        (["10.0.0.1"], (), [6]),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], (), [2, 2, 2]),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], ("10.0.0.1",), [3, 3]),
+        ([f"10.0.0.{number}" for number in range(1, 10)], (), [1.5] * 4),
+    ],
+    ids=["one", "three", "one refuses", "more than are tried"],
+)
+def test_the_addresses_of_a_name_share_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], refusing: tuple[str, ...], waits: list[float]
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 443)) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: found)
+    deaf_ones = Deaf(monkeypatch, *refusing)
+    probe = walk([], HOST, timeout=6)
+    assert end(probe)[0] == "endpoint-unreachable"
+    assert deaf_ones.waited == pytest.approx(waits)
+    assert probe.times["tcp"] == pytest.approx(6)
 
 
 # --- TCP
