@@ -836,7 +836,9 @@ class TestGoBack:
         go_back(host)
         assert host.files[USERS] == hashes
 
-    @pytest.mark.parametrize("users", [{"anna": "other"}, {"anna": "secret", "berta": "1"}, {}], ids=["password", "more", "none"])
+    @pytest.mark.parametrize(
+        "users", [{"anna": "other"}, {"anna": "secret", "berta": "1"}, {}], ids=["password", "more", "none"]
+    )
     def test_a_change_of_users_alone_is_gone_back_from_too(self, users: dict[str, str]) -> None:
         """Who was given a wrong password, or none, signs in again."""
         host = FakeHost(OLD)

@@ -196,9 +196,7 @@ def test_the_summary_says_what_is_billed() -> None:
     assert "virtual network gateway" not in [row["kind"] for row in plan({"gateway": "none"})["resources"]]
 
 
-@pytest.mark.parametrize(
-    ("subnet", "most"), [("10.60.0.32/29", 1), ("10.60.0.32/28", 5), ("10.60.0.32/27", 13)]
-)
+@pytest.mark.parametrize(("subnet", "most"), [("10.60.0.32/29", 1), ("10.60.0.32/28", 5), ("10.60.0.32/27", 13)])
 def test_a_subnet_has_room_for_twice_its_instances_beside_what_azure_keeps(subnet: str, most: int) -> None:
     given = {"proxy_subnet": subnet, "frontend_allocation": "dynamic"}
     assert plan({**given, "capacity": most}, sensors={})["mistakes"] == []
