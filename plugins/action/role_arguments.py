@@ -56,7 +56,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"failed": True, "msg": mistakes}
 
         if role == "squid":
-            result |= _role_check.derived(typed, document)
+            # Whoever asks for a few variables only is on the way back, for which the topology must not matter.
+            graph = None if self._task.args.get("variables") else variables.get("topology_graph")
+            result |= _role_check.derived(typed, document, graph, host)
         shown = {name: value for name, value in typed.items() if not _arguments.is_secret(options[name])}
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown}
 

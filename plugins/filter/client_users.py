@@ -17,7 +17,7 @@ author:
   - ot_security contributors (@ot-security)
 description:
   - Collects user name and password of each sensor and proxy that connects to a proxy.
-positional: _input, hostvars, proxy
+positional: _input, hostvars, proxy, settings
 options:
   _input:
     description: The proxy's C(clients) in the topology.
@@ -32,12 +32,13 @@ options:
     description: Name of the proxy.
     type: str
     required: true
-  previous:
+  settings:
     description:
-      - Whether C(sensor_proxy_previous_username) and C(sensor_proxy_previous_password), where a sensor has them, are among
-        the users.
-    type: bool
-    default: true
+      - What the module P(ot_security.proxy_chaining.role_arguments#module) returned for the role squid on the proxy. It knows nobody
+        without C(auth_enabled), and without C(auth_accept_previous) none of the users in force before a rotation
+        (C(sensor_proxy_previous_username)).
+      - By default all users are returned.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -56,11 +57,14 @@ _value:
 
 
 def client_users(
-    clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str, previous: bool = True
+    clients: list[dict[str, Any]], hostvars: Mapping[str, Any], proxy: str, settings: Mapping[str, Any] | None = None
 ) -> list[dict[str, str]]:
     """Collect the users; see DOCUMENTATION."""
     from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _credentials
 
+    if settings is not None and not settings["auth_enabled"]:
+        return []
+    previous = settings is None or settings["auth_accept_previous"]
     try:
         users = _credentials.client_users(proxy, clients, hostvars, previous)
     except ValueError as error:

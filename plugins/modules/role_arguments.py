@@ -63,4 +63,22 @@ inside:
   type: list
   elements: dict
   returned: with O(role=squid)
+probed:
+  description: Of the role squid, the endpoints that prove a change.
+  type: list
+  elements: str
+  returned: with O(role=squid)
+needs_openssl:
+  description: Of the role squid, whether Squid must be the build with OpenSSL.
+  type: bool
+  returned: with O(role=squid), all variables and the topology
+has_named_parent:
+  description: Of the role squid, whether a parent is given by a name, which Squid looks up when it starts or reloads, and each hour.
+  type: bool
+  returned: with O(role=squid), all variables and the topology
+proxy_addresses:
+  description: Of the role squid without parents, the addresses of all proxies, to which no name may lead.
+  type: list
+  elements: str
+  returned: with O(role=squid), all variables and the topology
 """

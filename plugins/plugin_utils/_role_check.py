@@ -76,13 +76,33 @@ def contradictions(role: str, host: str, typed: Values, document: object = None)
     return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
 
 
-def derived(values: Values, document: object = None) -> Values:
-    """Return what follows from the values of the role squid: ``allowed`` and ``inside``, as role_arguments documents them.
+def derived(values: Values, document: object = None, graph: Mapping[str, Any] | None = None, host: str = "") -> Values:
+    """Return what follows from the values of the role squid, as role_arguments documents it.
+
+    Args:
+        values: the typed values, not more than those of the endpoints where there is no graph.
+        document: what is in the endpoint file.
+        graph: the topology; None where it must not matter.
+        host: name of the proxy in it.
 
     Raises:
         ValueError: what is wrong with the endpoints, or with those that may lead inside.
     """
-    return {"allowed": _allowed(values, document), "inside": _inside(values)}
+    allowed = _allowed(values, document)
+    named = [name for name in allowed if not name.startswith(".")]
+    probed = values["squid_probe_endpoints"] or named[:2] or [f"probe{allowed[0]}"]
+    found = {"allowed": allowed, "inside": _inside(values), "probed": probed}
+    if graph is None:
+        return found
+    parents = graph["proxies"][host]["parents"]
+    addresses = ["127.0.0.1", *(address for each in graph["proxies"].values() for address in each["addresses"])]
+    return found | {
+        # TLS options on the GnuTLS build are silently ignored.
+        "needs_openssl": bool(values["squid_tls_port"]) or any(parent["tls"] for parent in parents),
+        "has_named_parent": not all(_is_address(parent["address"]) for parent in parents),
+        # Whoever has a parent looks no name up.
+        "proxy_addresses": [] if parents else list(dict.fromkeys(filter(_is_address, addresses))),
+    }
 
 
 def _allowed(values: Values, document: object) -> list[str]:
