@@ -66,9 +66,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {"changed": True, "replaced": replaced, "patient": False}
 
     def sensor_proxy(self, args: dict[str, Any]) -> dict[str, Any]:
-        self._log(f"uses {args['host']}")
-        after = {"enabled": True, "host": args["host"], "port": int(args["port"])}
-        return {"changed": True, "after": after, "cloud": {"connected": True}}
+        user = args.get("username") or ""
+        after = {"enabled": True, "host": args["host"], "port": int(args["port"]), "username": user}
+        if self._faults.get(self._host) == "offline":
+            return {"failed": True, "msg": "no cloud", "after": after, "cloud": {"connected": False}}
+        self._log(f"uses {args['host']}{user and f' as {user}'}")
+        no_screen = self._faults.get(self._host) == "no screen"
+        return {"changed": True, "after": after, "cloud": None if no_screen else {"connected": True}}
 
     def _answer(self) -> str:
         """A host with a word of the log for its fault is cut off from when that word is there."""

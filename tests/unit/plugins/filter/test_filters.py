@@ -147,6 +147,8 @@ def test_deployment() -> None:
         "left_over": [],
         "verdicts": {"site": said},
         "ready": [],
+        "rotating": [],
+        "left_behind": [],
     }
 
 
