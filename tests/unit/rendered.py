@@ -73,6 +73,24 @@ def users_of(graph: Mapping[str, Any], proxy: str, hostvars: Hosts, **variables:
     return {user["username"]: user["password"] for user in _expression("__squid_users", known)}
 
 
+def ufw_of(graph: Mapping[str, Any], proxy: str, shown: str, **variables: Any) -> tuple[list[Any], list[Any]]:
+    """Return address and port of the rules that ufw is to have, and of those that it has of what ``ufw show added`` printed."""
+    known = _known(graph, proxy, None, variables) | {"__squid_ufw": {"stdout": shown}}
+    known["__squid_ufw_mark"] = _role_file("vars")["__squid_ufw_mark"]
+    return _expression("__squid_ufw_wanted", known), _expression("__squid_ufw_known", known)
+
+
+def unwanted_of(
+    graph: Mapping[str, Any], proxy: str, files: Mapping[str, Any], phase: str, **variables: Any
+) -> list[str]:
+    """Return the files of those that a host has which the role removes."""
+    known = _known(graph, proxy, None, variables) | {"__squid_host": {"files": files}, "squid_phase": phase}
+    paths = {name: value for name, value in _role_file("vars").items() if str(value).startswith("/")}
+    known["__squid_unwanted_files"] = _expression("__squid_unwanted_files", known | paths)
+    found: list[str] = _expression("__squid_leftovers", known)
+    return found
+
+
 def admitted(
     graph: Mapping[str, Any], proxy: str, *, running: Mapping[str, Any] | None = None, **variables: Any
 ) -> dict[str, Any]:

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _topology
 
-from tests.unit.rendered import admitted, arguments, firewall_of, users_of
+from tests.unit.rendered import admitted, arguments, firewall_of, ufw_of, unwanted_of, users_of
 
 Vars = dict[str, Any]
 
 SITE: Vars = {"squid_addresses": ["10.0.0.250"]}
+TLS: Vars = {
+    "squid_tls_port": 3129,
+    "squid_tls_certificate": "/etc/squid/a.pem",
+    "squid_tls_private_key": "/etc/squid/a.key",
+}
 AUTH: Vars = {**SITE, "squid_auth_enabled": True}
 FORMER = {"sensor_proxy_previous_username": "former", "sensor_proxy_previous_password": "1"}
 SENSORS: dict[str, Vars] = {
@@ -66,12 +71,7 @@ def test_only_proxies_move_to_a_new_password_within_a_run() -> None:
 
 
 def test_nobody_but_clients_reaches_a_port() -> None:
-    site = {
-        **SITE,
-        "squid_tls_port": 3129,
-        "squid_tls_certificate": "/etc/squid/a.pem",
-        "squid_tls_private_key": "/etc/squid/a.key",
-    }
+    site = SITE | TLS
     rules = firewall_of(graph_of({"site": site, **CHILD}, SENSORS), "site", **site).splitlines()
     found = [line.strip() for line in rules if not line.startswith("#")]
     assert found == [
@@ -101,11 +101,6 @@ def test_what_proves_a_change_is_a_name_and_no_wildcard(given: Vars, probed: lis
 
 NAMED = {"host": "proxy.corp.example", "port": 8080}
 BY_TLS = {"host": "10.9.9.9", "port": 3128, "tls": True}
-TLS = {
-    "squid_tls_port": 3129,
-    "squid_tls_certificate": "/etc/squid/a.pem",
-    "squid_tls_private_key": "/etc/squid/a.key",
-}
 
 
 @pytest.mark.parametrize(
@@ -124,3 +119,61 @@ def test_what_follows_from_parents_and_listeners(given: Vars, openssl: bool, nam
     found = arguments(site, graph_of({"site": site, **CHILD}), "site")
     assert (found["needs_openssl"], found["has_named_parent"]) == (openssl, named)
     assert found["proxy_addresses"] == addresses
+
+
+UFW = """Added user rules (see 'ufw status' for running firewall):
+ufw allow 22/tcp
+ufw allow from 10.0.8.1 to any port 3128 proto tcp comment 'ot_proxy'
+ufw allow from 2001:db8::8 to any port 3128 proto tcp comment 'ot_proxy'
+ufw allow from 10.0.9.9 to any port 3128 proto tcp comment 'ot_proxy'
+ufw allow from 10.0.9.8 to any port 3128 proto tcp comment 'not ot_proxy'
+ufw allow from 10.0.9.7 to any port 3128 proto tcp
+"""
+CHILDS = [["10.0.8.1", "3128"], ["2001:db8::8", "3128"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"squid_firewall": "ufw"}, CHILDS),
+        ({"squid_firewall": "ufw", "squid_port": 3200}, [[address, "3200"] for address, _port in CHILDS]),
+        ({"squid_firewall": "ufw", "squid_state": "absent"}, []),
+        ({"squid_firewall": "nftables"}, []),
+    ],
+    ids=str,
+)
+def test_ufw_lets_in_clients_and_loses_no_rule_of_others(given: Vars, wanted: list[list[str]]) -> None:
+    site = SITE | given
+    # What is there already must look like what is wanted, or each run would take it away.
+    assert ufw_of(graph_of({"site": site, **CHILD}), "site", UFW, **site) == (wanted, [*CHILDS, ["10.0.9.9", "3128"]])
+
+
+RULES = ["/etc/squid/firewall.nft", "/etc/systemd/system/nftables.service.d/ot-proxy.conf"]
+GUESSES = "/usr/lib/squid/ot_proxy_guesses.py"
+PARENTS = "/usr/lib/squid/ot_proxy_parents.py"
+SERVICE = "/etc/systemd/system/ot-proxy-parents.service"
+SYSLOG = "/etc/rsyslog.d/30-ot-proxy.conf"
+ALWAYS = ["/etc/systemd/system/ot-proxy-logrotate.timer", "/usr/lib/squid/ot_proxy_hold.sh"]
+EVERY = [*RULES, GUESSES, PARENTS, SERVICE, SYSLOG, *ALWAYS]
+
+
+@pytest.mark.parametrize(
+    ("given", "phase", "kept"),
+    [
+        ({}, "whole", ALWAYS),
+        ({"squid_firewall": "nftables"}, "whole", [*ALWAYS, *RULES]),
+        ({"squid_auth_enabled": True}, "whole", [*ALWAYS, GUESSES]),
+        # Who leaves may still have to sign in.
+        ({}, "begin", [*ALWAYS, GUESSES]),
+        ({"squid_remote_syslog_host": "192.0.2.9"}, "whole", [*ALWAYS, SYSLOG]),
+        ({"squid_parents": [NAMED]}, "whole", [*ALWAYS, PARENTS, SERVICE]),
+        ({"squid_parents": [BY_TLS, {**BY_TLS, "port": 3129}]}, "whole", [*ALWAYS, PARENTS]),
+        ({"squid_parents": [BY_TLS]}, "whole", ALWAYS),
+        ({"squid_state": "absent", "squid_firewall": "nftables", "squid_auth_enabled": True}, "whole", []),
+    ],
+    ids=str,
+)
+def test_what_squid_and_its_firewall_need_stays(given: Vars, phase: str, kept: list[str]) -> None:
+    site = SITE | given
+    removed = unwanted_of(graph_of({"site": site}), "site", dict.fromkeys(EVERY), phase, **site)
+    assert set(EVERY) - set(removed) == set(kept)
