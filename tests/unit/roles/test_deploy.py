@@ -115,8 +115,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tasks / "present.yml").write_text(yaml.safe_dump([change]), encoding="utf-8")
     remove = {"name": "Remove it", "ot_security.proxy_chaining.squid_config": {"state": "absent"}}
     (tasks / "absent.yml").write_text(yaml.safe_dump([remove]), encoding="utf-8")
-    for name in ("site", "rotate_proxy_password"):
-        # The proof at the end of site.yml has tests of its own.
+    for name in ("site", "rotate_proxy_password", "remove_sensor"):
+        # The proof at the end of them has tests of its own.
         plays = yaml.safe_load((copy / f"playbooks/{name}.yml").read_text(encoding="utf-8"))
         plays = [play for play in plays if play.get("import_playbook") != "verify.yml"]
         for play in plays:
@@ -253,3 +253,32 @@ def test_the_previous_user_stays_while_a_sensor_may_still_use_it(
     assert let_in(rotating) == {"new", "former"}
     if fault == "no screen" or options:
         assert "since these sensors were not seen with their new ones: s2." in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        ("", 0, ""),
+        ("offline", 2, "s2: the proxies have forgotten it, but its console still has its proxy: no cloud. Mend that"),
+        (
+            "gone",
+            0,
+            "s2: its console was taken as scrapped, since no cloud. Where it is not scrapped, it still has its proxy",
+        ),
+    ],
+    ids=["its console is switched off", "it refuses", "it is scrapped"],
+)
+def test_who_is_removed_is_let_in_no_more_and_the_others_are(rotating: Plant, fault: str, code: int, said: str) -> None:
+    removed = ("-e", "topology_removed_sensors=s2")
+    done, log, text = rotating.run(SITE, signing_in("former"), *removed, playbook="remove_sensor", s2=fault)
+    assert (done, log) == (code, ["s2 uses no proxy as former"] * (not fault) + ["site begin"])
+    assert said in text
+    assert re.findall(r"(?m)^acl (s\d) src", rotating.configurations()["site"]) == ["s1"]
+
+
+def test_nobody_is_removed_where_nobody_is_named(rotating: Plant) -> None:
+    code, log, text = rotating.run(
+        SITE, signing_in("former"), "-e", "topology_removed_sensors=,", playbook="remove_sensor"
+    )
+    assert (code, log) == (2, [])
+    assert "Name the sensors that go, such as -e topology_removed_sensors=sensor1,sensor2; no host was touched." in text
