@@ -256,7 +256,7 @@ class TestRotation:
         """Return how a run stands in which s1 rotates and s2 does not."""
         given = {name: {**SENSORS["s1"], "ansible_host": f"10.0.9.{name[1]}", **LOGIN} for name in ("s1", "s2")}
         given["s1"] |= FORMER
-        hostvars = {name: {} for name in PROXIES} | {
+        hostvars: dict[str, Vars] = {name: {} for name in PROXIES} | {
             "s1": {} if result is None else {"sensor_proxy_result": result},
             "s2": {},
         }
