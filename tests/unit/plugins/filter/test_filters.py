@@ -25,7 +25,6 @@ NAMES = [
     "multicloud_steps",
     "passwords",
     "shown",
-    "squid_import",
 ]
 PACKAGE = "ansible_collections.ot_security.proxy_chaining.plugins.filter"
 
