@@ -30,13 +30,8 @@ options:
   document:
     description: What is in C(squid_endpoints_file), parsed. Only for O(role=squid).
     type: raw
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 """
 
 EXAMPLES = r"""

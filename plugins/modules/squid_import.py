@@ -30,13 +30,8 @@ options:
     description: So many addresses of one network or range become hosts. A larger one is named and not carried over.
     type: int
     default: 64
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 """
 
 EXAMPLES = r"""
