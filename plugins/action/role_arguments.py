@@ -58,7 +58,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
-                place = check.placed(role, typed, _entry(variables, check.PLACES[role], host))
+                place = check.placed(role, typed, *_place(variables, check.PLACES[role], host))
                 mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
         if mistakes:
             return result | {"failed": True, "msg": mistakes}
@@ -69,8 +69,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown} | place
 
 
-def _entry(variables: Mapping[str, Any], kind: str, host: str) -> dict[str, Any] | None:
-    return kept.entry_of(variables[kept.RESULT], kind, host) if kept.RESULT in variables else None
+def _place(variables: Mapping[str, Any], kind: str, host: str) -> tuple[dict[str, Any] | None, Mapping[str, Any]]:
+    """Return the topology's entry of the host, and what is registered of all proxies."""
+    if kept.RESULT not in variables:
+        return None, {}
+    return kept.entry_of(variables[kept.RESULT], kind, host), variables[kept.RESULT].get("proxies", {})
 
 
 def _trusted(default: Any) -> Any:

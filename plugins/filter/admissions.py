@@ -15,9 +15,10 @@ author:
   - ot_security contributors (@ot-security)
 description:
   - Returns what the role P(ot_security.proxy_chaining.squid#role) writes into ACLs, rules and the firewall.
-  - With O(running), what the proxy admits now is kept for a client that the inventory has elsewhere, or with another address or user,
-    until it has O(arrived) there. Nothing is kept that is not both in the running configuration and of somebody in the inventory.
-positional: _input, proxy
+  - In other phases than V(whole) what the proxy admits now, O(running), is kept for a client that the inventory has elsewhere, or with
+    another address or user, until it has O(arrived) there. Nothing is kept that is not both in the running configuration and of
+    somebody in the inventory.
+positional: _input, proxy, settings
 options:
   _input:
     description: What M(ot_security.proxy_chaining.topology) returned.
@@ -27,34 +28,16 @@ options:
     description: Name of the proxy.
     type: str
     required: true
-  auth:
-    description: Whether clients sign in.
-    type: bool
+  settings:
+    description: What the module P(ot_security.proxy_chaining.role_arguments#module) returned for the role squid on the proxy.
+    type: dict
     required: true
-  accept_previous:
-    description: Whether a sensor may sign in as the user in force before a rotation, too.
-    type: bool
-    required: true
-  layout:
-    description: The layout of the ACLs.
+  phase:
+    description: The role's C(squid_phase). With V(whole) nothing is kept.
     type: str
-    choices: [per_sensor, combined]
-    required: true
-  port:
-    description: TCP port for clients.
-    type: int
-    required: true
-  tls_port:
-    description: TCP port for clients that speak TLS, V(0) for none.
-    type: int
-    required: true
-  listen_addresses:
-    description: Addresses to listen on, all when empty.
-    type: list
-    elements: str
-    required: true
+    default: whole
   running:
-    description: What the module P(ot_security.proxy_chaining.squid_info#module) returned, if what leaves shall be kept.
+    description: What the module P(ot_security.proxy_chaining.squid_info#module) returned.
     type: dict
   arrived:
     description: Names of sensors and proxies that are known to be where the inventory has them.
@@ -66,9 +49,7 @@ options:
 EXAMPLES = r"""
 - name: Show who may connect
   ansible.builtin.debug:
-    msg: "{{ (topology_result | ot_security.proxy_chaining.admissions(
-             inventory_hostname, auth=false, accept_previous=true, layout='per_sensor', port=3128, tls_port=0,
-             listen_addresses=[])).acls }}"
+    msg: "{{ (topology_result | ot_security.proxy_chaining.admissions(inventory_hostname, squid_arguments)).acls }}"
 """
 
 RETURN = r"""
@@ -94,12 +75,20 @@ _value:
       description: All addresses.
       type: list
       elements: str
+    ports:
+      description: All ports.
+      type: list
+      elements: int
     leaving:
       description: Names of the sensors and proxies that are kept until they have arrived elsewhere.
       type: list
       elements: str
     kept_users:
       description: Users of those.
+      type: list
+      elements: str
+    moving_users:
+      description: Users of proxies. Only they move to a new password within a run, and need the old one until then.
       type: list
       elements: str
     listeners:
@@ -112,13 +101,9 @@ _value:
 def admissions(
     topology: Mapping[str, Any],
     proxy: str,
+    settings: Mapping[str, Any],
     *,
-    auth: bool,
-    accept_previous: bool,
-    layout: str,
-    port: int,
-    tls_port: int,
-    listen_addresses: list[str],
+    phase: str = "whole",
     running: Mapping[str, Any] | None = None,
     arrived: list[str] | None = None,
 ) -> dict[str, Any]:
@@ -126,14 +111,17 @@ def admissions(
     from ..plugin_utils._chain import admissions as chain_admissions
     from ..plugin_utils._chain import kept
 
-    ports = [(port, False), *([(tls_port, True)] if tls_port else [])]
+    graph = kept.read(topology)
+    auth, layout, tls_port = settings["auth_enabled"], settings["acl_layout"], settings["tls_port"]
+    ports = [(settings["port"], False), *([(tls_port, True)] if tls_port else [])]
+    addresses = settings["listen_addresses"] or [""]
     found = chain_admissions.admissions(
-        kept.read(topology),
+        graph,
         proxy,
         auth=auth,
-        accept_previous=accept_previous,
-        listeners=[(address, number, tls) for address in listen_addresses or [""] for number, tls in ports],
-        running=running,
+        accept_previous=settings["auth_accept_previous"],
+        listeners=[(address, number, tls) for address in addresses for number, tls in ports],
+        running=None if phase == "whole" else running,
         arrived=set(arrived or ()),
     )
     # Who leaves has ACLs of its own, lest its user could come from its new address, or its new user from the old one.
@@ -156,8 +144,14 @@ def admissions(
         ],
         "users": list(dict.fromkeys(client.user for _acl, client in own if client.user)),
         "addresses": list(dict.fromkeys(address for each in acls.values() for address in each["addresses"])),
+        "ports": list(dict.fromkeys([port for port, _tls in ports] + [each["port"] for each in found.listeners])),
         "leaving": list(dict.fromkeys(client.name for client in found.leaving)),
         "kept_users": list(dict.fromkeys(client.user for client in found.leaving if client.user)),
+        "moving_users": [
+            client["username"]
+            for client in graph["proxies"][proxy]["clients"]
+            if client["kind"] == "proxy" and client["username"]
+        ],
         "listeners": found.listeners,
     }
 

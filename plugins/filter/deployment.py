@@ -76,6 +76,14 @@ _value:
       description: Names of the proxies that are as the inventory has them, so that sensors may be sent to them.
       type: list
       elements: str
+    rotating:
+      description: With O(sensors), names of the sensors that have a previous user.
+      type: list
+      elements: str
+    left_behind:
+      description: With O(sensors), those of them that were not seen to reach the cloud as their new user.
+      type: list
+      elements: str
 """
 
 

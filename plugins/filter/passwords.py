@@ -38,12 +38,13 @@ options:
     type: str
     choices: [clients, parents]
     required: true
-  previous:
+  settings:
     description:
-      - Whether C(sensor_proxy_previous_username) and C(sensor_proxy_previous_password), where a sensor has them, are among
-        the clients' users.
-    type: bool
-    default: true
+      - What the module P(ot_security.proxy_chaining.role_arguments#module) returned for the role squid on the proxy. It knows nobody
+        without C(auth_enabled), and without C(auth_accept_previous) none of the users in force before a rotation
+        (C(sensor_proxy_previous_username)).
+      - By default all clients' users are returned.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -66,7 +67,11 @@ _value:
 
 
 def passwords(
-    topology: Mapping[str, Any], hostvars: Mapping[str, Any], proxy: str, of: str, previous: bool = True
+    topology: Mapping[str, Any],
+    hostvars: Mapping[str, Any],
+    proxy: str,
+    of: str,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]] | dict[str, str]:
     """Collect them; see DOCUMENTATION."""
     from ..plugin_utils._chain import credentials, kept
@@ -78,6 +83,9 @@ def passwords(
         if of == "parents":
             found = credentials.parent_passwords(proxy, entry["parents"], hostvars)
             return {f"parent:{acl}": password for acl, password in found.items()}
+        if settings is not None and not settings["auth_enabled"]:
+            return []
+        previous = settings is None or settings["auth_accept_previous"]
         users = credentials.client_users(proxy, entry["clients"], hostvars, previous)
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error

@@ -28,13 +28,8 @@ options:
     description:
       - The text of C(squid.conf) of each proxy in RV(proxies), by its name. Without it the question is checked, and those named.
     type: dict
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 """
 
 EXAMPLES = r"""

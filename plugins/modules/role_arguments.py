@@ -30,13 +30,8 @@ options:
   document:
     description: What is in C(squid_endpoints_file), parsed. Only for O(role=squid).
     type: raw
-attributes:
-  check_mode:
-    description: It only reads.
-    support: full
-  diff_mode:
-    description: It only reads.
-    support: none
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 """
 
 EXAMPLES = r"""
@@ -66,15 +61,28 @@ inside:
 proxy:
   description: Of the role squid, what the topology has of this proxy, without its clients.
   type: dict
-  returned: with O(role=squid), after the role topology
-child_users:
-  description: Of the role squid, the users as which other proxies sign in here.
-  type: list
-  elements: str
-  returned: with O(role=squid), after the role topology
+  returned: with O(role=squid), all variables and the topology
 path:
   description: Of the role sensor_proxy, the names of the proxies on the sensor's path.
   type: list
   elements: str
   returned: with O(role=sensor_proxy)
+probed:
+  description: Of the role squid, the endpoints that prove a change.
+  type: list
+  elements: str
+  returned: with O(role=squid)
+needs_openssl:
+  description: Of the role squid, whether Squid must be the build with OpenSSL.
+  type: bool
+  returned: with O(role=squid), all variables and the topology
+has_named_parent:
+  description: Of the role squid, whether a parent is given by a name, which Squid looks up when it starts or reloads, and each hour.
+  type: bool
+  returned: with O(role=squid), all variables and the topology
+proxy_addresses:
+  description: Of the role squid without parents, the addresses of all proxies, to which no name may lead.
+  type: list
+  elements: str
+  returned: with O(role=squid), all variables and the topology
 """

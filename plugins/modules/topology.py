@@ -42,13 +42,8 @@ options:
     description: Whether RV(graph) is returned, too. Ansible copies it for each host and each task.
     type: bool
     default: false
-attributes:
-  check_mode:
-    description: It does the same, since it changes no host.
-    support: full
-  diff_mode:
-    description: It changes no host.
-    support: none
+extends_documentation_fragment:
+  - ot_security.proxy_chaining.read_only
 """
 
 EXAMPLES = r"""

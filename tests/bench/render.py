@@ -51,7 +51,7 @@ def main(count: int, layout: str, path: Path) -> None:
     graph = topology.derive(hostvars, [lab.PROXY], names)
     derived = time.perf_counter()
     result = {"file": kept.keep(graph), "proxies": graph["proxies"]}
-    placed = check.placed("squid", {}, graph["proxies"][lab.PROXY])
+    placed = check.placed("squid", {"squid_tls_port": 0}, graph["proxies"][lab.PROXY], graph["proxies"])
     variables |= {"topology_result": result, "inventory_hostname": lab.PROXY, "__squid": arguments(layout) | placed}
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
     content = Templar(loader=DataLoader(), variables=variables).template(template)

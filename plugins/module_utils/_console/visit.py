@@ -44,7 +44,9 @@ def within(seconds: float, work: Callable[[], dict[str, Any]]) -> dict[str, Any]
     reading, writing = os.pipe()
     # Where the play runs as root, Chromium does not, and the environment's own folder may be closed to it.
     shared = "/tmp" if os.geteuid() == 0 else None  # noqa: S108 - a folder with a random name
-    with tempfile.TemporaryDirectory(prefix="console-", dir=shared, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix=f"console-{os.getpid()}-", dir=shared, ignore_cleanup_errors=True
+    ) as folder:
         Path(folder).chmod(0o711)
         child = os.fork()
         if child == 0:

@@ -5,7 +5,7 @@
 """The few things that a change of Squid's configuration does to the host it runs on.
 
 Private to this collection. Everything that touches the system is here, so that the sequence itself
-(_squid_change) is unit-tested with another host in its place.
+(change.py) is unit-tested with another host in its place.
 """
 
 from __future__ import annotations

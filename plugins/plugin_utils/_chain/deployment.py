@@ -10,7 +10,7 @@ Private to this collection. It reads what the playbook proxies.yml registered on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .model import ClientEntry, Graph, SensorEntry
@@ -67,6 +67,12 @@ class Deployment:
     ready: list[str]
     """Proxies that are as the inventory has them, so that sensors may be sent to them."""
 
+    rotating: list[str] = field(default_factory=list)
+    """Sensors that have a previous user, where sensors were asked for."""
+
+    left_behind: list[str] = field(default_factory=list)
+    """Those of them that were not seen to reach the cloud as their new one, and may still need it."""
+
 
 def deployment(
     graph: Graph, hostvars: Mapping[str, Any], *, before_tier: int | None = None, sensors: bool = False
@@ -92,6 +98,7 @@ def deployment(
     if lost:
         # What was changed is taken back: nobody is where the inventory has it, and nothing is kept any more.
         arrived, kept = set(), {}
+    rotating = list(_rotating(graph)) if sensors else []
     verdicts = {name: _lost_verdict(name, gone, found[name], changed) for name, gone in lost.items()} | problems
     return Deployment(
         problems=problems,
@@ -102,6 +109,8 @@ def deployment(
         left_over=[sentence for name, what in kept.items() for sentence in _left_over(name, what)],
         verdicts=verdicts,
         ready=[name for name in found if name not in verdicts and not (lost and name in changed)],
+        rotating=[client["name"] for client in rotating],
+        left_behind=[client["name"] for client in rotating if not _has_moved(client, hostvars)],
     )
 
 
@@ -193,11 +202,27 @@ def _lost(host: Mapping[str, Any], look: str) -> list[str]:
 def _pushed(graph: Graph, hostvars: Mapping[str, Any]) -> Iterator[str]:
     """Yield the sensors whose console has the proxy that the inventory says, as this run has seen."""
     for name, entry in graph["sensors"].items():
-        raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
-        pushed = raw.get(PUSHED, {})
-        after = {} if pushed.get("failed") else pushed.get("after") or {}
+        after = _push(hostvars, name).get("after") or {}
         if after.get("enabled") and (after.get("host"), after.get("port")) == _where(entry):
             yield name
+
+
+def _push(hostvars: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what a sensor's console said, if it went well."""
+    raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
+    pushed: Mapping[str, Any] = raw.get(PUSHED, {})
+    return {} if pushed.get("failed") else pushed
+
+
+def _rotating(graph: Graph) -> Iterator[ClientEntry]:
+    for proxy in graph["proxies"].values():
+        yield from (client for client in proxy["clients"] if client["previous_username"])
+
+
+def _has_moved(client: ClientEntry, hostvars: Mapping[str, Any]) -> bool:
+    pushed = _push(hostvars, client["name"])
+    user = (pushed.get("after") or {}).get("username")
+    return bool((pushed.get("cloud") or {}).get("connected")) and user == client["username"]
 
 
 def _where(sensor: SensorEntry) -> tuple[str | None, int | None]:

@@ -67,8 +67,17 @@ def contradictions(role: str, host: str, typed: Values, document: object = None)
     return [f"{host}: {problem}" for problem in _PROBLEMS[role](typed, document)] if role in _PROBLEMS else []
 
 
-def placed(role: str, typed: Values, entry: Mapping[str, Any] | None) -> Values:
-    """Return what the topology's entry of this host adds, as role_arguments documents it."""
+def placed(
+    role: str, typed: Values, entry: Mapping[str, Any] | None, proxies: Mapping[str, Mapping[str, Any]]
+) -> Values:
+    """Return what the host's place in the topology adds, as role_arguments documents it.
+
+    Args:
+        role: name of the role.
+        typed: the values of all of the role's variables.
+        entry: what the topology has of the host; None where it is not in it, or there is none.
+        proxies: all proxies of the topology, each with its ``addresses``.
+    """
     if role == "sensor_proxy":
         hop = (entry or {}).get("proxy", {})
         return {
@@ -78,19 +87,29 @@ def placed(role: str, typed: Values, entry: Mapping[str, Any] | None) -> Values:
         }
     if entry is None:
         return {}
-    # What it has of its clients may be long, and a result is copied for each task.
-    proxy = {key: value for key, value in entry.items() if key != "clients"}
-    users = [client["username"] for client in entry["clients"] if client["kind"] == "proxy" and client["username"]]
-    return {"proxy": proxy, "child_users": users}
+    parents = entry["parents"]
+    addresses = ["127.0.0.1", *(address for each in proxies.values() for address in each["addresses"])]
+    return {
+        # What it has of its clients may be long, and a result is copied for each task.
+        "proxy": {key: value for key, value in entry.items() if key != "clients"},
+        # TLS options on the GnuTLS build are silently ignored.
+        "needs_openssl": bool(typed["squid_tls_port"]) or any(parent["tls"] for parent in parents),
+        "has_named_parent": not all(_is_address(parent["address"]) for parent in parents),
+        # Whoever has a parent looks no name up.
+        "proxy_addresses": [] if parents else list(dict.fromkeys(filter(_is_address, addresses))),
+    }
 
 
 def derived(values: Values, document: object = None) -> Values:
-    """Return what follows from the values of the role squid: ``allowed`` and ``inside``, as role_arguments documents them.
+    """Return what follows from the endpoints of the role squid, as role_arguments documents it.
 
     Raises:
         ValueError: what is wrong with the endpoints, or with those that may lead inside.
     """
-    return {"allowed": _allowed(values, document), "inside": _inside(values)}
+    allowed = _allowed(values, document)
+    named = [name for name in allowed if not name.startswith(".")]
+    probed = values["squid_probe_endpoints"] or named[:2] or [f"probe{allowed[0]}"]
+    return {"allowed": allowed, "inside": _inside(values), "probed": probed}
 
 
 def _allowed(values: Values, document: object) -> list[str]:

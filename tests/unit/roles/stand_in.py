@@ -66,9 +66,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {"changed": True, "replaced": replaced, "patient": False}
 
     def sensor_proxy(self, args: dict[str, Any]) -> dict[str, Any]:
-        self._log(f"uses {args['host']}")
-        after = {"enabled": True, "host": args["host"], "port": int(args["port"])}
-        return {"changed": True, "after": after, "cloud": {"connected": True}}
+        user = args.get("username") or ""
+        host, port = args.get("host", ""), int(args.get("port", 0))
+        after = {"enabled": args["state"] == "present", "host": host, "port": port, "username": user}
+        if self._faults.get(self._host) in ("offline", "gone"):
+            gone = self._faults[self._host] == "gone"
+            return {"failed": True, "msg": "no cloud.", "after": after, "cloud": {"connected": False}, "gone": gone}
+        self._log(f"uses {host or 'no proxy'}{user and f' as {user}'}")
+        no_screen = self._faults.get(self._host) == "no screen"
+        return {"changed": True, "after": after, "cloud": None if no_screen else {"connected": True}}
 
     def _answer(self) -> str:
         """A host with a word of the log for its fault is cut off from when that word is there."""

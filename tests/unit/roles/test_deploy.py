@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,12 @@ class Plant:
         (folder / "log").write_text("", encoding="utf-8")
 
     def run(
-        self, proxies: dict[str, Vars], sensors: dict[str, Vars] | None = None, **faults: str
+        self,
+        proxies: dict[str, Vars],
+        sensors: dict[str, Vars] | None = None,
+        *options: str,
+        playbook: str = "site",
+        **faults: str,
     ) -> tuple[int, list[str], str]:
         """Run a playbook; return its code, what was done, in order, and what it said."""
         (self.folder / "faults").write_text(
@@ -66,7 +72,13 @@ class Plant:
             "ANSIBLE_NOCOLOR": "1",
         }
         done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, self.collections / "site.yml"],
+            [
+                Path(sys.executable).with_name("ansible-playbook"),
+                "-i",
+                inventory,
+                self.collections / f"{playbook}.yml",
+                *options,
+            ],
             env=ours | settings,
             cwd=self.folder,
             capture_output=True,
@@ -103,13 +115,14 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tasks / "present.yml").write_text(yaml.safe_dump([change]), encoding="utf-8")
     remove = {"name": "Remove it", "ot_security.proxy_chaining.squid_config": {"state": "absent"}}
     (tasks / "absent.yml").write_text(yaml.safe_dump([remove]), encoding="utf-8")
-    # The proof at the end of site.yml has tests of its own.
-    plays = yaml.safe_load((copy / "playbooks/site.yml").read_text(encoding="utf-8"))
-    plays = [play for play in plays if play.get("import_playbook") != "verify.yml"]
-    for play in plays:
-        if "import_playbook" in play:
-            play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
-    (folder / "site.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    for name in ("site", "rotate_proxy_password", "remove_sensor"):
+        # The proof at the end of them has tests of its own.
+        plays = yaml.safe_load((copy / f"playbooks/{name}.yml").read_text(encoding="utf-8"))
+        plays = [play for play in plays if play.get("import_playbook") != "verify.yml"]
+        for play in plays:
+            if "import_playbook" in play:
+                play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
+        (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     return folder
 
 
@@ -181,3 +194,91 @@ def test_what_depends_on_a_proxy_with_a_problem_is_left_alone_and_all_else_is_do
     assert "b-plant: it was not touched, since its parent a-plant was not brought to its state." in text
     assert "dmz-2: it could not be reached, and was not touched: " in text
     assert "dmz-1 still listens at port 3128" in text
+
+
+SITE: dict[str, Vars] = {"site": {"squid_addresses": ["10.0.0.1"], "squid_auth_enabled": True}}
+
+
+def signing_in(*users: str) -> dict[str, Vars]:
+    """Return two sensors of SITE that sign in as the first of the users, and until now as the second."""
+    given = dict(zip(("sensor_proxy", "sensor_proxy_previous"), users, strict=False))
+    login = {f"{name}_username": user for name, user in given.items()} | {f"{name}_password": "x" for name in given}
+    common = {"sensor_proxy_via": "site", "sensor_proxy_console_password": "x", **login}
+    return {f"s{number}": {"sensor_proxy_src": f"10.0.9.{number}", **common} for number in (1, 2)}
+
+
+def let_in(plant: Plant) -> set[str]:
+    return set(re.findall(r"^http_access allow s\S+ user:(\S+)$", plant.configurations()["site"], re.MULTILINE))
+
+
+@pytest.fixture
+def rotating(tmp_path: Path, collections: Path) -> Plant:
+    """A plant whose sensors sign in as the user that is to go."""
+    plant = Plant(tmp_path, collections)
+    code, _log, text = plant.run(SITE, signing_in("former"))
+    assert (code, let_in(plant)) == (0, {"former"}), text
+    return plant
+
+
+def test_a_rotation_lets_both_users_in_until_the_last_sensor_has_moved(rotating: Plant) -> None:
+    code, log, text = rotating.run(SITE, signing_in("new", "former"), playbook="rotate_proxy_password")
+    assert code == 0, text
+    moved = {f"s{number} uses 10.0.0.1 as new" for number in (1, 2)}
+    assert steps(log, 1, 2, 1) == [{"site begin"}, moved, {"site begin"}]
+    assert let_in(rotating) == {"new"}
+
+
+def test_a_rotation_of_nothing_touches_nobody(rotating: Plant) -> None:
+    code, log, text = rotating.run(SITE, signing_in("new"), playbook="rotate_proxy_password")
+    assert (code, log, let_in(rotating)) == (2, [], {"former"})
+    assert "so there is nothing to rotate" in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"),
+    [
+        ("no screen", ()),
+        ("offline", ()),
+        ("offline", ("-e", "sensor_proxy_max_fail_percentage=100 sensor_proxy_serial=2")),
+    ],
+    ids=["its console cannot say", "it was put back", "it was put back and the others are not held up"],
+)
+def test_the_previous_user_stays_while_a_sensor_may_still_use_it(
+    rotating: Plant, fault: str, options: tuple[str, ...]
+) -> None:
+    given = signing_in("new", "former")
+    code, log, text = rotating.run(SITE, given, *options, playbook="rotate_proxy_password", s2=fault)
+    assert code == 2
+    assert log == ["site begin", "s1 uses 10.0.0.1 as new"] + ["s2 uses 10.0.0.1 as new"] * (fault == "no screen")
+    assert let_in(rotating) == {"new", "former"}
+    if fault == "no screen" or options:
+        assert "since these sensors were not seen with their new ones: s2." in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        ("", 0, ""),
+        ("offline", 2, "s2: the proxies have forgotten it, but its console still has its proxy: no cloud. Mend that"),
+        (
+            "gone",
+            0,
+            "s2: its console was taken as scrapped, since no cloud. Where it is not scrapped, it still has its proxy",
+        ),
+    ],
+    ids=["its console is switched off", "it refuses", "it is scrapped"],
+)
+def test_who_is_removed_is_let_in_no_more_and_the_others_are(rotating: Plant, fault: str, code: int, said: str) -> None:
+    removed = ("-e", "topology_removed_sensors=s2")
+    done, log, text = rotating.run(SITE, signing_in("former"), *removed, playbook="remove_sensor", s2=fault)
+    assert (done, log) == (code, ["s2 uses no proxy as former"] * (not fault) + ["site begin"])
+    assert said in text
+    assert re.findall(r"(?m)^acl (s\d) src", rotating.configurations()["site"]) == ["s1"]
+
+
+def test_nobody_is_removed_where_nobody_is_named(rotating: Plant) -> None:
+    code, log, text = rotating.run(
+        SITE, signing_in("former"), "-e", "topology_removed_sensors=,", playbook="remove_sensor"
+    )
+    assert (code, log) == (2, [])
+    assert "Name the sensors that go, such as -e topology_removed_sensors=sensor1,sensor2; no host was touched." in text

@@ -177,6 +177,8 @@ def test_no_text_of_any_role_has_a_control_character_or_no_end(role: str, name: 
         ("squid_remote_syslog_host", 'a" port="1'),
         ("squid_remote_syslog_host", "10.0.0.0/8"),
         ("squid_probe_endpoints", ["-a.example"]),
+        ("squid_probe_endpoints", ["*.example.net"]),
+        ("squid_probe_endpoints", ["hub.example.net", ".example.net"]),
     ],
     ids=str,
 )

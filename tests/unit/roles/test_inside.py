@@ -54,6 +54,7 @@ def test_who_has_a_parent_looks_up_no_name() -> None:
     ],
 )
 def test_what_may_not_lead_inside_is_a_sentence(entry: object, said: str) -> None:
-    values = {"squid_endpoints_file": "", "squid_endpoints": ["a.example.net"], "squid_extra_endpoints": []}
+    values: dict[str, object] = {"squid_endpoints_file": "", "squid_endpoints": ["a.example.net"]}
+    values |= {"squid_extra_endpoints": [], "squid_probe_endpoints": []}
     with pytest.raises(ValueError, match=said):
         check.derived({**values, "squid_private_endpoints": [entry]})

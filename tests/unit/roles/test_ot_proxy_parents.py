@@ -193,11 +193,14 @@ def test_nobody_waits_for_a_parent_that_was_bad_and_it_is_used_again_when_it_is_
 
     async def scenario() -> None:
         assert await chosen.passed_over(E) == ["p1"]
+        taken = []
         for _number in range(20):
             begun = time.monotonic()
             assert await chosen.passed_over(E) == ["p1"]
-            assert time.monotonic() - begun < 0.2
+            taken.append(time.monotonic() - begun)
             await asyncio.sleep(0.05)
+        # Whoever waits does so each time; a busy machine does not.
+        assert sorted(taken)[len(taken) // 2] < 0.2
         fakes[0].behaviour = "200"
         for _number in range(30):
             await asyncio.sleep(0.1)

@@ -249,7 +249,8 @@ class HttpConsole:
 
     def _token(self, answer: Answer, kind: str, at: str) -> Tree:
         if kind == "cookie":
-            return self._wire.cookies.value(at) if answer.header("set-cookie") else None
+            set_now = self._wire.cookies if answer.header("set-cookie") else ()
+            return next(((each.value or "").strip('"') for each in set_now if each.name == at), None)
         if kind == "header":
             return answer.header(at.lower())
         if kind == "json":

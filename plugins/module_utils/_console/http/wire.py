@@ -16,7 +16,9 @@ import ssl
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from http.cookiejar import CookieJar
 from urllib.parse import urljoin, urlsplit
+from urllib.request import Request
 
 from .. import tls
 from ..model import BUDGET, Trust, UnexpectedError, UnreachableError, UntrustedError, too_much
@@ -71,48 +73,6 @@ class Answer:
         return Page(self.text)
 
 
-class Cookies:
-    """The cookies of one host."""
-
-    def __init__(self) -> None:
-        self._jar: dict[tuple[str, str], str] = {}
-
-    def take(self, header: str) -> None:
-        """Take one Set-Cookie header."""
-        first, *rest = header.split(";")
-        name, sign, value = (part.strip() for part in first.partition("="))
-        if not sign or not name or not (name + value).isprintable():
-            return
-        given = {key.strip().lower(): text.strip() for key, _sign, text in (part.partition("=") for part in rest)}
-        path = given.get("path", "/")
-        key = (name, path if path.startswith("/") else "/")
-        if given.get("max-age", "1").lstrip("0") == "" or given.get("max-age", "").startswith("-"):
-            self._jar.pop(key, None)
-            return
-        if "1970" in given.get("expires", ""):
-            self._jar.pop(key, None)
-            return
-        self._jar[key] = value
-
-    def header(self, path: str) -> str:
-        """Return the Cookie header for a path, "" for none."""
-        fitting = [item for item in self._jar.items() if self._fits(item[0][1], path)]
-        fitting.sort(key=lambda item: len(item[0][1]), reverse=True)
-        return "; ".join(f"{name}={value}" for (name, _path), value in fitting)
-
-    def value(self, name: str) -> str | None:
-        """Return a cookie's value."""
-        return next((value.strip('"') for (key, _path), value in self._jar.items() if key == name), None)
-
-    def clear(self) -> None:
-        """Forget all cookies."""
-        self._jar.clear()
-
-    @staticmethod
-    def _fits(cookie_path: str, path: str) -> bool:
-        return path == cookie_path or path.startswith(cookie_path if cookie_path.endswith("/") else f"{cookie_path}/")
-
-
 class Wire:
     """Sends requests over one connection. Every method raises UnreachableError, UntrustedError or UnexpectedError."""
 
@@ -129,7 +89,7 @@ class Wire:
         self._connection: http.client.HTTPConnection | None = None
         self._carried = 0
         """Bytes of all answers so far."""
-        self.cookies = Cookies()
+        self.cookies = CookieJar()
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool) -> list[Answer]:
         """Send a request and follow its redirects on this host; return each answer, the last one last.
@@ -246,11 +206,13 @@ class Wire:
         connection.sock.settimeout(self._timeout)
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         base = f"https://{self._authority}"
+        # Where a cookie goes, and for how long, the standard library knows, which only sees the request.
+        asked = Request(base + path)  # noqa: S310 - nothing is opened
+        self.cookies.add_cookie_header(asked)
         own = {"Host": self._authority, "Accept-Encoding": "identity", "Accept": "*/*", "Referer": f"{base}/"}
         if method != "GET":
             own |= {"Origin": base, "Content-Length": str(len(body or b""))}
-        cookie = self.cookies.header(path.partition("?")[0])
-        if cookie:
+        if (cookie := asked.get_header("Cookie")) and cookie.isprintable():
             own["Cookie"] = cookie
         given = {name.lower() for name in headers}
         for name, value in [
@@ -285,7 +247,5 @@ class Wire:
             self.close()
         if dict(found).get("content-encoding", "identity").lower() not in ("identity", ""):
             raise UnexpectedError("its answer is compressed although that was not asked for; it cannot be read")
-        for name, value in found:
-            if name == "set-cookie":
-                self.cookies.take(value)
+        self.cookies.extract_cookies(response, asked)
         return Answer(response.status, found, b"".join(pieces), path.partition("?")[0], first or response.status)

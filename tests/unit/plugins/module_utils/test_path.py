@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import socket
 import threading
@@ -132,7 +133,7 @@ def test_a_resolver_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     probe = walk([], HOST, timeout=0.2)
     over.set()
     assert end(probe) == ("resolve", "", f"The name {HOST} was not resolved within 0.2 s.")
-    assert 0.2 <= probe.times["resolve"] < 1
+    assert probe.times["resolve"] >= 0.2
 
 
 @pytest.mark.parametrize("name", ["a..example", "x" * 70])
@@ -158,6 +159,52 @@ def test_the_next_address_is_tried(monkeypatch: pytest.MonkeyPatch, plant: Autho
         assert end(walk([], HOST, port, str(plant.path), 2)) == (None, None, None)
 
 
+class Deaf:
+    """Sockets to addresses that do not answer, and a clock that only they move; one that refuses does so at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *refusing: str) -> None:
+        self.time = 0.0
+        self.waited: list[float] = []
+        self._refusing = refusing
+        monkeypatch.setattr(socket, "socket", lambda *_given: self)
+        monkeypatch.setattr(time, "monotonic", lambda: self.time)
+
+    def settimeout(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def connect(self, where: tuple[str, int]) -> None:
+        if where[0] in self._refusing:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        self.waited.append(self._seconds)
+        self.time += self._seconds
+        raise TimeoutError
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("addresses", "refusing", "waits"),
+    [
+        (["10.0.0.1"], (), [6]),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], (), [2, 2, 2]),
+        (["10.0.0.1", "10.0.0.2", "10.0.0.3"], ("10.0.0.1",), [3, 3]),
+        ([f"10.0.0.{number}" for number in range(1, 10)], (), [1.5] * 4),
+    ],
+    ids=["one", "three", "one refuses", "more than are tried"],
+)
+def test_the_addresses_of_a_name_share_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch, addresses: list[str], refusing: tuple[str, ...], waits: list[float]
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (address, 443)) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_given, **_more: found)
+    deaf_ones = Deaf(monkeypatch, *refusing)
+    probe = walk([], HOST, timeout=6)
+    assert end(probe)[0] == "endpoint-unreachable"
+    assert deaf_ones.waited == pytest.approx(waits)
+    assert probe.times["tcp"] == pytest.approx(6)
+
+
 # --- TCP
 
 
@@ -179,7 +226,7 @@ def test_packets_that_are_lost() -> None:
         reason = f"127.0.0.1:{port} does not answer; packets to it, or from it, are lost."
         probe = walk([site(port)], HOST, timeout=0.3)
         assert end(probe) == ("timeout", "site", reason)
-        assert 0.25 <= probe.times["tcp"] < 1
+        assert probe.times["tcp"] >= 0.25
         assert end(walk([], "127.0.0.1", port, timeout=0.2)) == ("endpoint-unreachable", "", reason)
 
 
@@ -232,24 +279,23 @@ def test_a_proxy_that_is_silent(plant: Authority) -> None:
     stage, hop, reason = end(probe)
     assert (stage, hop) == ("timeout", "site")
     assert (reason or "").startswith(f"site did not answer CONNECT to {TARGET} within 0.3 s")
-    assert 0.25 <= probe.times["connect"] < 1
+    assert probe.times["connect"] >= 0.25
 
 
 def test_each_stage_has_its_own_time(plant: Authority) -> None:
     def late(client: socket.socket) -> None:
         client.recv(4096)
-        time.sleep(0.35)
+        time.sleep(0.6)
         client.sendall(OK[:20])
         time.sleep(0.05)
         client.sendall(OK[20:])
-        time.sleep(0.3)
+        time.sleep(0.6)
         secure(certificate)(client)
 
     certificate = plant.issue()
-    probe = walked(late, plant, timeout=0.5)
+    probe = walked(late, plant, timeout=1.1)
     assert end(probe) == (None, None, None)
-    assert probe.times["connect"] >= 0.4
-    assert probe.times["tls"] >= 0.3
+    assert probe.times["connect"] + probe.times["tls"] > 1.1
 
 
 # --- Credentials
@@ -343,7 +389,7 @@ def test_an_endpoint_without_tls(plant: Authority, endpoint: Script) -> None:
 def test_an_endpoint_that_is_silent(plant: Authority) -> None:
     probe = walked(FakeProxy(), plant, DMZ, timeout=0.3)
     assert end(probe) == ("timeout", "", f"{HOST} does not answer TLS behind dmz.")
-    assert 0.25 <= probe.times["tls"] < 1
+    assert probe.times["tls"] >= 0.25
     assert end(straight(silent, plant, timeout=0.2))[:2] == ("timeout", "")
 
 

@@ -836,6 +836,19 @@ class TestGoBack:
         go_back(host)
         assert host.files[USERS] == hashes
 
+    @pytest.mark.parametrize(
+        "users", [{"anna": "other"}, {"anna": "secret", "berta": "1"}, {}], ids=["password", "more", "none"]
+    )
+    def test_a_change_of_users_alone_is_gone_back_from_too(self, users: dict[str, str]) -> None:
+        """Who was given a wrong password, or none, signs in again."""
+        host = FakeHost(OLD)
+        change(host, config(), users={"anna": "secret"})
+        hashes = host.files[USERS]
+        assert change(host, config(), users=users).replaced
+        assert host.files[USERS] != hashes
+        go_back(host)
+        assert host.files[USERS] == hashes
+
     def test_only_the_last_one_is_kept(self) -> None:
         host = FakeHost(OLD)
         for number in range(3):

@@ -40,7 +40,7 @@ def test_each_walk_is_told_apart_and_only_the_password_is_hidden(
     plant = Authority(tmp_path_factory.mktemp("plant"), "Plant")
     proxy = FakeProxy(behind=secure(plant.issue()))
     with serving(proxy) as port:
-        (folder / "squid.conf").write_text(squid_conf(SENSORS, squid_port=port))
+        (folder / "squid.conf").write_text(squid_conf(SENSORS, squid_port=port, squid_endpoints=[HOST]))
         hop = {"name": "dmz", "address": "127.0.0.1", "port": port, "hostname": "dmz", "username": "plant"}
         walks = [
             _walk("self", {"name": "site", "address": "127.0.0.1", "port": 1}),

@@ -244,6 +244,21 @@ def test_custom_data_is_what_cloud_init_reads() -> None:
     assert [one == found["configuration"] for one in changed] == [False, False, True]
 
 
+@pytest.mark.parametrize(("subnet", "most"), [("10.60.0.32/29", 1), ("10.60.0.32/28", 5), ("10.60.0.32/27", 13)])
+def test_a_subnet_has_room_for_twice_its_instances_beside_what_azure_keeps(subnet: str, most: int) -> None:
+    given = {"proxy_subnet": subnet, "frontend_allocation": "dynamic"}
+    assert plan({**given, "capacity": most}, sensors={})["mistakes"] == []
+    (mistake,) = plan({**given, "capacity": most + 1}, sensors={})["mistakes"]
+    assert f"'{subnet}' is too small for {most + 1} instances; it needs {2 * most + 3} addresses" in mistake
+
+
+@pytest.mark.parametrize("number", [32, 33, 34, 35, 36, 62, 63])
+def test_the_frontend_is_none_of_the_addresses_that_azure_keeps(number: int) -> None:
+    mistakes = plan(proxy={"squid_addresses": [f"10.60.0.{number}"]})["mistakes"]
+    assert bool(mistakes) == (number not in (36, 62))
+    assert all("is kept by Azure in 10.60.0.32/27; use 10.60.0.36 to 10.60.0.62" in mistake for mistake in mistakes)
+
+
 HUB = f"/subscriptions/{SUBSCRIPTION[:-1]}b/resourceGroups/hub/providers/Microsoft.Network/virtualNetworks/hub"
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {

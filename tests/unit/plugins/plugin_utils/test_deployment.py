@@ -244,3 +244,46 @@ class TestFinish:
             f"dmz still admits plant, s1 as before: they were not seen yet where the inventory has them. {until}",
             f"dmz still listens at port 3128, 3129: not all of its clients were seen at the new one. {until}",
         ]
+
+
+LOGIN = {"sensor_proxy_username": "new", "sensor_proxy_password": "2"}
+FORMER = {"sensor_proxy_previous_username": "former", "sensor_proxy_previous_password": "1"}
+SEEN: Vars = {"after": {"enabled": True, "username": "new"}, "cloud": {"connected": True}}
+
+
+class TestRotation:
+    def stands(self, graph_of: Callable[..., Any], result: Vars | None, *, sensors: bool = True) -> Deployment:
+        """Return how a run stands in which s1 rotates and s2 does not."""
+        given = {name: {**SENSORS["s1"], "ansible_host": f"10.0.9.{name[1]}", **LOGIN} for name in ("s1", "s2")}
+        given["s1"] |= FORMER
+        hostvars: dict[str, Vars] = {name: {} for name in PROXIES} | {
+            "s1": {} if result is None else {"sensor_proxy_result": result},
+            "s2": {},
+        }
+        return deployment(graph_of(PROXIES, given), hostvars, sensors=sensors)
+
+    def test_who_was_seen_with_its_new_user_needs_the_previous_one_no_more(self, graph_of: Callable[..., Any]) -> None:
+        stands = self.stands(graph_of, SEEN)
+        assert (stands.rotating, stands.left_behind) == (["s1"], [])
+
+    @pytest.mark.parametrize(
+        "result",
+        [
+            None,
+            {},
+            {"failed": True, "msg": "no"},
+            {**SEEN, "failed": True},
+            {**SEEN, "cloud": None},
+            {**SEEN, "cloud": {"connected": False, "issues": []}},
+            {**SEEN, "after": {"enabled": True, "username": "former"}},
+            {"skipped": True},
+        ],
+        ids=str,
+    )
+    def test_everybody_else_does(self, graph_of: Callable[..., Any], result: Vars | None) -> None:
+        stands = self.stands(graph_of, result)
+        assert (stands.rotating, stands.left_behind) == (["s1"], ["s1"])
+
+    def test_it_costs_nothing_where_nobody_asks(self, graph_of: Callable[..., Any]) -> None:
+        stands = self.stands(graph_of, None, sensors=False)
+        assert (stands.rotating, stands.left_behind) == ([], [])

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,17 +171,17 @@ def _shown(page: Page) -> list[str]:
 
 
 @needs_chromium
-def test_a_thousand_sensors_are_there_within_two_seconds(opened: Opened) -> None:
+def test_a_thousand_sensors_are_there_at_once(opened: Opened) -> None:
     page = opened("site")
-    taken = []
-    # The best of three: other work on the machine is not the page's.
-    for _attempt in range(3):
-        started = time.monotonic()
-        page.reload()
-        page.locator("#sensors tbody tr").first.scroll_into_view_if_needed()
-        assert page.locator("#shown").text_content() == "1,000 of 1,000 sensors"
-        taken.append(time.monotonic() - started)
-    assert min(taken) < 2
+    chromium = page.context.new_cdp_session(page)
+    chromium.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.reload()
+    page.locator("#sensors tbody tr").first.scroll_into_view_if_needed()
+    assert page.locator("#shown").text_content() == "1,000 of 1,000 sensors"
+    cost = {each["name"]: each["value"] for each in chromium.send("Performance.getMetrics")["metrics"]}
+    # In seconds of CPU, which other work on the machine does not take: 0.3 and 3 layouts where it was written.
+    assert cost["ThreadTime"] < 2
+    assert cost["LayoutCount"] < 10
     assert len(_shown(page)) == 1000
     assert page.locator("h1").inner_text() == "88 of 1,000 sensors cannot reach the endpoints"
     assert page.locator(".failure").count() == 7

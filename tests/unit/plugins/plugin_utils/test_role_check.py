@@ -170,17 +170,14 @@ HOP = {"proxy": {"address": "10.0.0.250", "port": 3128}, "path": ["site", "dmz"]
 )
 def test_a_sensors_proxy_is_its_first_hop(given: dict[str, Any], entry: dict[str, Any] | None, placed: Any) -> None:
     typed = {"sensor_proxy_host": "", "sensor_proxy_port": 0, "sensor_proxy_state": "present", **given}
-    found = check.placed("sensor_proxy", typed, entry)
+    found = check.placed("sensor_proxy", typed, entry, {})
     said = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
     assert check.no_first_hop("s", typed, found) == ([said] if placed is None else [])
     assert placed is None or (found["host"], found["port"], found["path"]) == placed
 
 
 def test_a_proxys_place_has_no_clients() -> None:
-    clients = [
-        {"name": "s1", "kind": "sensor", "username": "s"},
-        {"name": "b", "kind": "proxy", "username": "child"},
-        {"name": "c", "kind": "proxy", "username": None},
-    ]
-    found = check.placed("squid", {}, {"acl": "site", "clients": clients})
-    assert found == {"proxy": {"acl": "site"}, "child_users": ["child"]}
+    entry = {"acl": "site", "clients": [{"name": "s1"}], "parents": []}
+    found = check.placed("squid", {"squid_tls_port": 0}, entry, {"site": {"addresses": ["10.0.0.1", "site.example"]}})
+    assert found["proxy"] == {"acl": "site", "parents": []}
+    assert found["proxy_addresses"] == ["127.0.0.1", "10.0.0.1"]

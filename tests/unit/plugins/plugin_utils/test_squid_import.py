@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.errors import AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.filter.squid_import import squid_import
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import ALLOW, Rules
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
@@ -31,6 +30,7 @@ SAMPLES = Path(__file__).parents[2] / "data/squid_conf"
 NO_FILES = {"/etc/squid/conf.d/*.conf": ""}
 HUB = "hub.azure-devices.net"
 SITE = "site"
+RunAction = Callable[..., dict[str, Any]]
 
 
 class Imported:
@@ -533,19 +533,33 @@ def _config(content: bytes) -> dict[str, Any]:
     }
 
 
-def test_the_filter_takes_any_bytes_and_ansibles_own_text() -> None:
-    found = squid_import([_config(b"# \xff\nacl s\xfc src 10.0.0.0/31\nhttp_access allow s\xfc\n")], limit=Tagged("2"))
+def test_the_module_takes_any_bytes_and_ansibles_own_text(run_action: RunAction) -> None:
+    odd = [_config(b"# \xff\nacl s\xfc src 10.0.0.0/31\nhttp_access allow s\xfc\n")]
+    found = run_action("squid_import", {"configs": odd, "limit": Tagged("2")})
     assert "            s-1: {sensor_proxy_src: 10.0.0.0}" in found["inventory"]
-    assert squid_import([_config(b"acl s src 10.0.0.0/31\nhttp_access allow s\n")], limit=1)["left_out"][0] == (
+    assert found["wanted"] == {SITE: []}
+    given = {"configs": [_config(b"acl s src 10.0.0.0/31\nhttp_access allow s\n")], "limit": 1}
+    assert run_action("squid_import", given)["left_out"][0] == (
         "site: line 2, http_access allow s: it admits 10.0.0.0-10.0.0.1; a network of more than 1 addresses gets no hosts, so "
         "enter the sensors in it by hand, in the group site_sensors."
     )
-    assert found["wanted"] == {SITE: []}
 
 
-def test_the_filter_wants_base64() -> None:
-    with pytest.raises(AnsibleFilterError, match=r"wants the content of squid\.conf in Base64"):
-        squid_import([{"name": SITE, "path": "squid.conf", "files": {"squid.conf": "a"}}])
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (
+            {"configs": [{"name": SITE, "path": "squid.conf", "files": {"squid.conf": "a"}}]},
+            "squid.conf is not in Base64",
+        ),
+        ({"configs": [{"name": SITE}]}, "'path'"),
+        ({"configs": [], "limit": "many"}, "many"),
+    ],
+)
+def test_the_module_refuses_what_is_not_documented(run_action: RunAction, given: dict[str, Any], why: str) -> None:
+    found = run_action("squid_import", given)
+    assert found["failed"]
+    assert why in found["msg"]
 
 
 @pytest.mark.parametrize("text", [*map(sample, NAMES), *map(generated, range(40))])
