@@ -23,9 +23,9 @@ positional: _input, host
 options:
   _input:
     description:
-      - With O(topology) the role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses) and
-        C(remote_syslog_host) of the role squid, and what it has rendered, as C(package), C(configuration), C(files), C(start),
-        C(probe) and C(probe_is_sure).
+      - With O(topology) the role's variables without their prefix, and C(auth_enabled), C(firewall), C(listen_addresses),
+        C(remote_syslog_host), C(probed) and C(endpoints) of the role squid, and what it has rendered, as C(package), C(configuration),
+        C(files) and C(start).
       - Otherwise the plan.
     type: dict
     required: true

@@ -112,7 +112,9 @@ class _Planner:
         found |= parts.parts(self._settings, found)
         found["custom_data"] = scale_set.custom_data(self._settings)
         self._check_custom_data(len(found["custom_data"].encode()))
-        found["probe"] = {"endpoint": self._settings["probe"], "sure": bool(self._settings["probe_is_sure"])}
+        endpoint = self._settings["probed"][0]
+        # Of a wildcard nobody knows a name that there is.
+        found["probe"] = {"endpoint": endpoint, "sure": endpoint in self._settings["endpoints"]}
         found["configuration"] = scale_set.mark(found["scale_set"], found["custom_data"])
         found["notes"] = summary.notes(self._settings, found)
         found["mistakes"] = of_place if self._settings["state"] == "absent" else self._mistakes

@@ -88,8 +88,8 @@ SETTINGS: dict[str, Any] = {
     "flow_log_retention_days": "30",
     "traffic_analytics_interval": "10",
     "auth_enabled": False,
-    "probe": "hub.example.net",
-    "probe_is_sure": True,
+    "probed": ["hub.example.net"],
+    "endpoints": ["hub.example.net", ".example.org"],
     "firewall": "none",
     "remote_syslog_host": "",
     "listen_addresses": [],
@@ -242,6 +242,11 @@ def test_custom_data_is_what_cloud_init_reads() -> None:
     assert read["write_files"][0]["content"] == SETTINGS["configuration"]
     changed = [plan(change)["configuration"] for change in ({"start": "#!/bin/sh\n"}, {"capacity": 2}, {})]
     assert [one == found["configuration"] for one in changed] == [False, False, True]
+
+
+def test_a_probe_is_sure_if_it_is_a_name_of_the_inventory() -> None:
+    assert plan()["probe"] == {"endpoint": "hub.example.net", "sure": True}
+    assert plan({"probed": ["probe.example.org"]})["probe"] == {"endpoint": "probe.example.org", "sure": False}
 
 
 @pytest.mark.parametrize(("subnet", "most"), [("10.60.0.32/29", 1), ("10.60.0.32/28", 5), ("10.60.0.32/27", 13)])
