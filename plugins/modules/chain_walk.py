@@ -101,7 +101,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._probe import paths
-from ..module_utils._squid.clients import Proxy
+from ..module_utils._squid.clients import ProxyHost
 from ..module_utils._squid.hops import hops_of
 
 FOLDER = Path("/etc/squid")
@@ -129,7 +129,7 @@ def main() -> None:
     walks = [_walk(given, walk) for walk in given["walks"]]
     clients, problem = [], None
     try:
-        proxy = Proxy(
+        proxy = ProxyHost(
             config=FOLDER / "squid.conf",
             users=FOLDER / "users",
             log=LOG,

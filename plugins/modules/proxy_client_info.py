@@ -165,7 +165,7 @@ def main() -> None:
             module.fail_json(msg=f"{name} is {given[name]}; give 0 or more.")
     try:
         host, port = paths.split(given["endpoint"])
-        proxy = squid_clients.Proxy(
+        proxy = squid_clients.ProxyHost(
             config=Path(given["config_path"]),
             users=Path(given["users_path"]),
             log=Path(given["log_path"]),
