@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
-from ...module_utils._outside import short
 from ...module_utils._squid.evidence import plain
+from ...module_utils._untrusted_text import short
 from .._roles import arguments
 from .._roles.variables import Variables, declared, variables_of
 from . import hostvars as chain_hostvars

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils._outside import one_line
+from ...module_utils._untrusted_text import one_line
 from .._chain import hostvars as chain_hostvars
 from .._chain.model import Graph
 from .model import CloudWord, DecidingRule, Evidence, LogEntry, ProbeResult, ShownCertificate, Walked

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
+from ..messages import LOCKED, MASK, NOT_QUOTED, NUMBER, VERSION, judged, locked, refused
 from ..model import (
     Account,
     ClientCertificate,
@@ -30,7 +31,6 @@ from ..model import (
     UnreachableError,
     keep,
 )
-from ..words import LOCKED, MASK, NOT_QUOTED, NUMBER, VERSION, judged, locked, refused
 from .profile import Profile, ProfileRequest
 from .template import Placeholder, Resolve, TemplateError, render, render_path, truth
 from .tree import MISSING, Nothing, Tree, find, said, text_of

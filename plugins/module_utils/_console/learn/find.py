@@ -13,8 +13,8 @@ from typing import Any
 
 from ..http.template import literal, truth
 from ..http.tree import MISSING, Page, Tree, find, keys_of, leaves, text_of
+from ..messages import MASK
 from ..model import CONNECTED, ISSUES
-from ..words import MASK
 from .entries import Exchange, FilePart, HarError
 from .match import hint, likeness, same_value
 from .typed import Typed

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..http.template import literal
 from ..http.tree import MISSING, UNCHECKED, Page, Tree, find, keys_of, pointer, text_of
+from ..messages import MASK
 from ..secrets import holds
-from ..words import MASK
 from .entries import Exchange, FilePart, HarError
 from .match import Counterpart, conversion, hint, is_distinctive, is_own, on_off, same_value
 from .tokens import Tokens

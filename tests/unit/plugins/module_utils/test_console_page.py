@@ -24,6 +24,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     BrowserConsole,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.messages import MASK
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
     ClientCertificate,
@@ -34,7 +35,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     SignInError,
     Trust,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.words import MASK
 from playwright.sync_api import Page
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify, serve
