@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._probe import paths
+from ..module_utils._probe import walk_all
 from ..plugin_utils._chain import explain, kept
 from ..plugin_utils._columns import shown
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         try:
             if not sensor or not endpoint:
                 raise ValueError("ask with -e explain_sensor=NAME -e explain_endpoint=HOST[:PORT]")
-            host, port = paths.split(str(endpoint))
+            host, port = walk_all.split(str(endpoint))
             if args.get("configs") is None:
                 return result | {"proxies": explain.proxies_of(graph, str(sensor))}
             answer = explain.explain(graph, args["configs"], str(sensor), host, port)

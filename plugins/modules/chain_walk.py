@@ -100,8 +100,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._probe import paths
-from ..module_utils._squid.clients import Proxy
+from ..module_utils._probe import walk_all
+from ..module_utils._squid.clients import ProxyHost
 from ..module_utils._squid.hops import hops_of
 
 FOLDER = Path("/etc/squid")
@@ -129,14 +129,14 @@ def main() -> None:
     walks = [_walk(given, walk) for walk in given["walks"]]
     clients, problem = [], None
     try:
-        proxy = Proxy(
+        proxy = ProxyHost(
             config=FOLDER / "squid.conf",
             users=FOLDER / "users",
             log=LOG,
             log_bytes=_LOG_BYTES,
             since=datetime.now(timezone.utc) - timedelta(minutes=given["log_minutes"]),
         )
-        clients = proxy.look_up(given["clients"], *paths.split(given["endpoints"][0]))
+        clients = proxy.look_up(given["clients"], *walk_all.split(given["endpoints"][0]))
     except ValueError as error:
         problem = f"{error}."
     else:
@@ -151,9 +151,9 @@ def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:
         first = [{**first[0], "password": given["passwords"][walk["parent"]]}]
     which = {key: walk[key] for key in ("kind", "target", "parent")}
     try:
-        probes = paths.walk_all(
+        probes = walk_all.walk_all(
             hops_of(first + others, str(FOLDER / "squid.conf") if walk["kind"] == "self" else None),
-            [paths.split(endpoint) for endpoint in given["endpoints"]],
+            [walk_all.split(endpoint) for endpoint in given["endpoints"]],
             ca_path=given["ca_path"],
             authorities=given["authorities"],
             timeout=given["timeout"],

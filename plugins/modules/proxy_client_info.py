@@ -134,7 +134,7 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._probe import paths
+from ..module_utils._probe import walk_all
 from ..module_utils._squid import clients as squid_clients
 
 CLIENT = {
@@ -164,8 +164,8 @@ def main() -> None:
         if given[name] < 0:
             module.fail_json(msg=f"{name} is {given[name]}; give 0 or more.")
     try:
-        host, port = paths.split(given["endpoint"])
-        proxy = squid_clients.Proxy(
+        host, port = walk_all.split(given["endpoint"])
+        proxy = squid_clients.ProxyHost(
             config=Path(given["config_path"]),
             users=Path(given["users_path"]),
             log=Path(given["log_path"]),

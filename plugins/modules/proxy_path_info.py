@@ -176,7 +176,7 @@ endpoints:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._probe import paths
+from ..module_utils._probe import walk_all
 from ..module_utils._squid.hops import HOP, hops_of
 
 
@@ -196,9 +196,9 @@ def main() -> None:
     )
     given = module.params
     try:
-        probes = paths.walk_all(
+        probes = walk_all.walk_all(
             hops_of(given["hops"], given["own_config"]),
-            [paths.split(endpoint) for endpoint in given["endpoints"]],
+            [walk_all.split(endpoint) for endpoint in given["endpoints"]],
             ca_path=given["ca_path"] or "",
             authorities=given["authorities"],
             timeout=given["timeout"],

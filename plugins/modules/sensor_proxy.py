@@ -178,8 +178,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._console import options
-from ..module_utils._console.model import Certificate, ConsoleError
-from ..module_utils._console.push import Outcome, PushError, Sequence, Terms, Wanted
+from ..module_utils._console.model import ClientCertificate, ConsoleError
+from ..module_utils._console.push import Pushed, PushError, Sequence, Terms, WantedProxy
 
 ARGUMENTS: dict[str, Any] = {
     **options.ARGUMENTS,
@@ -245,9 +245,9 @@ def _push(params: dict[str, Any], check: bool) -> dict[str, Any]:
     return result
 
 
-def _wanted(params: dict[str, Any]) -> Wanted:
+def _wanted(params: dict[str, Any]) -> WantedProxy:
     if params["state"] == "absent":
-        return Wanted(enabled=False)
+        return WantedProxy(enabled=False)
     host, port, username = params["host"].strip(), params["port"], params["username"]
     if not host or re.search(r"[\s/@]", host) or len(host) > 253:
         raise ConsoleError(f"host {params['host']!r} is not a name or address; give it without scheme, port or path")
@@ -261,7 +261,7 @@ def _wanted(params: dict[str, Any]) -> Wanted:
         raise ConsoleError("password has a control character; choose another")
     if params["password"] and username == "":
         raise ConsoleError("password is set, but username is empty; set both or neither")
-    return Wanted(
+    return WantedProxy(
         enabled=True,
         host=host,
         port=port,
@@ -272,7 +272,7 @@ def _wanted(params: dict[str, Any]) -> Wanted:
     )
 
 
-def _certificate(path: str | None) -> Certificate | None:
+def _certificate(path: str | None) -> ClientCertificate | None:
     if not path:
         return None
     file = Path(path)
@@ -282,7 +282,7 @@ def _certificate(path: str | None) -> Certificate | None:
         raise ConsoleError(f"client_certificate {path} cannot be read: {error.strerror}") from None
     if not 0 < len(content) <= MAX_CERTIFICATE:
         raise ConsoleError(f"client_certificate {path} has {len(content)} bytes, which is no certificate")
-    return Certificate(f"{file.stem}-{hashlib.sha256(content).hexdigest()[:12]}{file.suffix}", content)
+    return ClientCertificate(f"{file.stem}-{hashlib.sha256(content).hexdigest()[:12]}{file.suffix}", content)
 
 
 def _terms(params: dict[str, Any]) -> Terms:
@@ -295,13 +295,13 @@ def _terms(params: dict[str, Any]) -> Terms:
     )
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
+def _result(outcome: Pushed) -> dict[str, Any]:
     if outcome.before is None or outcome.after is None:
         return {"changed": False, "gone": outcome.gone}
     return {
         "changed": bool(outcome.changed),
-        "before": options.shown(outcome.before.settings),
-        "after": options.shown(outcome.after),
+        "before": options.settings_result(outcome.before.settings),
+        "after": options.settings_result(outcome.after),
         "changed_fields": outcome.changed,
         "cloud": options.verdict(outcome.cloud),
         "version": outcome.before.version,

@@ -118,7 +118,7 @@ def _look(params: dict[str, Any]) -> dict[str, Any]:
     finally:
         console.close()
     return {
-        "settings": options.shown(reading.settings),
+        "settings": options.settings_result(reading.settings),
         "version": reading.version,
         "cloud": options.verdict(cloud),
     }

@@ -188,8 +188,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._squid import text
 from ..module_utils._squid.change import Change, ChangeError, Outcome, Wanted
+from ..module_utils._squid.change_proof import Proof
 from ..module_utils._squid.host import Host
-from ..module_utils._squid.proof import Proof
 
 PLACEHOLDER = f"@@{text.PROBE_TOKEN}@@"
 

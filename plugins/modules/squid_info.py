@@ -111,9 +111,9 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._probe.connect import Answer
-from ..module_utils._squid import look, text
+from ..module_utils._squid import state, text
+from ..module_utils._squid.change_proof import Proof
 from ..module_utils._squid.host import Host
-from ..module_utils._squid.proof import Proof
 
 WATCH = "ot-proxy-parents"
 """The service of the role that watches the names of parents."""
@@ -145,15 +145,15 @@ def main() -> None:
             proof.lost({endpoint: Answer(200) for endpoint in given["expected"]}, ours, PATIENCE)
         module.exit_json(
             changed=False,
-            release=look.release(Path("/etc/os-release").read_text(encoding="utf-8")),
-            packages=look.packages(run),
-            diversions=look.diversions(run),
-            enabled=look.is_enabled(run),
-            watches_parents=look.is_enabled(run, WATCH) and look.is_active(run, WATCH),
-            has_ufw_rules=look.has_ufw_rules(),
-            files=look.files(given["files"]),
+            release=state.release(Path("/etc/os-release").read_text(encoding="utf-8")),
+            packages=state.packages(run),
+            diversions=state.diversions(run),
+            enabled=state.is_enabled(run),
+            watches_parents=state.is_enabled(run, WATCH) and state.is_active(run, WATCH),
+            has_ufw_rules=state.has_ufw_rules(),
+            files=state.files(given["files"]),
             configuration=text.showable(ours),
-            listeners=[vars(each) for each in text.bound(ours) if look.is_here(each)],
+            listeners=[vars(each) for each in text.bound(ours) if state.is_here(each)],
             endpoints={endpoint: str(answer) for endpoint, answer in proof.upstream(ours).items()} if ours else {},
         )
     except OSError as error:

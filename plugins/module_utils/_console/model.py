@@ -66,7 +66,7 @@ class Cloud:
 
 
 @dataclass(frozen=True)
-class Certificate:
+class ClientCertificate:
     """A client certificate to upload."""
 
     filename: str
@@ -85,7 +85,7 @@ class Push:
     username: str | None = None
     password: str | None = None
     """ "" removes a stored password."""
-    certificate: Certificate | None = None
+    certificate: ClientCertificate | None = None
 
 
 @dataclass(frozen=True)

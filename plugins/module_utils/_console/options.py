@@ -152,7 +152,7 @@ def evidence_of(console: Console, params: Mapping[str, Any]) -> Callable[[], str
     return save
 
 
-def shown(settings: ProxySettings) -> dict[str, Any]:
+def settings_result(settings: ProxySettings) -> dict[str, Any]:
     """Return the settings as a module returns them."""
     fields = asdict(settings)
     fields["client_certificate"] = fields.pop("certificate")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from .model import (
-    Certificate,
+    ClientCertificate,
     Cloud,
     Console,
     ConsoleError,
@@ -38,7 +38,7 @@ POLL = 1.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedProxy:
     """What the sensor's proxy settings must be. None leaves a field as it is."""
 
     enabled: bool
@@ -46,7 +46,7 @@ class Wanted:
     port: int | None = None
     username: str | None = None
     password: str | None = None
-    certificate: Certificate | None = None
+    certificate: ClientCertificate | None = None
     always: bool = False
     """Send the password although one is stored and nothing else differs."""
 
@@ -113,7 +113,7 @@ class Terms:
 
 
 @dataclass
-class Outcome:
+class Pushed:
     """What a run found and did."""
 
     before: Reading | None = None
@@ -129,7 +129,7 @@ class Outcome:
 class PushError(Exception):
     """The sensor is not as wanted; one sentence says why and what it is instead."""
 
-    def __init__(self, sentence: str, outcome: Outcome) -> None:
+    def __init__(self, sentence: str, outcome: Pushed) -> None:
         super().__init__(sentence)
         self.outcome = outcome
 
@@ -171,7 +171,7 @@ class Sequence:
     def __init__(
         self,
         console: Console,
-        wanted: Wanted,
+        wanted: WantedProxy,
         terms: Terms,
         *,
         evidence: Callable[[], object] = lambda: None,
@@ -191,9 +191,9 @@ class Sequence:
         self._terms = terms
         self._evidence = evidence
         self._clock = clock or Clock()
-        self._outcome = Outcome()
+        self._outcome = Pushed()
 
-    def run(self, check: bool) -> Outcome:
+    def run(self, check: bool) -> Pushed:
         """Bring the settings to what is wanted.
 
         Args:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .._outside import one_line
+from .._untrusted_text import one_line
 
 _SEQUENCE = 0x30
 _VERSION = 0xA0

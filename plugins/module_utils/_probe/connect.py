@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .._outside import one_line
+from .._untrusted_text import one_line
 
 _LARGEST_HEAD = 65536
 _LONGEST_VALUE = 2000

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .._outside import one_line
+from .._untrusted_text import one_line
 from .connect import Answer
 
 _LONGEST_PAGE = 60

@@ -16,7 +16,7 @@ from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from .._outside import short
+from .._untrusted_text import short
 from .read import Directive
 
 

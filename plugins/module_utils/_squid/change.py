@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from .._probe.connect import Answer
 from . import htpasswd
 from . import text as squid_text
+from .change_proof import Proof
 from .host import Host
-from .proof import Proof
 
 _SETTLE = 5.0
 """Seconds that a reload before a restart is given; what it does not show by then, the restart has to."""

@@ -24,7 +24,7 @@ KERNEL_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
 @dataclass
-class Proxy:
+class ProxyHost:
     """The proxy on this host."""
 
     config: Path

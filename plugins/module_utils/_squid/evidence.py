@@ -20,7 +20,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 
-from .._outside import one_line
+from .._untrusted_text import one_line
 
 # logformat chain of the role squid: time, duration, client, its name, user, result/status, size, method, target, way.
 _LINE = re.compile(

@@ -33,7 +33,7 @@ class Directive:
 
 
 @dataclass(slots=True)
-class Reading:
+class Configuration:
     """What was read. An ``include`` among the directives is one of which no file was given."""
 
     directives: list[Directive] = field(default_factory=list)
@@ -41,20 +41,20 @@ class Reading:
     """Paths and patterns of files that are named and were not given."""
 
 
-def read(path: str, files: Mapping[str, str]) -> Reading:
+def read(path: str, files: Mapping[str, str]) -> Configuration:
     """Read a configuration.
 
     Args:
         path: that of squid.conf itself.
         files: text by path, of squid.conf and of what it names. A pattern that is a path here has no files.
     """
-    reading = Reading()
+    reading = Configuration()
     _read_file(path, "", files, reading, 0)
     reading.wanted = list(dict.fromkeys(reading.wanted))
     return reading
 
 
-def _read_file(path: str, shown: str, files: Mapping[str, str], reading: Reading, depth: int) -> None:
+def _read_file(path: str, shown: str, files: Mapping[str, str], reading: Configuration, depth: int) -> None:
     conditions = 0
     for line, text in _lines(files.get(path, "")):
         name, *words = _words(text) or [""]
@@ -74,7 +74,7 @@ def _read_file(path: str, shown: str, files: Mapping[str, str], reading: Reading
             reading.directives.append(Directive(shown, line, name, tuple(words)))
 
 
-def _include(directive: Directive, files: Mapping[str, str], reading: Reading, depth: int) -> None:
+def _include(directive: Directive, files: Mapping[str, str], reading: Configuration, depth: int) -> None:
     pattern = directive.words[0]
     found = sorted(path for path in files if _is_meant(path, pattern))
     if not found or depth > _MAX_DEPTH:
@@ -89,7 +89,7 @@ def _is_meant(path: str, pattern: str) -> bool:
     return path == pattern or (path.count("/") == pattern.count("/") and fnmatchcase(path, pattern))
 
 
-def _with_files(words: list[str], files: Mapping[str, str], reading: Reading) -> Iterator[str]:
+def _with_files(words: list[str], files: Mapping[str, str], reading: Configuration) -> Iterator[str]:
     """The words of an ACL, with a quoted file's own in its place where the file is given."""
     for word in words:
         path = word.strip('"')

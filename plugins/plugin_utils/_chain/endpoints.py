@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...module_utils._outside import short
+from ...module_utils._untrusted_text import short
 
 PORT = 443
 """The only TCP port that a sensor's endpoints use."""

@@ -26,7 +26,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Explanation:
     """Whether the sensor may, as far as the inventory knows, and what each hop does on the way."""
 
     allowed: bool
@@ -50,7 +50,7 @@ def proxies_of(graph: Graph, sensor: str) -> list[str]:
     return [hop for hop in graph["sensors"][sensor]["path"] if hop in graph["proxies"]]
 
 
-def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, port: int) -> Answer:
+def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, port: int) -> Explanation:
     """Walk the sensor's path by each proxy's preferred parent.
 
     Args:
@@ -77,11 +77,11 @@ def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, po
             verb = "refuses it" if decision.action == DENY else "wants a sign-in (407)"
             where = f" by line {decision.line}" if decision.line else ""
             steps.append(Step(hop, f"{verb}{where}: {decision.text}"))
-            return Answer(False, steps, f"{who} may not reach {host}:{port}.")
+            return Explanation(False, steps, f"{who} may not reach {host}:{port}.")
         following = _following(graph["proxies"][hop], entry["path"][place + 1 :])
         steps.append(Step(hop, f"allows it by line {decision.line}: {decision.text}; then {following}"))
         client = hop
-    return Answer(True, steps, f"{who} may reach {host}:{port}{known}.")
+    return Explanation(True, steps, f"{who} may reach {host}:{port}{known}.")
 
 
 def _decide(proxy: ProxyEntry, config: str, client: str, host: str, port: int, user: str | None) -> Decision:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
-from ...module_utils._outside import short
 from ...module_utils._squid.evidence import plain
+from ...module_utils._untrusted_text import short
 from .._roles import arguments
 from .._roles.variables import Variables, declared, variables_of
 from . import hostvars as chain_hostvars
@@ -359,7 +359,7 @@ class _Reader:
         unknown = sorted(str(key) for key in entry if key not in _PARENT_KEYS)
         if unknown:
             known = ", ".join(sorted(_PARENT_KEYS))
-            self._mistake("squid_parents", entry, f"has the unknown key {shown(unknown[0])!r}; known are {known}")
+            self._mistake("squid_parents", entry, f"has the unknown key {shortened(unknown[0])!r}; known are {known}")
             return None
         host = str(entry["host"])
         return Parent(
@@ -407,13 +407,13 @@ class _Reader:
 
 def sentence(host: str, variable: str, value: object, problem: str) -> str:
     """Say what is wrong with the value of a variable."""
-    return f"{host}: {variable} {shown(value)!r} {problem}."
+    return f"{host}: {variable} {shortened(value)!r} {problem}."
 
 
-def shown(value: object) -> object:
+def shortened(value: object) -> object:
     """What of a value may be shown: a password may stand in the wrong place, or in a URL."""
     if isinstance(value, Mapping):
-        return {key: shown(value[key]) for key in value if key in _PARENT_KEYS and key != "password"}
+        return {key: shortened(value[key]) for key in value if key in _PARENT_KEYS and key != "password"}
     if isinstance(value, str):
         return short(_USER_INFO.sub("********@", value))
     if isinstance(value, list):

@@ -22,7 +22,7 @@ from ansible.errors import AnsibleError
 from .model import Graph
 
 RESULT = "topology_result"
-"""The variable as which the role topology registers what its module returned."""
+"""The fact in which the role topology keeps what its module returned."""
 
 
 def keep(graph: Mapping[str, Any]) -> str:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...module_utils._outside import one_line
+from ...module_utils._untrusted_text import one_line
 from .._chain import hostvars as chain_hostvars
 from .._chain.model import Graph
-from .model import Certificate, CloudWord, Evidence, LogEntry, ProbeResult, Rule, Walked
+from .model import CloudWord, DecidingRule, Evidence, LogEntry, ProbeResult, ShownCertificate, Walked
 from .verdict import Report
 
 WALKED = "__chain_verify_walked"
@@ -84,7 +84,7 @@ def _probe(said: Mapping[str, Any]) -> ProbeResult:
     }
 
 
-def _certificate(said: Mapping[str, Any] | None) -> Certificate | None:
+def _certificate(said: Mapping[str, Any] | None) -> ShownCertificate | None:
     if said is None:
         return None
     return {
@@ -96,7 +96,7 @@ def _certificate(said: Mapping[str, Any] | None) -> Certificate | None:
 
 
 def _client(said: Mapping[str, Any]) -> Evidence:
-    rule: Rule | None = None
+    rule: DecidingRule | None = None
     if said["rule"]:
         given = said["rule"]
         rule = {"action": _text(given["action"]), "line": int(given["line"]), "text": _text(given["text"])}

@@ -20,7 +20,7 @@ VERDICTS = ("broken", "unknown", "degraded", "ok")
 """The verdicts, worst first for the eye: what is known to be broken stands above what could not be asked."""
 
 
-class Certificate(TypedDict):
+class ShownCertificate(TypedDict):
     """What an endpoint showed."""
 
     issuer: str
@@ -46,7 +46,7 @@ class ProbeResult(Ended):
     times: dict[str, float]
     """Seconds by stage."""
 
-    certificate: Certificate | None
+    certificate: ShownCertificate | None
 
 
 class HopOptions(TypedDict, total=False):
@@ -60,7 +60,7 @@ class HopOptions(TypedDict, total=False):
     password: str
 
 
-class Hop(HopOptions):
+class HopEntry(HopOptions):
     """A hop, as modules take it."""
 
     name: str
@@ -81,11 +81,11 @@ class Way(TypedDict):
     """The parent's name in squid.conf, since one at two ports is two links; empty for the other kinds."""
 
 
-class Walk(Way):
+class LinkWalk(Way):
     """A walk that is to be made."""
 
     preferred: bool
-    hops: list[Hop]
+    hops: list[HopEntry]
 
 
 class Walked(Way):
@@ -96,7 +96,7 @@ class Walked(Way):
     """Why it could not be made; empty where it was."""
 
 
-class Rule(TypedDict):
+class DecidingRule(TypedDict):
     """The http_access line that decides on a sensor."""
 
     action: str
@@ -118,7 +118,7 @@ class Evidence(TypedDict):
     """What a proxy knows of one of its sensors."""
 
     name: str
-    rule: Rule | None
+    rule: DecidingRule | None
     last: LogEntry | None
     last_ok: LogEntry | None
     refused_since_change: LogEntry | None
@@ -182,7 +182,7 @@ class Paths(TypedDict, total=False):
     after_path: list[str]
 
 
-class Change(Paths):
+class ResultChange(Paths):
     """How a sensor's verdict or path differs from the earlier report's."""
 
     sensor: str
@@ -205,5 +205,5 @@ class Results(_Problem):
     proxies: dict[str, ProxyResult]
     links: list[Link]
     sensors: list[SensorResult]
-    changes: list[Change]
+    changes: list[ResultChange]
     previous: str | None

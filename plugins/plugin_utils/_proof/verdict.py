@@ -23,11 +23,11 @@ from .model import (
     Evidence,
     Judged,
     Link,
+    LinkWalk,
     ProbeResult,
     ProxyResult,
     Results,
     SensorResult,
-    Walk,
     Walked,
     Way,
 )
@@ -144,7 +144,7 @@ class _Judge:
             found["tunnel"] = entry["tunnel"]
         return found
 
-    def _link(self, proxy: str, walk: Walk) -> Link:
+    def _link(self, proxy: str, walk: LinkWalk) -> Link:
         link: Link = {
             "source": proxy,
             "target": walk["target"],
@@ -169,7 +169,7 @@ class _Judge:
         link["verdict"], link["reason"] = ("broken", broken["reason"]) if broken else ("ok", None)
         return link
 
-    def _compared(self, walk: Walk, probe: ProbeResult) -> ProbeResult:
+    def _compared(self, walk: LinkWalk, probe: ProbeResult) -> ProbeResult:
         """Compare who signed the endpoint's certificate with who signs it one hop farther out."""
         next_hop = walk["target"]
         following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
@@ -244,7 +244,7 @@ def _end(probe: ProbeResult) -> Ended:
     return {"verdict": probe["verdict"], "stage": probe["stage"], "hop": probe["hop"], "reason": probe["reason"]}
 
 
-def _placed(proxy: str, walk: Walk, probe: ProbeResult) -> ProbeResult:
+def _placed(proxy: str, walk: LinkWalk, probe: ProbeResult) -> ProbeResult:
     """Say of a walk's end where it was walked from; a name that this host cannot resolve is this host's fault."""
     if walk["kind"] == "self" or probe["verdict"] == "ok":
         return probe

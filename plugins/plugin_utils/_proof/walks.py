@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from .._chain.model import Graph, ParentEntry, ProxyEntry
-from .model import Hop, Walk
+from .model import HopEntry, LinkWalk
 
 
-def walks_of(graph: Graph, proxy: str) -> list[Walk]:
+def walks_of(graph: Graph, proxy: str) -> list[LinkWalk]:
     """Return the walks that are made on a proxy's host.
 
     Args:
@@ -47,11 +47,11 @@ def sensors_of(graph: Graph, proxy: str) -> list[dict[str, Any]]:
     ]
 
 
-def _walk(kind: str, target: str, hops: Iterable[Hop], *, preferred: bool = True, parent: str = "") -> Walk:
+def _walk(kind: str, target: str, hops: Iterable[HopEntry], *, preferred: bool = True, parent: str = "") -> LinkWalk:
     return {"kind": kind, "target": target, "parent": parent, "preferred": preferred, "hops": list(hops)}
 
 
-def _hops(graph: Graph, parents: list[ParentEntry]) -> Iterator[Hop]:
+def _hops(graph: Graph, parents: list[ParentEntry]) -> Iterator[HopEntry]:
     """Yield a parent, and then what each proxy prefers, as far as the inventory knows; a cycle is a mistake found before."""
     seen: set[str] = set()
     while parents and parents[0]["name"] not in seen:
@@ -61,8 +61,8 @@ def _hops(graph: Graph, parents: list[ParentEntry]) -> Iterator[Hop]:
         parents = graph["proxies"][parent["name"]]["parents"] if parent["kind"] == "inventory" else []
 
 
-def _hop(parent: ParentEntry) -> Hop:
-    hop: Hop = {"name": parent["name"], "address": parent["address"], "port": parent["port"]}
+def _hop(parent: ParentEntry) -> HopEntry:
+    hop: HopEntry = {"name": parent["name"], "address": parent["address"], "port": parent["port"]}
     # An external proxy's own name for itself is not known; often enough it is the one that it is reached by.
     hop["hostname"] = parent["acl"] if parent["kind"] == "inventory" else parent["name"]
     if parent["tls"]:
@@ -74,5 +74,5 @@ def _hop(parent: ParentEntry) -> Hop:
     return hop
 
 
-def _own_hop(name: str, entry: ProxyEntry) -> Hop:
+def _own_hop(name: str, entry: ProxyEntry) -> HopEntry:
     return {"name": name, "address": "127.0.0.1", "port": entry["port"], "hostname": entry["acl"]}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._proof.model import FORMAT, VERDICTS, Change, Paths, Results, SensorResult
+from .._proof.model import FORMAT, VERDICTS, Paths, ResultChange, Results, SensorResult
 from .results import clean, moment, natural, path_before, rank
 
 
@@ -101,8 +101,8 @@ _SAME = ("verdict", "stage", "hop")
 """A failure that has these in common with the earlier one is still that failure."""
 
 
-def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
-    found: list[Change] = []
+def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ResultChange]:
+    found: list[ResultChange] = []
     for name in {**before, **after}:
         old, new = (side[name]["verdict"] if name in side else None for side in (before, after))
         paths = _paths(before.get(name), after.get(name))

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ...module_utils._outside import short
+from ...module_utils._untrusted_text import short
 from .._proof.model import Results
 from .picture import Edge, Layer, Node, picture
 

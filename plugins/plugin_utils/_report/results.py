@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from ...module_utils._outside import UNSAFE
+from ...module_utils._untrusted_text import UNSAFE
 from .._proof.model import VERDICTS, Results, SensorResult
 
 ENDPOINTS = "endpoints"

@@ -379,7 +379,7 @@ class _Judge:
                 continue
             what = f"; {why}" if why else f", so enter the sensors in it by hand, in the group {self._where.group}"
             limit = f"a network of more than {self._where.limit} addresses gets no hosts"
-            self._add(line, f"it admits {shown(spans, carried)}; {limit}{what}")
+            self._add(line, f"it admits {spans_text(spans, carried)}; {limit}{what}")
 
     def _note_values(self, states: list[tuple[_Seen, _State]]) -> None:
         """Name what an ACL of sources has and the inventory has not."""
@@ -390,7 +390,7 @@ class _Judge:
                 if value.acl.key not in inside:
                     self._notes.add(
                         value.directive,
-                        f"{shown([value.span])} overlaps a value before it; Squid 5 and 6 leave it out, 7 does not",
+                        f"{spans_text([value.span])} overlaps a value before it; Squid 5 and 6 leave it out, 7 does not",
                     )
                 # Of what is admitted in a network the line that admits it has a note.
                 why = state.why if seen.small or state.why == NOT_LET else ""
@@ -401,7 +401,9 @@ class _Judge:
             if not value.built_in and value.acl.key in self._used and (self._is_small(value) or len(by_state) == 1):
                 for why, spans in by_state.items():
                     if why:
-                        self._notes.add(value.directive, (f"for {shown(spans)}, " if len(by_state) > 1 else "") + why)
+                        self._notes.add(
+                            value.directive, (f"for {spans_text(spans)}, " if len(by_state) > 1 else "") + why
+                        )
 
     def _add(self, line: Directive | None, why: str) -> None:
         if line:
@@ -435,7 +437,7 @@ def address(version: int, number: int) -> str:
     return str(IPv4Address(number) if version == 4 else IPv6Address(number))
 
 
-def shown(spans: Iterable[Span], known: Iterable[Span] = ()) -> str:
+def spans_text(spans: Iterable[Span], known: Iterable[Span] = ()) -> str:
     """Return what addresses these are, with known ones between them; of more than half of all that there are, which are not."""
     spans, known = list(spans), list(known)
     rows = [row for row in _joined([*spans, *known]) if any(span.is_in(row) for span in spans)]

@@ -19,7 +19,7 @@ from .._chain.endpoints import allow_list
 from .._chain.inventory import DEFAULT_PORT
 from .._chain.names import name_problem
 from .access import Access, Where, read_access
-from .hops import Listening, Parent, is_stuck, read_listening, read_parents
+from .hops import CachePeer, Listening, is_stuck, read_listening, read_parents
 from .hosts import DEFAULT_ENDPOINTS, written
 from .log import tunnels
 from .names import Names, dump, identifier, one_line
@@ -61,7 +61,7 @@ class _Proxy:
     notes: Notes
     wanted: list[str]
     listening: Listening
-    parents: list[Parent]
+    parents: list[CachePeer]
     stuck: bool
     access: Access
     group: str
@@ -70,9 +70,9 @@ class _Proxy:
     """That of those that it may refuse."""
     addresses: list[str] = field(default_factory=list)
     """Where clients connect, as far as it is known."""
-    linked: dict[Parent, str] = field(default_factory=dict)
+    linked: dict[CachePeer, str] = field(default_factory=dict)
     """Its parents that are among these proxies, with their names there."""
-    left_out: set[Parent] = field(default_factory=set)
+    left_out: set[CachePeer] = field(default_factory=set)
     """Those that are among these proxies, too, and cannot be named."""
     sources: list[str] = field(default_factory=list)
     """The addresses by which all of those know it."""
@@ -199,7 +199,7 @@ def _proxy_host(proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> d
     return {variable: value for variable, value in host.items() if value}
 
 
-def _parent(parent: Parent, proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> Any:
+def _parent(parent: CachePeer, proxy: _Proxy, proxies: Mapping[str, _Proxy], names: Names) -> Any:
     """Return an entry of squid_parents."""
     name = proxy.linked.get(parent, "")
     if parent in proxy.left_out:

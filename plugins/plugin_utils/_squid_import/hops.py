@@ -52,7 +52,7 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class CachePeer:
     """A next hop."""
 
     directive: Directive
@@ -104,7 +104,7 @@ def _is_bound(directive: Directive, address: str, found: Listening, notes: Notes
     return True
 
 
-def read_parents(directives: Iterable[Directive], notes: Notes) -> list[Parent]:
+def read_parents(directives: Iterable[Directive], notes: Notes) -> list[CachePeer]:
     """Return the parents in order of preference."""
     peers = [directive for directive in directives if directive.name == "cache_peer"]
     found = [parent for peer in peers if (parent := _parent(peer, notes))]
@@ -116,7 +116,7 @@ def read_parents(directives: Iterable[Directive], notes: Notes) -> list[Parent]:
     return sorted(unique, key=lambda parent: "default" in parent.directive.words)
 
 
-def _parent(peer: Directive, notes: Notes) -> Parent | None:
+def _parent(peer: Directive, notes: Notes) -> CachePeer | None:
     host, kind, port, _icp, *options = (*peer.words, "", "", "", "")[: max(4, len(peer.words))]
     given = {name: value for name, _equal, value in (option.partition("=") for option in options)}
     if kind != "parent" or "originserver" in given:
@@ -136,7 +136,7 @@ def _parent(peer: Directive, notes: Notes) -> Parent | None:
     if (name := tls.get("tls_name", "")) and not _is_plain(name):
         notes.add(peer, "the name in its certificate is none that tls_name takes")
         name = ""
-    return Parent(peer, host, int(port), _username(peer, given.get("login"), notes), bool(tls), ca, name)
+    return CachePeer(peer, host, int(port), _username(peer, given.get("login"), notes), bool(tls), ca, name)
 
 
 def _is_plain(text: str) -> bool:
@@ -167,7 +167,7 @@ def _username(peer: Directive, login: str | None, notes: Notes) -> str:
     return user
 
 
-def is_stuck(directives: Iterable[Directive], parents: list[Parent], notes: Notes) -> bool:
+def is_stuck(directives: Iterable[Directive], parents: list[CachePeer], notes: Notes) -> bool:
     """Say whether nothing may go directly and yet no parent is carried over, so that a new one would go directly."""
     rules = [directive for directive in directives if directive.name == "never_direct"]
     always = [rule for rule in rules if rule.words == ("allow", "all")]

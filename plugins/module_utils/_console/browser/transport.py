@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from ..labels import Labels, Texts
+from ..messages import LOCKED, MASK, NOT_QUOTED, VERSION, judged, locked, refused
 from ..model import (
     Account,
     Cloud,
@@ -33,7 +34,6 @@ from ..model import (
     keep,
     too_much,
 )
-from ..words import LOCKED, MASK, NOT_QUOTED, VERSION, judged, locked, refused
 from . import chromium
 from .gate import authority
 from .page import NO_FILE, Screen, Traffic, Walk, beside, until

@@ -38,7 +38,7 @@ class ProfileError(UnexpectedError, ValueError):
 
 
 @dataclass(frozen=True)
-class Request:
+class ProfileRequest:
     """One request with placeholders."""
 
     method: str
@@ -66,9 +66,9 @@ class Source:
 class SignIn:
     """How to sign in."""
 
-    request: Request
-    prepare: tuple[Request, ...] = ()
-    after: tuple[Request, ...] = ()
+    request: ProfileRequest
+    prepare: tuple[ProfileRequest, ...] = ()
+    after: tuple[ProfileRequest, ...] = ()
     status: int | None = None
     """What a successful sign-in answers, before any redirect is followed; None for anything below 400."""
 
@@ -77,7 +77,7 @@ class SignIn:
 class Read:
     """Where the settings are read."""
 
-    request: Request
+    request: ProfileRequest
     format: str
     """json or html."""
     fields: dict[str, str]
@@ -88,7 +88,7 @@ class Read:
 class Save:
     """How the settings are saved."""
 
-    requests: tuple[Request, ...]
+    requests: tuple[ProfileRequest, ...]
     password_unchanged: str = "omit"  # noqa: S105 - not a password
     """omit, empty or current."""
     certificate_unchanged: str = "omit"
@@ -101,7 +101,7 @@ class Version:
 
     at: str | None = None
     """Place in a JSON answer; None to look for "Version 1.2.3" in the answer's text."""
-    request: Request | None = None
+    request: ProfileRequest | None = None
     """None for the answer of read."""
 
 
@@ -109,7 +109,7 @@ class Version:
 class CloudPane:
     """Where the sensor's word on its cloud connection is shown."""
 
-    request: Request
+    request: ProfileRequest
     connected: str = CONNECTED
     issues: dict[str, str] = field(default_factory=lambda: {issue: issue for issue in ISSUES})
     """Text in the answer to the issue class that it means."""
@@ -220,7 +220,7 @@ def dump(profile: Profile) -> dict[str, Any]:
     return found
 
 
-def _request_dict(request: Request) -> dict[str, Any]:
+def _request_dict(request: ProfileRequest) -> dict[str, Any]:
     found: dict[str, Any] = {"method": request.method, "path": request.path}
     if request.only_with:
         found["only_with"] = request.only_with
@@ -270,7 +270,7 @@ def _texts(data: object, where: str) -> dict[str, str]:
     return dict(found)
 
 
-def _request(data: object, where: str) -> Request:
+def _request(data: object, where: str) -> ProfileRequest:
     found = _mapping(data, where)
     _known(found, _REQUEST_KEYS, where)
     method = _choice(found, "method", where, _METHODS)
@@ -294,7 +294,7 @@ def _request(data: object, where: str) -> Request:
     only_with = found.get("only_with")
     if only_with not in (None, "certificate"):
         raise ProfileError(f"{where}.only_with is {only_with!r}; it may only be certificate")
-    return Request(method, path, headers, kind, body, only_with)
+    return ProfileRequest(method, path, headers, kind, body, only_with)
 
 
 def _form(body: object, where: str, kind: str) -> None:
@@ -311,7 +311,7 @@ def _form(body: object, where: str, kind: str) -> None:
                 raise ProfileError(f"{where}.{name} must be a text or a list of texts, as forms have")
 
 
-def _requests(data: object, where: str) -> tuple[Request, ...]:
+def _requests(data: object, where: str) -> tuple[ProfileRequest, ...]:
     if not isinstance(data, (list, tuple)):
         raise ProfileError(f"{where} must be a list of requests, and is not")
     return tuple(_request(item, f"{where}[{index}]") for index, item in enumerate(data))
@@ -410,13 +410,13 @@ def _constants(data: object) -> dict[str, Constant]:
     return found
 
 
-def _placeholders(request: Request) -> Iterator[Placeholder]:
+def _placeholders(request: ProfileRequest) -> Iterator[Placeholder]:
     yield from placeholders([request.path, dict(request.headers), request.body])
 
 
 def _check_placeholders(profile: Profile) -> None:
     common = (*profile.tokens, "constant")
-    places: list[tuple[str, Request, tuple[str, ...]]] = [("read", profile.read.request, common)]
+    places: list[tuple[str, ProfileRequest, tuple[str, ...]]] = [("read", profile.read.request, common)]
     sign_in = profile.sign_in
     places += [
         ("sign_in", request, (*common, *_SIGN_IN)) for request in (*sign_in.prepare, sign_in.request, *sign_in.after)

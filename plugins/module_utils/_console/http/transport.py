@@ -15,9 +15,10 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.parse import urlencode
 
+from ..messages import LOCKED, MASK, NOT_QUOTED, NUMBER, VERSION, judged, locked, refused
 from ..model import (
     Account,
-    Certificate,
+    ClientCertificate,
     Cloud,
     ExpiredError,
     ProxySettings,
@@ -30,11 +31,10 @@ from ..model import (
     UnreachableError,
     keep,
 )
-from ..words import LOCKED, MASK, NOT_QUOTED, NUMBER, VERSION, judged, locked, refused
-from .profile import Profile, Request
+from .profile import Profile, ProfileRequest
 from .template import Placeholder, Resolve, TemplateError, render, render_path, truth
 from .tree import MISSING, Nothing, Tree, find, said, text_of
-from .wire import Answer, Wire
+from .wire import HttpAnswer, Wire
 
 
 class HttpConsole:
@@ -54,7 +54,7 @@ class HttpConsole:
         self._signed_in = False
         self._proven = False
         self._version: str | None = None
-        self._last: tuple[Request, Answer] | None = None
+        self._last: tuple[ProfileRequest, HttpAnswer] | None = None
         sign_in = profile.sign_in
         usual = {self._path(request) for request in (profile.read.request, *profile.save.requests)}
         self._doors = {self._path(request) for request in (sign_in.request, *sign_in.prepare)} - usual
@@ -193,8 +193,12 @@ class HttpConsole:
                 )
 
     def _send(
-        self, request: Request, resolve: Resolve, certificate: Certificate | None = None, again: bool = True
-    ) -> Answer:
+        self,
+        request: ProfileRequest,
+        resolve: Resolve,
+        certificate: ClientCertificate | None = None,
+        again: bool = True,
+    ) -> HttpAnswer:
         try:
             path = render_path(request.path, resolve)
             headers = {name: text_of(render(value, resolve)) for name, value in request.headers.items()}
@@ -214,7 +218,7 @@ class HttpConsole:
         return answer
 
     def _body(
-        self, request: Request, resolve: Resolve, certificate: Certificate | None
+        self, request: ProfileRequest, resolve: Resolve, certificate: ClientCertificate | None
     ) -> tuple[str | None, bytes | None]:
         if request.format == "none":
             return None, None
@@ -238,7 +242,7 @@ class HttpConsole:
                 uploads.append((name, "", "application/octet-stream", b""))
         return _multipart(pairs, uploads)
 
-    def _take_tokens(self, answer: Answer) -> None:
+    def _take_tokens(self, answer: HttpAnswer) -> None:
         for name, sources in self._profile.tokens.items():
             for source in sources:
                 if source.path is not None and source.path != answer.path:
@@ -247,7 +251,7 @@ class HttpConsole:
                 if isinstance(value, str) and value:
                     self._tokens[name] = value
 
-    def _token(self, answer: Answer, kind: str, at: str) -> Tree:
+    def _token(self, answer: HttpAnswer, kind: str, at: str) -> Tree:
         if kind == "cookie":
             set_now = self._wire.cookies if answer.header("set-cookie") else ()
             return next(((each.value or "").strip('"') for each in set_now if each.name == at), None)
@@ -260,8 +264,12 @@ class HttpConsole:
         return answer.page.meta.get(at) if kind == "meta" else answer.page.fields.get(at)
 
     def _inside(
-        self, request: Request, resolve: Resolve, certificate: Certificate | None = None, page: bool = False
-    ) -> Answer:
+        self,
+        request: ProfileRequest,
+        resolve: Resolve,
+        certificate: ClientCertificate | None = None,
+        page: bool = False,
+    ) -> HttpAnswer:
         """Send a request that needs a session, and see that there still is one; `page` expects a whole page."""
         if not self._signed_in:
             raise ExpiredError("there is no session; sign in first")
@@ -280,7 +288,7 @@ class HttpConsole:
             )
         return answer
 
-    def _is_sign_in_page(self, answer: Answer) -> bool:
+    def _is_sign_in_page(self, answer: HttpAnswer) -> bool:
         request = self._profile.sign_in.request
         names = (
             {name for name, value in request.body.items() if value == "${console_password}"}
@@ -289,7 +297,7 @@ class HttpConsole:
         )
         return bool(answer.page.passwords) and (not names or bool(names & set(answer.page.passwords)))
 
-    def _judge_sign_in(self, answer: Answer) -> None:
+    def _judge_sign_in(self, answer: HttpAnswer) -> None:
         self._alive(answer)
         expected = self._profile.sign_in.status
         failed = (
@@ -312,11 +320,11 @@ class HttpConsole:
             raise UnexpectedError("the console did not accept the profile's token at sign-in; record the profile again")
         raise refused(self._account.username)
 
-    def _refused_by_page(self, answer: Answer) -> bool:
+    def _refused_by_page(self, answer: HttpAnswer) -> bool:
         back = answer.path == self._path(self._profile.sign_in.request)
         return back and self._is_sign_in_page(answer)
 
-    def _alive(self, answer: Answer) -> None:
+    def _alive(self, answer: HttpAnswer) -> None:
         if answer.status >= 500:
             raise UnreachableError(
                 f"the console answers with an error of its own (HTTP {answer.status}); try again later"
@@ -324,14 +332,14 @@ class HttpConsole:
         if answer.status == 429 and self._signed_in:
             raise UnreachableError("the console answers that there are too many requests (HTTP 429); try again later")
 
-    def _fine(self, request: Request, answer: Answer) -> None:
+    def _fine(self, request: ProfileRequest, answer: HttpAnswer) -> None:
         if answer.status >= 400:
             # By the profile's path: where a redirect has led may be the console's own invention.
             raise UnexpectedError(
                 f"{request.path} answers HTTP {answer.status}; see that the profile is of the same version as the sensor"
             )
 
-    def _current(self) -> tuple[Answer, Tree]:
+    def _current(self) -> tuple[HttpAnswer, Tree]:
         request = self._profile.read.request
         answer = self._inside(request, self._resolver())
         self._fine(request, answer)
@@ -346,7 +354,7 @@ class HttpConsole:
             )
         return answer, tree
 
-    def _settings(self, answer: Answer, tree: Tree) -> ProxySettings:
+    def _settings(self, answer: HttpAnswer, tree: Tree) -> ProxySettings:
         fields = self._profile.read.fields
         enabled = truth(find(tree, fields["enabled"]))
         if enabled is None:
@@ -381,7 +389,7 @@ class HttpConsole:
             raise self._lacking("port")
         return int(text) or None
 
-    def _password_set(self, answer: Answer, value: Tree) -> bool | None:
+    def _password_set(self, answer: HttpAnswer, value: Tree) -> bool | None:
         if isinstance(value, bool):
             return value
         if self._profile.read.format == "html":
@@ -389,7 +397,7 @@ class HttpConsole:
             return True if MASK.fullmatch(shown) else None
         return True if isinstance(value, str) and value else None
 
-    def _version_in(self, answer: Answer) -> str | None:
+    def _version_in(self, answer: HttpAnswer) -> str | None:
         where = self._profile.version
         if where is None:
             return None
@@ -408,7 +416,7 @@ class HttpConsole:
             self._version = value if isinstance(value, str) and NUMBER.fullmatch(value) else None
         return self._version
 
-    def _said(self, answer: Answer) -> str:
+    def _said(self, answer: HttpAnswer) -> str:
         """Return what the console says in an answer."""
         if answer.json is not MISSING:
             texts = [(speaking, value) for speaking, value in said(answer.json) if isinstance(value, str) and value]
@@ -418,12 +426,12 @@ class HttpConsole:
             return answer.page.alert or answer.page.text
         return answer.text
 
-    def _words(self, answer: Answer) -> str:
+    def _words(self, answer: HttpAnswer) -> str:
         """Return of what the console says in an answer what can be quoted."""
         return judged(self._said(answer), self._secrets)
 
     @staticmethod
-    def _path(request: Request) -> str:
+    def _path(request: ProfileRequest) -> str:
         return request.path.partition("?")[0]
 
 

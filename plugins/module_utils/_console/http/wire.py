@@ -36,7 +36,7 @@ _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """The console's answer to one request."""
 
     status: int
@@ -91,7 +91,9 @@ class Wire:
         """Bytes of all answers so far."""
         self.cookies = CookieJar()
 
-    def send(self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool) -> list[Answer]:
+    def send(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool
+    ) -> list[HttpAnswer]:
         """Send a request and follow its redirects on this host; return each answer, the last one last.
 
         Args:
@@ -101,7 +103,7 @@ class Wire:
             body: body, None for none.
             again: whether to send it once more if the console closed the connection without an answer.
         """
-        answers: list[Answer] = []
+        answers: list[HttpAnswer] = []
         while True:
             answer = self._exchange(method, path, headers, body, again, answers[0].status if answers else None)
             answers.append(answer)
@@ -138,7 +140,7 @@ class Wire:
 
     def _exchange(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, again: bool, first: int | None
-    ) -> Answer:
+    ) -> HttpAnswer:
         fresh = self._connect()
         try:
             return self._ask(method, path, headers, body, first)
@@ -198,7 +200,9 @@ class Wire:
             raise
         return True
 
-    def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None, first: int | None) -> Answer:
+    def _ask(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None, first: int | None
+    ) -> HttpAnswer:
         connection = self._connection
         if connection is None or connection.sock is None:
             raise http.client.NotConnected
@@ -248,4 +252,4 @@ class Wire:
         if dict(found).get("content-encoding", "identity").lower() not in ("identity", ""):
             raise UnexpectedError("its answer is compressed although that was not asked for; it cannot be read")
         self.cookies.extract_cookies(response, asked)
-        return Answer(response.status, found, b"".join(pieces), path.partition("?")[0], first or response.status)
+        return HttpAnswer(response.status, found, b"".join(pieces), path.partition("?")[0], first or response.status)

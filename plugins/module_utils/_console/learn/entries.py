@@ -33,7 +33,7 @@ class FilePart:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Exchange:
     """One request with its answer."""
 
     number: int
@@ -81,7 +81,7 @@ _LARGEST = 2_000_000
 """Characters of an answer that is looked at."""
 
 
-def entries(har: object) -> list[Entry]:
+def entries(har: object) -> list[Exchange]:
     """Return the requests of a recording in their order.
 
     Raises:
@@ -95,7 +95,7 @@ def entries(har: object) -> list[Entry]:
     return [entry for entry in found if entry is not None]
 
 
-def _entry(number: int, item: object) -> Entry | None:
+def _entry(number: int, item: object) -> Exchange | None:
     request, response = _part(item, "request"), _part(item, "response")
     url = _text(request.get("url"))
     try:
@@ -112,7 +112,7 @@ def _entry(number: int, item: object) -> Entry | None:
     kind, body, lost = _body(request, lowered)
     answer, page = _answer(response, answer_headers, parts.path)
     status = response.get("status")
-    return Entry(
+    return Exchange(
         number=number,
         method=_text(request.get("method")).upper(),
         origin=origin,

@@ -13,9 +13,9 @@ from typing import Any
 
 from ..http.template import literal, truth
 from ..http.tree import MISSING, Page, Tree, find, keys_of, leaves, text_of
+from ..messages import MASK
 from ..model import CONNECTED, ISSUES
-from ..words import MASK
-from .entries import Entry, FilePart, HarError
+from .entries import Exchange, FilePart, HarError
 from .match import hint, likeness, same_value
 from .typed import Typed
 
@@ -27,16 +27,16 @@ _VERSION = re.compile(r"[0-9]{2}\.[0-9]+\.[0-9]+(?:[.-][0-9A-Za-z]+)*")
 class Finder:
     """Looks through a recording. Every method raises HarError where it cannot find or cannot tell."""
 
-    everything: list[Entry]
+    everything: list[Exchange]
     typed: Typed
     notes: list[str] = field(default_factory=list)
     """Sentences for the person who reviews the profile."""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Exchange] = field(default_factory=list)
     """Those of the console that the save went to."""
     read_page: Page | None = None
     """The page that the settings are read from, where it is one."""
 
-    def save(self) -> Entry:
+    def save(self) -> Exchange:
         """Return the last request that saved the settings."""
         writes = [entry for entry in self.everything if entry.method in _WRITES]
         saves = [entry for entry in writes if any(self.typed.is_host(value) for _place, value in entry.leaves)]
@@ -60,7 +60,7 @@ class Finder:
         )
 
     @staticmethod
-    def _refuse_lost(found: Sequence[Entry]) -> None:
+    def _refuse_lost(found: Sequence[Exchange]) -> None:
         """Say so where a body that is looked for may be one that the recording lacks."""
         for entry in found:
             kinds = [value for name, value in entry.headers.items() if name.lower() == "content-type"]
@@ -70,7 +70,7 @@ class Finder:
                     "file, so record with Firefox, or without a certificate"
                 )
 
-    def sign_in(self, save: Entry) -> Entry:
+    def sign_in(self, save: Exchange) -> Exchange:
         """Return the request that signed in."""
         wanted = {self.typed.console_username, self.typed.console_password}
         found = [
@@ -90,14 +90,14 @@ class Finder:
             "in, and see that both values are right (a console that hashes them in the browser cannot be learned)"
         )
 
-    def read(self, inside: Sequence[Entry], save: Entry) -> tuple[Entry, Tree, Tree]:
+    def read(self, inside: Sequence[Exchange], save: Exchange) -> tuple[Exchange, Tree, Tree]:
         """Return the read, its answer's tree, and the tree of the same read before the save (or MISSING)."""
         reads = [
             entry for entry in inside if entry.method == "GET" and entry.status == 200 and entry.settings is not MISSING
         ]
         host = self.typed.places(save.leaves, "host")
-        after: list[tuple[int, int, Entry]] = []
-        earlier: list[tuple[int, int, Entry]] = []
+        after: list[tuple[int, int, Exchange]] = []
+        earlier: list[tuple[int, int, Exchange]] = []
         for entry in reads:
             found = leaves(entry.settings)
             if entry.number > save.number:
@@ -125,7 +125,7 @@ class Finder:
         same = [entry for entry in reads if entry.plain_path == best.plain_path and entry.number < save.number]
         return best, best.settings, same[-1].settings if same else MISSING
 
-    def upload(self, inside: Sequence[Entry], save: Entry) -> Entry | None:
+    def upload(self, inside: Sequence[Exchange], save: Exchange) -> Exchange | None:
         """Return the request that uploaded the certificate by itself, if there was one."""
         name = self.typed.certificate
         if not name or any(isinstance(value, FilePart) and value.filename == name for _place, value in save.leaves):
@@ -148,7 +148,7 @@ class Finder:
             f"no request uploads a file named {name}; see that certificate is the name of the file that was chosen in the recording"
         )
 
-    def version(self, inside: Sequence[Entry], read: Entry, tree: Tree) -> dict[str, Any] | None:
+    def version(self, inside: Sequence[Exchange], read: Exchange, tree: Tree) -> dict[str, Any] | None:
         """Return where the software version is shown, if anywhere."""
 
         def place_in(where: Tree) -> str | None:
@@ -167,7 +167,7 @@ class Finder:
                     return {"request": {"method": "GET", "path": literal(entry.plain_path)}, "at": place}
         return None
 
-    def cloud(self, inside: Sequence[Entry]) -> Entry | None:
+    def cloud(self, inside: Sequence[Exchange]) -> Exchange | None:
         """Return the request whose answer has the words of the connectivity screen, if any."""
         words = [word.lower() for word in (CONNECTED, *ISSUES)]
         found = []
@@ -184,7 +184,7 @@ class Finder:
         plain = [entry for entry in found if entry.method == "GET"]
         return (plain or found)[-1] if found else None
 
-    def fields(self, save: Entry, before: Tree) -> dict[str, str]:
+    def fields(self, save: Exchange, before: Tree) -> dict[str, str]:
         """Return which field of the save carries which setting."""
         found: dict[str, str] = {}
         for setting in ("host", "port", "username", "enabled"):
@@ -212,7 +212,7 @@ class Finder:
             self.notes.append("No proxy password was typed in the recording, so the profile cannot set one.")
         return found
 
-    def _pick(self, setting: str, candidates: Sequence[str], save: Entry, before: Tree) -> str | None:
+    def _pick(self, setting: str, candidates: Sequence[str], save: Exchange, before: Tree) -> str | None:
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         scored = []
@@ -231,7 +231,7 @@ class Finder:
             )
         return best[0]
 
-    def _switched_on(self, save: Entry, before: Tree) -> list[str]:
+    def _switched_on(self, save: Exchange, before: Tree) -> list[str]:
         """Return the fields of the save that are on and were off before, whatever their names."""
         return [
             place
@@ -251,7 +251,7 @@ class Finder:
         best = [where for points, where in scored if points == top]
         return find(before, best[0]) if top and len(best) == 1 else MISSING
 
-    def shown(self, tree: Tree, save: Entry, places: dict[str, str], after: bool) -> dict[str, str]:
+    def shown(self, tree: Tree, save: Exchange, places: dict[str, str], after: bool) -> dict[str, str]:
         """Return where the read shows which setting."""
         found: dict[str, str] = {}
         listed = leaves(tree)

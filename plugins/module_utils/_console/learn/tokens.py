@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from ..http.template import literal
 from ..http.tree import keys_of, leaves
-from .entries import Entry, HarError
+from .entries import Exchange, HarError
 from .match import is_token
 
 Found: TypeAlias = "tuple[str, str, str | None]"
@@ -30,13 +30,13 @@ _SCHEME = re.compile(r"(Bearer|Token|JWT|Basic)\s+", re.IGNORECASE)
 class Tokens:
     """The tokens of the requests that will be replayed."""
 
-    def __init__(self, entries: Sequence[Entry], replayed: Sequence[Entry], sign_in: Entry) -> None:
+    def __init__(self, entries: Sequence[Exchange], replayed: Sequence[Exchange], sign_in: Exchange) -> None:
         self._entries = entries
         self._sign_in = sign_in
         self._names: dict[str, str] = {}
         """Value to the token's name."""
         self._found: dict[str, list[Found]] = {}
-        self._uses: list[tuple[Entry, str]] = []
+        self._uses: list[tuple[Exchange, str]] = []
         for entry in replayed:
             for value in self._used(entry):
                 self._trace(entry, value)
@@ -60,7 +60,7 @@ class Tokens:
             found |= {value for value in (*cookies, *(_bare(secret) for secret in secrets)) if is_token(value)}
         return found
 
-    def fields(self, entry: Entry) -> dict[str, str]:
+    def fields(self, entry: Exchange) -> dict[str, str]:
         """Return the fields of a body that carry a token, with their placeholders."""
         return {
             place: f"${{{self._names[value]}}}"
@@ -68,7 +68,7 @@ class Tokens:
             if isinstance(value, str) and value in self._names
         }
 
-    def header(self, entry: Entry, name: str) -> str | None:
+    def header(self, entry: Exchange, name: str) -> str | None:
         """Return the placeholder for a header that carries a token, or None."""
         if _ORDINARY.fullmatch(name):
             return None
@@ -82,9 +82,9 @@ class Tokens:
         """Return the placeholder for a value in a path, or None."""
         return f"${{{self._names[value]}}}" if value in self._names else None
 
-    def preparation(self, before: Sequence[Entry], sign_in: Entry) -> list[Entry]:
+    def preparation(self, before: Sequence[Exchange], sign_in: Exchange) -> list[Exchange]:
         """Return the GETs that have to come before the sign-in: those that set its cookies or give its tokens."""
-        needed: list[Entry] = []
+        needed: list[Exchange] = []
         cookies: set[str] = set()
         wanted = {value for entry, value in self._uses if entry is sign_in}
         for entry in before:
@@ -103,9 +103,9 @@ class Tokens:
             needed += pages[:1]
         return needed
 
-    def lacking(self, made: Sequence[Entry]) -> list[Entry]:
+    def lacking(self, made: Sequence[Exchange]) -> list[Exchange]:
         """Return the GETs that have to follow the sign-in for tokens that none of the requests made so far gives."""
-        needed: list[Entry] = []
+        needed: list[Exchange] = []
         for user, value in self._uses:
             if any(entry.number < user.number and self._gives(entry, value) for entry in (*made, *needed)):
                 continue
@@ -122,7 +122,7 @@ class Tokens:
                 needed.append(plain[-1])
         return needed
 
-    def _used(self, entry: Entry) -> Iterable[str]:
+    def _used(self, entry: Exchange) -> Iterable[str]:
         for name, value in entry.headers.items():
             bare = _bare(value)
             if not _ORDINARY.fullmatch(name) and (is_token(bare) or (_NAMED.search(name) and bare)):
@@ -146,7 +146,7 @@ class Tokens:
             if is_token(value) and not value.isdigit() and self._secret_sources(entry, value, False):
                 yield value
 
-    def _secret_sources(self, entry: Entry, value: str, named: bool) -> list[Found]:
+    def _secret_sources(self, entry: Exchange, value: str, named: bool) -> list[Found]:
         """Return the sources of a field's value, if it is a token and not merely a setting that an answer shows."""
         found = self._sources(entry, value)
         # Nothing that a page shows is sent at a sign-in but tokens.
@@ -159,7 +159,7 @@ class Tokens:
         )
         return found if named or telling or hidden or entry is self._sign_in else []
 
-    def _trace(self, entry: Entry, value: str) -> None:
+    def _trace(self, entry: Exchange, value: str) -> None:
         self._uses.append((entry, value))
         found = self._sources(entry, value)
         keys = {item[:2] for item in found}
@@ -172,7 +172,7 @@ class Tokens:
         known = self._found.setdefault(name, [])
         known += [item for item in found if item not in known]
 
-    def _widen(self, name: str, replayed: Sequence[Entry]) -> None:
+    def _widen(self, name: str, replayed: Sequence[Exchange]) -> None:
         """Add where later answers of the replayed requests refresh the token, told by its name."""
         known = self._found[name]
         headers = {at for kind, at, _path in known if kind == "header"}
@@ -192,7 +192,7 @@ class Tokens:
                 ):
                     known.append(item)
 
-    def _sources(self, user: Entry, value: str) -> list[Found]:
+    def _sources(self, user: Exchange, value: str) -> list[Found]:
         found: list[Found] = []
         for entry in self._entries:
             if entry.number > user.number:
@@ -203,7 +203,7 @@ class Tokens:
         return list(dict.fromkeys(found))
 
     @staticmethod
-    def _in_answer(entry: Entry, value: str) -> list[Found]:
+    def _in_answer(entry: Exchange, value: str) -> list[Found]:
         found: list[Found] = [("cookie", name, None) for name, text in entry.set_cookies.items() if text == value]
         found += [
             ("header", name, None)
@@ -216,10 +216,10 @@ class Tokens:
         found += [("json", place, entry.plain_path) for place, text in leaves(entry.answer) if text == value]
         return found
 
-    def _gives(self, entry: Entry, value: str) -> bool:
+    def _gives(self, entry: Exchange, value: str) -> bool:
         return bool(self._in_answer(entry, value))
 
-    def _offers(self, entry: Entry, name: str) -> bool:
+    def _offers(self, entry: Exchange, name: str) -> bool:
         """Say whether an answer has a field from which the token is taken, with whatever value."""
         kinds = {(kind, at) for kind, at, path in self._found[name] if path in (None, entry.plain_path)}
         page = entry.page

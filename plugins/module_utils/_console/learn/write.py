@@ -15,9 +15,9 @@ from typing import Any
 
 from ..http.template import literal
 from ..http.tree import MISSING, UNCHECKED, Page, Tree, find, keys_of, pointer, text_of
+from ..messages import MASK
 from ..secrets import holds
-from ..words import MASK
-from .entries import Entry, FilePart, HarError
+from .entries import Exchange, FilePart, HarError
 from .match import Counterpart, conversion, hint, is_distinctive, is_own, on_off, same_value
 from .tokens import Tokens
 from .typed import Typed
@@ -43,7 +43,7 @@ class Writer:
     recorded_host: str
     constants: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def save_request(self, save: Entry, places: dict[str, str]) -> dict[str, Any]:
+    def save_request(self, save: Exchange, places: dict[str, str]) -> dict[str, Any]:
         """Return the save."""
         form = save.format != "json"
         special: dict[str, Any] = {}
@@ -83,7 +83,7 @@ class Writer:
             return "${port|integer}"
         return f"${{{setting}|text}}" if setting == "port" else f"${{{setting}}}"
 
-    def _certificate_fields(self, entry: Entry) -> dict[str, Any]:
+    def _certificate_fields(self, entry: Exchange) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if not self.typed.certificate:
             return found
@@ -99,7 +99,7 @@ class Writer:
         return found
 
     @staticmethod
-    def _content_beside(entry: Entry, place: str) -> dict[str, str]:
+    def _content_beside(entry: Exchange, place: str) -> dict[str, str]:
         """Return the fields beside a file's name that hold its content, as text or base64."""
         folder = place.rpartition("/")[0]
         found = {}
@@ -115,7 +115,7 @@ class Writer:
                 found[other] = "${certificate|base64}"
         return found
 
-    def upload_request(self, entry: Entry) -> dict[str, Any]:
+    def upload_request(self, entry: Exchange) -> dict[str, Any]:
         """Return the certificate's upload."""
         special = self._certificate_fields(entry) | self.tokens.fields(entry)
         request = self.request(entry)
@@ -124,7 +124,7 @@ class Writer:
         request["body"] = self._translate(entry.body, "", special, entry.format != "json")
         return request
 
-    def sign_in_request(self, entry: Entry) -> dict[str, Any]:
+    def sign_in_request(self, entry: Exchange) -> dict[str, Any]:
         """Return the sign-in."""
         special: dict[str, Any] = {}
         for place, value in entry.leaves:
@@ -238,7 +238,7 @@ class Writer:
             return False
         return text == host or (("." in host or ":" in host) and host in text)
 
-    def request(self, entry: Entry) -> dict[str, Any]:
+    def request(self, entry: Exchange) -> dict[str, Any]:
         """Return the method, path and headers of a request."""
         headers: dict[str, str] = {}
         for name, value in entry.headers.items():
@@ -257,7 +257,7 @@ class Writer:
             request["headers"] = headers
         return request
 
-    def _path(self, entry: Entry) -> str:
+    def _path(self, entry: Exchange) -> str:
         path, _mark, query = entry.path.partition("?")
         segments = [self._path_part(segment, "path") for segment in path.split("/")]
         text = "/".join(segments)
@@ -280,7 +280,7 @@ class Writer:
         return literal(segment)
 
     def unchanged(
-        self, save: Entry, places: dict[str, str], shown: dict[str, str], inside: Sequence[Entry]
+        self, save: Exchange, places: dict[str, str], shown: dict[str, str], inside: Sequence[Exchange]
     ) -> dict[str, str]:
         """Return what is sent for a password and a certificate that stay as they are."""
         way = "current" if "password" in shown else "omit"

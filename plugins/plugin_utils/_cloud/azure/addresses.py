@@ -86,9 +86,12 @@ def subnets_of(
 
 
 def _derived(vnet: IPv4Network, subnet: Subnet, mistake: Mistake) -> IPv4Network | None:
-    network = IPv4Network((int(vnet.network_address) + subnet.offset, subnet.bits), strict=False)
-    if network.subnet_of(vnet):
-        return network
+    begin = int(vnet.network_address) + subnet.offset
+    # Beyond the VNET there may be no address at all.
+    if begin <= int(vnet.broadcast_address):
+        network = IPv4Network((begin, subnet.bits), strict=False)
+        if network.subnet_of(vnet):
+            return network
     mistake("address_prefix", vnet, f"has no room for {subnet.name}; a /26 is enough, a /25 with Bastion")
     return None
 

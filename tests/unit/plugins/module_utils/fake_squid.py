@@ -15,8 +15,8 @@ from typing import Any
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Answer, Listener
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.change import Change, Outcome, Wanted
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.change_proof import Proof
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.host import Host
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.proof import Proof
 
 CONFIG = "/nowhere/squid/squid.conf"
 USERS = "/nowhere/squid/users"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import Proxy
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import ProxyHost
 
 from tests.unit.rendered import squid_conf
 
@@ -54,20 +54,20 @@ class Given:
     since: datetime = NOON - timedelta(days=1)
 
 
-Place = Callable[[Given], Proxy]
+Place = Callable[[Given], ProxyHost]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Put files where a host has them."""
 
-    def proxy(given: Given) -> Proxy:
+    def proxy(given: Given) -> ProxyHost:
         config, users, log, tcp = (tmp_path / name for name in ("squid.conf", "users", "access.log", "tcp"))
         for path, content in ((config, given.config), (users, ""), (log, given.log), (tcp, given.tcp)):
             path.write_text(content, encoding="utf-8")
         for path, changed in ((config, given.config_changed), (users, given.users_changed)):
             os.utime(path, (changed.timestamp(), changed.timestamp()))
-        return Proxy(config, users, log, 1_000_000, given.since, (tcp, tmp_path / "tcp6"))
+        return ProxyHost(config, users, log, 1_000_000, given.since, (tcp, tmp_path / "tcp6"))
 
     return proxy
 

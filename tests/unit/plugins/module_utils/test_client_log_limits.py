@@ -13,13 +13,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import Proxy
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.clients import ProxyHost
 
 NOW = datetime(2026, 11, 24, 10, 40, tzinfo=timezone.utc)
 HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"
 
 
-def proxy_of(folder: Path, clients: Iterable[str]) -> Proxy:
+def proxy_of(folder: Path, clients: Iterable[str]) -> ProxyHost:
     """A proxy that lets these addresses reach HUB, deployed an hour ago."""
     lines = ["http_port 3128", f"acl endpoints dstdomain -n {HUB}", "http_access deny !endpoints"]
     for number, address in enumerate(clients):
@@ -28,7 +28,7 @@ def proxy_of(folder: Path, clients: Iterable[str]) -> Proxy:
     config.write_text("\n".join(lines) + "\n")
     then = (NOW - timedelta(hours=1)).timestamp()
     os.utime(config, (then, then))
-    return Proxy(config, folder / "users", folder / "access.log", 1 << 24, NOW - timedelta(days=1), tables=())
+    return ProxyHost(config, folder / "users", folder / "access.log", 1 << 24, NOW - timedelta(days=1), tables=())
 
 
 def denied(client: str, target: str) -> str:

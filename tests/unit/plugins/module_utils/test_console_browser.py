@@ -24,7 +24,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
-    Certificate,
+    ClientCertificate,
     ConsoleError,
     ExpiredError,
     LockedError,
@@ -43,7 +43,7 @@ from .fake_page import FakeSite, FakeTime, Widget
 
 PASSWORD = "console-secret"
 PROXY_PASSWORD = "proxy-secret"
-PUSH = Push(True, "192.0.2.5", 3129, "bob", PROXY_PASSWORD, Certificate("client-0a1b.pem", b"certificate"))
+PUSH = Push(True, "192.0.2.5", 3129, "bob", PROXY_PASSWORD, ClientCertificate("client-0a1b.pem", b"certificate"))
 TIMEOUT = 5.0
 
 

@@ -24,7 +24,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.learn.typed import Typed
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
-    Certificate,
+    ClientCertificate,
     Cloud,
     ExpiredError,
     GoneError,
@@ -109,7 +109,7 @@ def test_a_push_sets_the_proxy_and_nothing_else(opened: Open, dialect: str) -> N
     before = dict(state.own)
     console = signed_in(opened, state)
     assert not console.read().settings.enabled
-    certificate = Certificate("client-ab12.pem", b"-----BEGIN\r\nx\0\xff") if dialect in UPLOADS else None
+    certificate = ClientCertificate("client-ab12.pem", b"-----BEGIN\r\nx\0\xff") if dialect in UPLOADS else None
     console.save(Push(True, "proxy-b.example", 8080, "someone", SECRET, certificate))
     assert state.own == before
     assert (state.proxy["host"], state.proxy["port"], state.proxy["user"]) == ("proxy-b.example", 8080, "someone")
@@ -313,7 +313,7 @@ def test_what_the_profile_cannot_carry_is_said(opened: Open) -> None:
     state = sensor("flat")
     console = signed_in(opened, state)
     with pytest.raises(UnexpectedError, match="certificate"):
-        console.save(Push(True, "h.example", 1, certificate=Certificate("a.pem", b"x")))
+        console.save(Push(True, "h.example", 1, certificate=ClientCertificate("a.pem", b"x")))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

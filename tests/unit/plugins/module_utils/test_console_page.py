@@ -24,9 +24,10 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     BrowserConsole,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.labels import DOCUMENTED
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.messages import MASK
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
     Account,
-    Certificate,
+    ClientCertificate,
     ProxySettings,
     Push,
     Reading,
@@ -34,7 +35,6 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     SignInError,
     Trust,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.words import MASK
 from playwright.sync_api import Page
 
 from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify, serve
@@ -42,7 +42,7 @@ from .fake_web import CHROMIUM, PASSWORD, PROXY_PASSWORD, USERNAME, Web, certify
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium on the PATH; tools/programs installs one")
 
 TIMEOUT = 8.0
-PUSH = Push(True, "192.0.2.5", 3129, "bob", PROXY_PASSWORD, Certificate("client-0a1b.pem", b"content"))
+PUSH = Push(True, "192.0.2.5", 3129, "bob", PROXY_PASSWORD, ClientCertificate("client-0a1b.pem", b"content"))
 
 
 @pytest.fixture(scope="module")

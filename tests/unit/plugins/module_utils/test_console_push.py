@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.model import (
-    Certificate,
+    ClientCertificate,
     ExpiredError,
     GoneError,
     LockedError,
@@ -21,33 +21,33 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     UnreachableError,
 )
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.push import (
-    Outcome,
+    Pushed,
     PushError,
     Sequence,
     Terms,
-    Wanted,
+    WantedProxy,
 )
 
 from .fake_console import OFF, ON, FakeConsole, FastClock
 
-WANTED = Wanted(True, "192.0.2.250", 3128, "plant-a", "right")
+WANTED = WantedProxy(True, "192.0.2.250", 3128, "plant-a", "right")
 TERMS = Terms(wait=20, delay=5, rollback=True)
-CERTIFICATE = Certificate("client-0123456789ab.pem", b"PEM")
+CERTIFICATE = ClientCertificate("client-0123456789ab.pem", b"PEM")
 
 
 def run(
     console: FakeConsole,
-    wanted: Wanted = WANTED,
+    wanted: WantedProxy = WANTED,
     terms: Terms = TERMS,
     *,
     check: bool = False,
     clock: FastClock | None = None,
-) -> Outcome:
+) -> Pushed:
     """Run the sequence as the module does, with time that costs nothing."""
     return Sequence(console, wanted, terms, clock=clock or FastClock()).run(check)
 
 
-def failure(console: FakeConsole, wanted: Wanted = WANTED, terms: Terms = TERMS) -> PushError:
+def failure(console: FakeConsole, wanted: WantedProxy = WANTED, terms: Terms = TERMS) -> PushError:
     """The failure of a run that must not pass."""
     with pytest.raises(PushError) as caught:
         run(console, wanted, terms)
@@ -75,8 +75,8 @@ class TestWhatIsSent:
             pytest.param(ON, replace(WANTED, username="", password=None), Push(True, username="", password=""),
                          ["username"], id="password goes with its user"),
             pytest.param(ON, replace(WANTED, username=None, password=None), Push(True), [], id="user left alone"),
-            pytest.param(ON, Wanted(False), Push(False), ["enabled"], id="switch off"),
-            pytest.param(OFF, Wanted(False), Push(False), [], id="is off"),
+            pytest.param(ON, WantedProxy(False), Push(False), ["enabled"], id="switch off"),
+            pytest.param(OFF, WantedProxy(False), Push(False), [], id="is off"),
             pytest.param(ON, replace(WANTED, certificate=CERTIFICATE), Push(True, certificate=CERTIFICATE),
                          ["client_certificate"], id="certificate"),
             pytest.param(replace(ON, certificate=f"File: {CERTIFICATE.filename}"), replace(WANTED, certificate=CERTIFICATE),
@@ -90,7 +90,7 @@ class TestWhatIsSent:
                          id="certificate not shown, other change"),
         ],
     )  # fmt: skip
-    def test_push(self, now: ProxySettings, wanted: Wanted, push: Push, changed: list[str]) -> None:
+    def test_push(self, now: ProxySettings, wanted: WantedProxy, push: Push, changed: list[str]) -> None:
         """The fields that differ, and the password only where it must be."""
         assert wanted.push(now) == (push, changed)
 
@@ -176,7 +176,7 @@ class TestProof:
     def test_switching_off_asks_nothing(self) -> None:
         """Without a proxy the sensor is expected to be offline."""
         console = FakeConsole(ON, "right")
-        run(console, Wanted(False))
+        run(console, WantedProxy(False))
         assert "cloud" not in console.calls
 
     def test_a_password_that_does_not_stick(self) -> None:

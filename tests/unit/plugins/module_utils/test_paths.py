@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.path import Hop, Probe
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.paths import split, walk_all
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.walk_all import split, walk_all
 from hypothesis import given
 from hypothesis import strategies as st
 

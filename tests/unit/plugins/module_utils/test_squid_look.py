@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._probe.connect import Listener
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import look
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import state
 
 
 class Says:
@@ -41,14 +41,14 @@ class Says:
     ],
 )
 def test_the_release(text: str, expected: str) -> None:
-    assert look.release(text) == expected
+    assert state.release(text) == expected
 
 
 def test_packages_that_are_installed() -> None:
     host = Says("squid config-files\nsquid-openssl installed\npython3-apt installed\n", code=1)
-    assert look.packages(host) == ["squid-openssl", "python3-apt"]
+    assert state.packages(host) == ["squid-openssl", "python3-apt"]
     assert host.asked[-3:] == ["squid", "squid-openssl", "python3-apt"]
-    assert look.packages(Says("")) == []
+    assert state.packages(Says("")) == []
 
 
 def test_diversions() -> None:
@@ -56,15 +56,15 @@ def test_diversions() -> None:
         "local diversion of /etc/squid/squid.conf to /etc/squid/squid.conf.factory\n"
         "diversion of /etc/logrotate.d/squid to /etc/squid/logrotate.factory by other\n"
     )
-    assert look.diversions(Says(told)) == ["/etc/squid/squid.conf", "/etc/logrotate.d/squid"]
-    assert look.diversions(Says("")) == []
+    assert state.diversions(Says(told)) == ["/etc/squid/squid.conf", "/etc/logrotate.d/squid"]
+    assert state.diversions(Says("")) == []
 
 
 @pytest.mark.parametrize(
     ("word", "expected"), [("enabled\n", True), ("enabled-runtime\n", False), ("disabled\n", False), ("", False)]
 )
 def test_whether_the_service_is_enabled(word: str, expected: bool) -> None:
-    assert look.is_enabled(Says(word)) is expected
+    assert state.is_enabled(Says(word)) is expected
 
 
 def test_files_that_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_files_that_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(pwd, "getpwuid", somebody)
     monkeypatch.setattr(grp, "getgrgid", nobody)
-    assert look.files([str(there), str(tmp_path / "not there"), str(tmp_path)]) == {
+    assert state.files([str(there), str(tmp_path / "not there"), str(tmp_path)]) == {
         str(there): {
             "mode": "4640",
             "owner": "somebody",
@@ -95,4 +95,4 @@ def test_files_that_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     [("", True), ("127.0.0.1", True), ("::", True), ("192.0.2.77", False), ("2001:db8::77", False)],
 )
 def test_whether_an_address_is_this_hosts(address: str, expected: bool) -> None:
-    assert look.is_here(Listener(address, 3128)) is expected
+    assert state.is_here(Listener(address, 3128)) is expected

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import look
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import state
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import squid_info
 
 from ..module_utils.fake_squid import CONFIG, FakeHost, proven
@@ -27,9 +27,9 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     """The host that the module finds itself on."""
     fake = FakeHost(proven(TOKEN, more=f"{LOGIN}http_port 192.0.2.77:3200\n"))
     monkeypatch.setattr(squid_info, "Host", lambda *_arguments: fake)
-    monkeypatch.setattr(look, "packages", lambda _run: ["squid"])
-    monkeypatch.setattr(look, "diversions", lambda _run: ["/etc/squid/squid.conf"])
-    monkeypatch.setattr(look, "is_enabled", lambda _run, service="squid": service == "squid")
+    monkeypatch.setattr(state, "packages", lambda _run: ["squid"])
+    monkeypatch.setattr(state, "diversions", lambda _run: ["/etc/squid/squid.conf"])
+    monkeypatch.setattr(state, "is_enabled", lambda _run, service="squid": service == "squid")
     return fake
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_plan import azure_plan
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 HOST = "azure-proxy"
@@ -149,6 +149,7 @@ def test_the_address_plan_is_derived() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(8, 26), st.booleans())
+@example(address=0xFFFFFFC0, bits=26, bastion=True)
 def test_derived_subnets_lie_in_the_network_side_by_side(address: int, bits: int, bastion: bool) -> None:
     vnet = IPv4Network((address, bits), strict=False)
     found = plan({"address_prefix": str(vnet), "bastion": bastion, "frontend_allocation": "dynamic"}, sensors={})

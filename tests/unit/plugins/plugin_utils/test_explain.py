@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.explain import Answer, explain
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.explain import Explanation, explain
 
 HUB = "hub.azure-devices.net"
 CORP = {"host": "proxy.corp.example", "port": 8080}
@@ -37,10 +37,10 @@ def config(*clients: str, endpoint: str = f"-n {HUB}") -> str:
 
 
 @pytest.fixture
-def ask(graph_of: GraphOf) -> Callable[..., Answer]:
+def ask(graph_of: GraphOf) -> Callable[..., Explanation]:
     """Ask for a sensor behind two proxies, with some of what they have said otherwise."""
 
-    def answer(host: str = HUB, dmz: str = config("site 10.1.0.1"), **more: Any) -> Answer:
+    def answer(host: str = HUB, dmz: str = config("site 10.1.0.1"), **more: Any) -> Explanation:
         graph = graph_of({"site": SITE | more.get("site", {}), "dmz": DMZ | more.get("parent", {})}, SENSORS)
         assert graph["mistakes"] == []
         configs = {"site": more.get("config", config("sensor1 10.0.0.1")), "dmz": dmz}
@@ -49,7 +49,7 @@ def ask(graph_of: GraphOf) -> Callable[..., Answer]:
     return answer
 
 
-def test_every_hop_is_told(ask: Callable[..., Answer]) -> None:
+def test_every_hop_is_told(ask: Callable[..., Explanation]) -> None:
     answer = ask()
     assert answer.allowed
     assert answer.lines() == [
@@ -59,7 +59,7 @@ def test_every_hop_is_told(ask: Callable[..., Answer]) -> None:
     ]
 
 
-def test_the_first_hop_that_refuses_ends_it(ask: Callable[..., Answer]) -> None:
+def test_the_first_hop_that_refuses_ends_it(ask: Callable[..., Explanation]) -> None:
     answer = ask(host="a.example")
     assert not answer.allowed
     assert answer.lines() == [
@@ -68,23 +68,23 @@ def test_the_first_hop_that_refuses_ends_it(ask: Callable[..., Answer]) -> None:
     ]
 
 
-def test_a_later_hop_that_refuses(ask: Callable[..., Answer]) -> None:
+def test_a_later_hop_that_refuses(ask: Callable[..., Explanation]) -> None:
     answer = ask(dmz=config("site 10.1.0.1", endpoint="-n b.example"))
     assert not answer.allowed
     assert answer.lines()[2] == "  dmz   refuses it by line 2: http_access deny !endpoints"
 
 
-def test_a_hop_sees_the_one_before_it_and_not_the_sensor(ask: Callable[..., Answer]) -> None:
+def test_a_hop_sees_the_one_before_it_and_not_the_sensor(ask: Callable[..., Explanation]) -> None:
     assert not ask(dmz=config("sensor1 10.0.0.1")).allowed
 
 
-def test_each_address_of_a_hop_must_pass(ask: Callable[..., Answer]) -> None:
+def test_each_address_of_a_hop_must_pass(ask: Callable[..., Explanation]) -> None:
     site = {"squid_src": ["10.1.0.1", "10.1.0.2"]}
     assert not ask(site=site).allowed
     assert ask(site=site, dmz=config("site 10.1.0.1 10.1.0.2")).allowed
 
 
-def test_a_hop_signs_in_as_the_user_of_its_parent(ask: Callable[..., Answer]) -> None:
+def test_a_hop_signs_in_as_the_user_of_its_parent(ask: Callable[..., Explanation]) -> None:
     site = {"squid_parents": [{"host": "dmz", "username": "plant", "password": "s3cret"}]}
     parent = {"squid_auth_enabled": True}
     assert ask(site=site, parent=parent, dmz=config("site 10.1.0.1 plant")).allowed
@@ -93,20 +93,20 @@ def test_a_hop_signs_in_as_the_user_of_its_parent(ask: Callable[..., Answer]) ->
     assert "s3cret" not in repr(answer)
 
 
-def test_a_hop_that_wants_a_user_where_none_is_given(ask: Callable[..., Answer]) -> None:
+def test_a_hop_that_wants_a_user_where_none_is_given(ask: Callable[..., Explanation]) -> None:
     answer = ask(dmz=config("site 10.1.0.1 plant"))
     assert not answer.allowed
     assert answer.lines()[2] == "  dmz   wants a sign-in (407) by line 5: http_access allow site user:plant"
 
 
-def test_all_parents_are_named_and_the_first_is_walked(ask: Callable[..., Answer]) -> None:
+def test_all_parents_are_named_and_the_first_is_walked(ask: Callable[..., Explanation]) -> None:
     answer = ask(site={"squid_parents": ["dmz", CORP]})
     told = "; then dmz (10.1.0.250:3128), or if that fails proxy.corp.example (proxy.corp.example:8080)"
     assert answer.lines()[1].endswith(told)
     assert [step.hop for step in answer.steps] == ["site", "dmz"]
 
 
-def test_another_team_s_proxy_is_not_judged(ask: Callable[..., Answer]) -> None:
+def test_another_team_s_proxy_is_not_judged(ask: Callable[..., Explanation]) -> None:
     answer = ask(parent={"squid_parents": [CORP]})
     assert answer.allowed
     assert answer.lines() == [
