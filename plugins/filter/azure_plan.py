@@ -48,7 +48,7 @@ options:
       returned.
     type: list
     elements: dict
-  instance:
+  asked:
     description: What the instance is called that was asked for a CONNECT by Azure's run-command.
     type: str
   answer:
@@ -67,12 +67,12 @@ EXAMPLES = r"""
 
 - name: End where an instance is no proxy
   ansible.builtin.assert:
-    that: (plan | ot_security.proxy_chaining.azure_plan(inventory_hostname, instance='instance 0', answer=answer)).mistakes == []
+    that: (plan | ot_security.proxy_chaining.azure_plan(inventory_hostname, asked='instance 0', answer=answer)).mistakes == []
 """
 
 RETURN = r"""
 _value:
-  description: The plan, or what becomes of it; what is not needed for its state is not there. With O(instance) only C(mistakes).
+  description: The plan, or what becomes of it; what is not needed for its state is not there. With O(asked) only C(mistakes).
   type: dict
   contains:
     mistakes:
@@ -252,7 +252,7 @@ def azure_plan(
     hostvars: Mapping[str, Any] | None = None,
     listed: Iterable[dict[str, Any]] = (),
     read: Iterable[dict[str, Any]] | None = None,
-    instance: str = "",
+    asked: str = "",
     answer: Any = None,
 ) -> dict[str, Any]:
     """Plan and decide; see DOCUMENTATION."""
@@ -261,8 +261,8 @@ def azure_plan(
 
     if topology is not None:
         return plan.plan(host, settings, kept.read(topology), hostvars or {})
-    if instance:
-        return {"mistakes": proof.mistakes(host, dict(settings), instance, answer)}
+    if asked:
+        return {"mistakes": proof.mistakes(host, settings, asked, answer)}
     return decisions.decide(host, dict(settings), listed, read)
 
 

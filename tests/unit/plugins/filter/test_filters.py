@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,12 @@ def _filter(name: str) -> Callable[..., Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_each_file_gives_the_filter_of_its_name(name: str) -> None:
     assert callable(_filter(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_parameter_has_a_name_of_ansibles_own(name: str) -> None:
+    """ansible-core 2.19 and later calls each filter by a function with a parameter of its own."""
+    assert "instance" not in inspect.signature(_filter(name)).parameters
 
 
 def _topology(hostvars: dict[str, Any]) -> dict[str, str]:

@@ -48,5 +48,5 @@ def answer(printed: str) -> dict[str, Any]:
 )
 def test_an_answer_is_nothing_or_one_sentence(response: Any, sure: bool, sentence: str) -> None:
     plan = {"probe": {"endpoint": "hub.example.net", "sure": sure}}
-    said = azure_plan(plan, "azure-proxy", instance="instance 0", answer=response)["mistakes"]
+    said = azure_plan(plan, "azure-proxy", asked="instance 0", answer=response)["mistakes"]
     assert [sentence in each and each.startswith("azure-proxy: ") for each in said] == [True] * bool(sentence)
