@@ -13,8 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _cores
+from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._chain import kept
 from ..plugin_utils._chain.model import Graph
 from ..plugin_utils._columns import shown
 from ..plugin_utils._proof import found, verdict
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars, args = variables["hostvars"], self._task.args
         own = chain_hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
         if args["step"] == "judge":
-            return result | _judged(hostvars, kept.read(args["topology"]), str(args["report_dir"]), own)
+            return result | _judged(hostvars, graph_file.read(args["topology"]), str(args["report_dir"]), own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
             return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}

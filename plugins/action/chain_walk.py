@@ -9,7 +9,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils._chain import credentials, kept
+from ..plugin_utils._chain import credentials, graph_file
 from ..plugin_utils._proof import walks
 
 
@@ -21,7 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         variables = task_vars or {}
         proxy, hostvars = str(variables["inventory_hostname"]), variables["hostvars"]
-        graph = kept.read(variables.get(kept.RESULT, {}))
+        graph = graph_file.read(variables.get(graph_file.RESULT, {}))
         if proxy not in graph["proxies"]:
             raise AnsibleActionFail(f"{proxy} is no proxy of the topology; add it to the group of proxies.")
         try:

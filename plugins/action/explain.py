@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._probe import walk_all
-from ..plugin_utils._chain import explain, kept
+from ..plugin_utils._chain import explain, graph_file
 from ..plugin_utils._columns import shown
 
 
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Answer."""
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         args = self._task.args
-        graph, sensor, endpoint = kept.read(args["topology"]), args.get("sensor"), args.get("endpoint")
+        graph, sensor, endpoint = graph_file.read(args["topology"]), args.get("sensor"), args.get("endpoint")
         try:
             if not sensor or not endpoint:
                 raise ValueError("ask with -e explain_sensor=NAME -e explain_endpoint=HOST[:PORT]")

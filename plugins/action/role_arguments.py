@@ -20,7 +20,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import kept
+from ..plugin_utils._chain import graph_file
 from ..plugin_utils._roles import arguments, check
 
 
@@ -71,9 +71,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _place(variables: Mapping[str, Any], kind: str, host: str) -> tuple[dict[str, Any] | None, Mapping[str, Any]]:
     """Return the topology's entry of the host, and what is registered of all proxies."""
-    if kept.RESULT not in variables:
+    if graph_file.RESULT not in variables:
         return None, {}
-    return kept.entry_of(variables[kept.RESULT], kind, host), variables[kept.RESULT].get("proxies", {})
+    return graph_file.entry_of(variables[graph_file.RESULT], kind, host), variables[graph_file.RESULT].get(
+        "proxies", {}
+    )
 
 
 def _trusted(default: Any) -> Any:

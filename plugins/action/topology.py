@@ -11,7 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import kept
+from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import topology as chain_topology
 
 
@@ -48,7 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             result
             | ({"graph": graph} if boolean(args.get("whole", False)) else {})
             | {
-                "file": kept.keep(graph),
+                "file": graph_file.keep(graph),
                 "tiers": graph["tiers"],
                 "proxies": proxies,
                 "removed_sensors": removed,

@@ -109,9 +109,9 @@ def admissions(
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
     from ..plugin_utils._chain import admissions as chain_admissions
-    from ..plugin_utils._chain import kept
+    from ..plugin_utils._chain import graph_file
 
-    graph = kept.read(topology)
+    graph = graph_file.read(topology)
     auth, layout, tls_port = settings["auth_enabled"], settings["acl_layout"], settings["tls_port"]
     ports = [(settings["port"], False), *([(tls_port, True)] if tls_port else [])]
     addresses = settings["listen_addresses"] or [""]

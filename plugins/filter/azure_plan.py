@@ -256,11 +256,11 @@ def azure_plan(
     answer: Any = None,
 ) -> dict[str, Any]:
     """Plan and decide; see DOCUMENTATION."""
-    from ..plugin_utils._chain import kept
+    from ..plugin_utils._chain import graph_file
     from ..plugin_utils._cloud.azure import decisions, plan, proof
 
     if topology is not None:
-        return plan.plan(host, settings, kept.read(topology), hostvars or {})
+        return plan.plan(host, settings, graph_file.read(topology), hostvars or {})
     if asked:
         return {"mistakes": proof.mistakes(host, settings, asked, answer)}
     return decisions.decide(host, dict(settings), listed, read)

@@ -92,9 +92,11 @@ def deployment(
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
     from ..plugin_utils._chain import deployment as chain_deployment
-    from ..plugin_utils._chain import kept
+    from ..plugin_utils._chain import graph_file
 
-    return asdict(chain_deployment.deployment(kept.read(topology), hostvars, before_tier=before_tier, sensors=sensors))
+    return asdict(
+        chain_deployment.deployment(graph_file.read(topology), hostvars, before_tier=before_tier, sensors=sensors)
+    )
 
 
 class FilterModule:

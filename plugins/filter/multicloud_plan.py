@@ -110,11 +110,11 @@ def multicloud_plan(
     wanted: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Plan and compare; see DOCUMENTATION."""
-    from ..plugin_utils._chain import kept
+    from ..plugin_utils._chain import graph_file
     from ..plugin_utils._cloud.multicloud import plan, steps
 
     if topology is not None:
-        return plan.plan(host, settings, kept.read(topology))
+        return plan.plan(host, settings, graph_file.read(topology))
     return steps.steps(host, settings, found or {}, wanted or {})
 
 

@@ -74,9 +74,9 @@ def passwords(
     settings: Mapping[str, Any] | None = None,
 ) -> list[dict[str, str]] | dict[str, str]:
     """Collect them; see DOCUMENTATION."""
-    from ..plugin_utils._chain import credentials, kept
+    from ..plugin_utils._chain import credentials, graph_file
 
-    entry = kept.entry_of(topology, "proxies", proxy)
+    entry = graph_file.entry_of(topology, "proxies", proxy)
     if entry is None:
         raise AnsibleFilterError(f"there is no proxy {proxy!r} in the topology; add it to the group of proxies.")
     try:

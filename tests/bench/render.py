@@ -31,7 +31,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 from tests.bench import lab
 
 init_plugin_loader()
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 
 ROLE = Path(topology.__file__).parents[3] / "roles/squid"
@@ -50,7 +50,7 @@ def main(count: int, layout: str, path: Path) -> None:
     start = time.perf_counter()
     graph = topology.derive(hostvars, [lab.PROXY], names)
     derived = time.perf_counter()
-    result = {"file": kept.keep(graph), "proxies": graph["proxies"]}
+    result = {"file": graph_file.keep(graph), "proxies": graph["proxies"]}
     placed = check.placed("squid", {"squid_tls_port": 0}, graph["proxies"][lab.PROXY], graph["proxies"])
     variables |= {"topology_result": result, "inventory_hostname": lab.PROXY, "__squid": arguments(layout) | placed}
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")

@@ -16,7 +16,7 @@ from ansible.plugins.filter import core, mathstuff
 from ansible.plugins.test import core as tests
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.admissions import admissions
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.passwords import passwords
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.nativetypes import NativeEnvironment
@@ -106,7 +106,7 @@ def _known(
     """Return those of the role's variables that the template reads."""
     entry = graph["proxies"][proxy]
     known = {"__squid": arguments(variables, graph, proxy), "__squid_proxy": entry, "__squid_host": running}
-    topology_result = {"file": kept.keep(graph), "proxies": graph["proxies"]}
+    topology_result = {"file": graph_file.keep(graph), "proxies": graph["proxies"]}
     known |= {"topology_result": topology_result, "inventory_hostname": proxy}
     known["squid_phase"] = "begin" if running else "whole"
     known["squid_arrived"] = variables.get("squid_arrived", [])

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file
 
 RunAction = Callable[..., dict[str, Any]]
 
@@ -55,46 +55,46 @@ def test_what_is_registered_is_small_and_the_rest_is_kept(run_action: RunAction)
     assert "graph" not in found
     assert Path(found["file"]).stat().st_mode & 0o77 == 0
     assert "s3cret" not in Path(found["file"]).read_text()
-    assert kept.read(found) == _derived(run_action, whole=True)["graph"]
+    assert graph_file.read(found) == _derived(run_action, whole=True)["graph"]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("proxies", "site"), ("sensors", "sensor1"), ("sensors", "sensor10")])
 def test_one_of_many_is_found_by_itself(run_action: RunAction, kind: str, name: str) -> None:
     found = _derived(run_action)
-    whole: Any = kept.read(found)
-    assert kept.entry_of(found, kind, name) == whole[kind][name]
+    whole: Any = graph_file.read(found)
+    assert graph_file.entry_of(found, kind, name) == whole[kind][name]
 
 
 @pytest.mark.parametrize(("kind", "name"), [("proxies", "sensor1"), ("sensors", "sensor"), ("sensors", "*")])
 def test_nobody_else_is_taken_for_it(run_action: RunAction, kind: str, name: str) -> None:
-    assert kept.entry_of(_derived(run_action), kind, name) is None
+    assert graph_file.entry_of(_derived(run_action), kind, name) is None
 
 
 def test_names_with_tabs_and_quotes() -> None:
     graph: Any = {"tiers": [], "proxies": {'a\tb"c\n': {"x\t": "\n"}}, "sensors": {"\u2028": {}}}
-    result = {"file": kept.keep(graph)}
-    assert kept.read(result) == graph
-    assert kept.entry_of(result, "proxies", 'a\tb"c\n') == {"x\t": "\n"}
+    result = {"file": graph_file.keep(graph)}
+    assert graph_file.read(result) == graph
+    assert graph_file.entry_of(result, "proxies", 'a\tb"c\n') == {"x\t": "\n"}
 
 
 def test_a_file_of_another_run_is_refused(run_action: RunAction) -> None:
     found = _derived(run_action)
     Path(found["file"]).unlink()
     with pytest.raises(AnsibleError, match="run the role topology first"):
-        kept.read(found)
+        graph_file.read(found)
 
 
 @pytest.mark.parametrize("given", ["sensor1, sensor10\n", ["sensor1", "sensor10"]])
 def test_removed_sensors_are_a_list_or_the_text_of_a_survey(run_action: RunAction, given: object) -> None:
     found = _derived(run_action, removed_sensors=given)
     assert found["removed_sensors"] == ["sensor1", "sensor10"]
-    assert kept.read(found)["sensors"] == {}
+    assert graph_file.read(found)["sensors"] == {}
 
 
 def test_names_of_the_groups(run_action: RunAction) -> None:
     variables = {"hostvars": HOSTVARS, "groups": {"squids": ["site"], "probes": ["sensor1"], "proxies": ["nobody"]}}
     found = run_action("topology", {"proxies_group": "squids", "sensors_group": "probes"}, variables)
-    assert (list(found["proxies"]), list(kept.read(found)["sensors"])) == (["site"], ["sensor1"])
+    assert (list(found["proxies"]), list(graph_file.read(found)["sensors"])) == (["site"], ["sensor1"])
 
 
 def test_every_mistake_is_a_line_of_its_own(run_action: RunAction) -> None:
@@ -132,7 +132,7 @@ def test_what_cannot_be_rendered_is_a_mistake_among_the_others(run_action: RunAc
 
 def test_a_proxys_walks_are_filled_in(run_action: RunAction) -> None:
     executed: list[Any] = []
-    variables = {"hostvars": HOSTVARS, "inventory_hostname": "site", kept.RESULT: _derived(run_action)}
+    variables = {"hostvars": HOSTVARS, "inventory_hostname": "site", graph_file.RESULT: _derived(run_action)}
     run_action("chain_walk", {"endpoints": ["hub.example.net"]}, variables, executed)
     (call,) = executed
     given = call["module_args"]
@@ -150,6 +150,6 @@ def test_a_proxys_walks_are_filled_in(run_action: RunAction) -> None:
 )
 def test_nothing_is_walked_without_a_place(run_action: RunAction, host: str, result: bool, said: str) -> None:
     variables = {"hostvars": HOSTVARS, "inventory_hostname": host}
-    variables |= {kept.RESULT: _derived(run_action)} if result else {}
+    variables |= {graph_file.RESULT: _derived(run_action)} if result else {}
     with pytest.raises(AnsibleError, match=said):
         run_action("chain_walk", {"endpoints": []}, variables)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 
 NAMES = [
     "admissions",
@@ -58,7 +58,7 @@ def test_no_parameter_has_a_name_of_ansibles_own(name: str) -> None:
 
 def _topology(hostvars: dict[str, Any]) -> dict[str, str]:
     """Return what the module topology returns of the file."""
-    return {"file": kept.keep(topology.of_groups(hostvars, GROUPS))}
+    return {"file": graph_file.keep(topology.of_groups(hostvars, GROUPS))}
 
 
 def test_passwords_of_clients() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.azure_plan import azure_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -131,7 +131,7 @@ def plan(
     hostvars = {**hosts, **found, **sites}
     graph = topology.derive(hostvars, list(hosts), list(found), cloud_sites=list(sites))
     assert graph["mistakes"] == []
-    return azure_plan(SETTINGS | (settings or {}), HOST, topology={"file": kept.keep(graph)}, hostvars=hostvars)
+    return azure_plan(SETTINGS | (settings or {}), HOST, topology={"file": graph_file.keep(graph)}, hostvars=hostvars)
 
 
 def test_the_address_plan_is_derived() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.explain import Explanation, explain
 
 HUB = "hub.azure-devices.net"
@@ -134,14 +134,14 @@ def test_a_question_that_is_none(
     graph_of: GraphOf, run_action: RunAction, sensor: str, endpoint: str, said: str
 ) -> None:
     graph = graph_of({"site": {"squid_addresses": ["10.0.0.250"]}}, {"sensor1": {"ansible_host": "10.0.0.1"}})
-    question = {"topology": {"file": kept.keep(graph)}, "sensor": sensor, "endpoint": endpoint}
+    question = {"topology": {"file": graph_file.keep(graph)}, "sensor": sensor, "endpoint": endpoint}
     for configs in ({}, {"configs": {"site": config("sensor1 10.0.0.1")}}):
         assert run_action("explain", question | configs)["msg"] == said
 
 
 def test_the_module(graph_of: GraphOf, run_action: RunAction) -> None:
     graph = graph_of({"site": {"squid_addresses": ["10.0.0.250"]}}, {"sensor1": {"ansible_host": "10.0.0.1"}})
-    question = {"topology": {"file": kept.keep(graph)}, "sensor": "sensor1", "endpoint": f"{HUB}:443"}
+    question = {"topology": {"file": graph_file.keep(graph)}, "sensor": "sensor1", "endpoint": f"{HUB}:443"}
     assert run_action("explain", question)["proxies"] == ["site"]
     found = run_action("explain", question | {"configs": {"site": config("sensor1 10.0.0.1")}})
     assert found["ansible_stats"]["data"] == {"explain_allowed": True}

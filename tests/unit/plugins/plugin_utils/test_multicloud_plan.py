@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.filter.multicloud_plan import multicloud_plan
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import kept, topology
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud import connectivity
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._cloud.multicloud import (
     ipsec as multicloud_ipsec,
@@ -73,7 +73,7 @@ def planned(**changes: Any) -> Json:
     settings = {**SETTINGS, **changes}
     tunnels = {"plant": {"prefixes": settings["prefixes"]}} if settings["proxy"] else {}
     graph = {"tunnels": tunnels, "proxies": {}, "sensors": {}}
-    return multicloud_plan(settings, "plant", topology={"file": kept.keep(graph)})
+    return multicloud_plan(settings, "plant", topology={"file": graph_file.keep(graph)})
 
 
 # One declaration, two ends --------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def test_any_value_of_any_variable_is_used_or_a_mistake(
         "plant": {f"multicloud_{key}": settings[key] for key in ("name", "cloud", "proxy", "prefixes")},
     }
     graph = topology.of_groups(hosts, {"proxies": ["azure-proxy"], "cloud_sites": ["plant"]})
-    plan = multicloud_plan(settings, "plant", topology={"file": kept.keep(graph)})
+    plan = multicloud_plan(settings, "plant", topology={"file": graph_file.keep(graph)})
     json.dumps(plan)
     assert all(isinstance(mistake, str) for mistake in plan["mistakes"])
 
