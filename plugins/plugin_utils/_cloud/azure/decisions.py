@@ -598,7 +598,7 @@ class _Decisions:
                     action = "create" if self._subnet(one["id"]) is None else "change"
                     yield kind, one["name"], action if one["id"] in subnets else "keep", one["prefix"], ""
             elif key in ("peering", "hub_peering"):
-                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                (one,) = (each for each in self._plan["peerings"] if each["key"] == key)
                 action = "change" if self._peered(one) else "create"
                 if _region(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
                     meters = meters.replace("Intra", "Inter")
@@ -639,7 +639,7 @@ class _Decisions:
         """Each part that is there, in the order of removal, with what becomes of it and why."""
         for key in reversed([one for one in KINDS if self._id(one)]):
             if key in ("peering", "hub_peering"):
-                one = next(each for each in self._plan["peerings"] if each["key"] == key)
+                (one,) = (each for each in self._plan["peerings"] if each["key"] == key)
                 if self._leads(one) and (self._there("vnet") is None or self._is_ours("vnet")):
                     yield (
                         key,
