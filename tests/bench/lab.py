@@ -77,6 +77,10 @@ def inventory(folder: Path, host: Host, count: int) -> Path:
         "          ansible_connection: community.docker.docker",
         f"          ansible_host: {host.container}",
         f"          squid_addresses: [{host.address}/24]",
+        # The lab's endpoints have addresses of its own network.
+        "          squid_private_endpoints:",
+        '            - {name: "*.azure-devices.net", networks: [10.109.0.0/24]}',
+        "            - {name: download.microsoft.com, networks: [10.109.0.0/24]}",
         "    sensors:",
         "      hosts:",
     ]

@@ -52,7 +52,13 @@ def main(count: int, layout: str, path: Path) -> None:
     derived = time.perf_counter()
     result = {"file": graph_file.keep(graph), "proxies": graph["proxies"]}
     placed = check.placed("squid", {"squid_tls_port": 0}, graph["proxies"][lab.PROXY], graph["proxies"])
-    variables |= {"topology_result": result, "inventory_hostname": lab.PROXY, "__squid": arguments(layout) | placed}
+    variables |= {
+        "squid_phase": "whole",
+        "squid_arrived": [],
+        "topology_result": result,
+        "inventory_hostname": lab.PROXY,
+        "__squid": arguments(layout) | placed,
+    }
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
     content = Templar(loader=DataLoader(), variables=variables).template(template)
     rendered = time.perf_counter()
