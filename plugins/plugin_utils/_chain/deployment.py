@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from .hostvars import raw_variables
 from .model import ClientEntry, Graph, SensorEntry
 
 LOOK = "__squid_host"
@@ -136,7 +137,7 @@ def _left_over(proxy: str, kept: Mapping[str, Any]) -> Iterator[str]:
 
 def _registered(hostvars: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Return what was registered, as it is: results are no templates, and what a host said must never become one."""
-    raw = hostvars.raw_get(host) if hasattr(hostvars, "raw_get") else hostvars[host]
+    raw = raw_variables(hostvars, host)
     return {name: raw[name] for name in (LOOK, CHANGED, PROBLEM, DONE, AGAIN, RETURNED, KEPT) if name in raw}
 
 
@@ -209,8 +210,7 @@ def _pushed(graph: Graph, hostvars: Mapping[str, Any]) -> Iterator[str]:
 
 def _push(hostvars: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return what a sensor's console said, if it went well."""
-    raw = hostvars.raw_get(name) if hasattr(hostvars, "raw_get") else hostvars[name]
-    pushed: Mapping[str, Any] = raw.get(PUSHED, {})
+    pushed: Mapping[str, Any] = raw_variables(hostvars, name).get(PUSHED, {})
     return {} if pushed.get("failed") else pushed
 
 
