@@ -50,6 +50,12 @@ def allow_list(entries: Iterable[Any]) -> list[str]:
     return _without_covered(names)
 
 
+def is_allowed(host: str, allowed: Iterable[str]) -> bool:
+    """Whether a host is among the names that allow_list returned, as Squid compares them."""
+    dotted = f".{host.lower().rstrip('.')}"
+    return any(dotted.endswith(name) if name.startswith(".") else dotted == f".{name}" for name in allowed)
+
+
 def names_in(document: Any) -> list[str]:
     """Return every host name and every host of a URL found anywhere in a parsed JSON document, sorted.
 

@@ -125,6 +125,18 @@ def _allowed(values: Values, document: object) -> list[str]:
     return found
 
 
+def _check_probes(values: Values, document: object) -> None:
+    allowed = _allowed(values, document)
+    refused = [
+        name for name in filter(_is_probe, values["squid_probe_endpoints"]) if not endpoints.is_allowed(name, allowed)
+    ]
+    if refused:
+        raise ValueError(
+            f"squid_probe_endpoints has {', '.join(refused)}, which this proxy itself refuses, so that nothing could be proven; "
+            "add it to squid_extra_endpoints, or probe another."
+        )
+
+
 def _inside(values: Values) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"name": "", "networks": [str(network) for network in addresses.INSIDE]}]
     # The way back reads no more than it needs.
@@ -150,7 +162,7 @@ def _squid(values: Values, document: object) -> Iterator[str]:
     paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
     if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
         yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
-    for derive in (lambda: _allowed(values, document), lambda: _inside(values)):
+    for derive in (lambda: _check_probes(values, document), lambda: _inside(values)):
         try:
             derive()
         except ValueError as error:
@@ -179,6 +191,8 @@ def _is_host(text: str) -> bool:
         return False
 
 
+_is_probe = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{,252}").fullmatch
+
 _PATH = "must be the path of a file on the proxy, from / on, without blanks, quotes, '#', '%', '@@' and backslashes"
 _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "squid_tls_certificate": (_is_path, _PATH),
@@ -190,7 +204,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     ),
     "squid_listen_addresses": (_is_address, "has something other than IP addresses"),
     "squid_probe_endpoints": (
-        re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{,252}").fullmatch,
+        _is_probe,
         "must be host names that squid_endpoints allows, without wildcards",
     ),
     "squid_remote_syslog_host": (_is_host, "must be an IP address or a host name"),

@@ -179,6 +179,10 @@ def test_no_text_of_any_role_has_a_control_character_or_no_end(role: str, name: 
         ("squid_probe_endpoints", ["-a.example"]),
         ("squid_probe_endpoints", ["*.example.net"]),
         ("squid_probe_endpoints", ["hub.example.net", ".example.net"]),
+        # No change could be proven by what the proxy itself refuses.
+        ("squid_probe_endpoints", ["hub.example.net", "example.net"]),
+        ("squid_probe_endpoints", ["a.hub.example.net"]),
+        ("squid_probe_endpoints", ["10.9.9.9"]),
     ],
     ids=str,
 )
@@ -193,6 +197,8 @@ def test_it_is_refused(name: str, value: Any) -> None:
         ("squid_listen_addresses", ["2001:db8::1"]),
         ("squid_remote_syslog_host", "log.example.net"),
         ("squid_workers", 64),
+        ("squid_probe_endpoints", ["HUB.example.net", "other.example.net"]),
+        ("squid_extra_endpoints", ["*.example.net"]),
     ],
     ids=str,
 )

@@ -90,7 +90,7 @@ def test_nobody_but_clients_reaches_a_port() -> None:
         ({"squid_endpoints": ["*.a.example", "hub.b.example"]}, ["hub.b.example"]),
         ({"squid_endpoints": ["a.example", "*.b.example", "c.example", "d.example"]}, ["a.example", "c.example"]),
         ({"squid_endpoints": ["*.b.example", "*.a.example"]}, ["probe.a.example"]),
-        ({"squid_endpoints": ["a.example"], "squid_probe_endpoints": ["b.a.example"]}, ["b.a.example"]),
+        ({"squid_endpoints": ["*.a.example"], "squid_probe_endpoints": ["b.a.example"]}, ["b.a.example"]),
     ],
     ids=str,
 )

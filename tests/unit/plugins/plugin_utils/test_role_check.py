@@ -81,6 +81,8 @@ RENDERED = [case for case in CASES if case.values[0] == "squid" and case.id not 
 @pytest.mark.parametrize(("_role", "name", "native"), RENDERED)
 def test_text_renders_the_same(_role: str, name: str, native: Any) -> None:
     given: dict[str, Any] = {"squid_tls_certificate": "/etc/squid/a.pem", "squid_tls_private_key": "/etc/squid/a.key"}
+    # What is probed has to be allowed.
+    given["squid_extra_endpoints"] = ["a.example.net", "b.example.net"]
     signs_in = {"sensor_proxy_username": "bob", "sensor_proxy_password": "secret"}
     sensors = {"sensor1": {"ansible_host": "192.0.2.1", **signs_in}}
     expected = rendered.squid_conf(sensors, **given | {name: native})
