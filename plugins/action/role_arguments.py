@@ -19,7 +19,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
         return value
 
 
-from ..plugin_utils import _cores
+from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._roles import arguments, check
 
@@ -30,6 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS = frozenset(("role", "variables", "document"))
 
+    @_collector.only_new_objects()
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check and convert."""
         _cores.refuse()

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils import _cores
+from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import topology as chain_topology
 
@@ -21,6 +21,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS = frozenset(("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "whole"))
 
+    @_collector.only_new_objects()
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Derive and keep it."""
         _cores.refuse()

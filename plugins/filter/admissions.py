@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 DOCUMENTATION = r"""
@@ -39,6 +40,10 @@ options:
   running:
     description: What the module P(ot_security.proxy_chaining.squid_info#module) returned.
     type: dict
+  changed:
+    description: Whether this run has changed the proxy before.
+    type: bool
+    default: false
   arrived:
     description: Names of sensors and proxies that are known to be where the inventory has them.
     type: list
@@ -49,7 +54,7 @@ options:
 EXAMPLES = r"""
 - name: Show who may connect
   ansible.builtin.debug:
-    msg: "{{ (topology_result | ot_security.proxy_chaining.admissions(inventory_hostname, squid_arguments)).acls }}"
+    msg: "{{ (topology_result | ot_security.proxy_chaining.admissions(inventory_hostname, squid_arguments)).sources }}"
 """
 
 RETURN = r"""
@@ -57,24 +62,22 @@ _value:
   description: Whom the proxy admits.
   type: dict
   contains:
-    acls:
-      description:
-        - Dictionaries of C(acl), its C(addresses), C(client), the ACL name of the one whose addresses they are, and C(users), as which
-          it signs in. In the layout V(combined) the ACL of all that stay is C(clients).
-      type: list
-      elements: dict
-    rules:
-      description: Dictionaries of C(acl) and C(login), the ACL of its users, which is V(null) where none is needed.
-      type: list
-      elements: dict
-    users:
-      description: Names of the users that have an ACL of their own.
-      type: list
-      elements: str
+    sources:
+      description: Lines of C(acl) with the addresses of each client, and with each user. In the layout V(combined) the ACL of all that
+        stay is C(clients).
+      type: str
+    signs_in:
+      description: Whether any of them has to sign in.
+      type: bool
+    allows:
+      description: Lines of C(http_access allow).
+      type: str
+    notes:
+      description: Lines of C(note) that name each client in the access log.
+      type: str
     addresses:
-      description: All addresses.
-      type: list
-      elements: str
+      description: All addresses, separated by blanks.
+      type: str
     ports:
       description: All ports.
       type: list
@@ -91,6 +94,9 @@ _value:
       description: Users of proxies. Only they move to a new password within a run, and need the old one until then.
       type: list
       elements: str
+    phase:
+      description: What the change is to M(ot_security.proxy_chaining.squid_config).
+      type: str
     listeners:
       description: Listeners that are kept, each with C(address), C(port) and C(tls).
       type: list
@@ -105,45 +111,36 @@ def admissions(
     *,
     phase: str = "whole",
     running: Mapping[str, Any] | None = None,
+    changed: bool = False,
     arrived: list[str] | None = None,
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
+    from ..plugin_utils import _collector
+    from ..plugin_utils._chain import acl_lines, deployment, graph_file
     from ..plugin_utils._chain import admissions as chain_admissions
-    from ..plugin_utils._chain import graph_file
 
-    graph = graph_file.read(topology)
-    auth, layout, tls_port = settings["auth_enabled"], settings["acl_layout"], settings["tls_port"]
+    if phase == "whole":
+        running = None
+    auth, tls_port = settings["auth_enabled"], settings["tls_port"]
     ports = [(settings["port"], False), *([(tls_port, True)] if tls_port else [])]
     addresses = settings["listen_addresses"] or [""]
-    found = chain_admissions.admissions(
-        graph,
-        proxy,
-        auth=auth,
-        accept_previous=settings["auth_accept_previous"],
-        listeners=[(address, number, tls) for address in addresses for number, tls in ports],
-        running=None if phase == "whole" else running,
-        arrived=set(arrived or ()),
-    )
-    # Who leaves has ACLs of its own, lest its user could come from its new address, or its new user from the old one.
-    leaving = [(f"leaving:{number}", client) for number, client in enumerate(found.leaving, 1)]
-    staying = [("clients" if layout == "combined" else client.acl, client) for client in found.clients]
-    acls: dict[tuple[str, str], dict[str, Any]] = {}
-    for acl, client in leaving + staying:
-        new = {"acl": acl, "client": client.acl, "addresses": list(client.addresses), "users": []}
-        acls.setdefault((acl, client.acl), new)["users"] += [client.user] if client.user else []
-    own = leaving if layout == "combined" else leaving + staying
-    rules = [(acl, f"user:{client.user}" if client.user else None) for acl, client in own]
-    if layout == "combined" and staying:
-        rules.append(("clients", "users" if auth else None))
-    return {
-        "acls": list(acls.values()),
-        # A rule that needs no user must be met before one that asks for it.
-        "rules": [
-            {"acl": acl, "login": login}
-            for acl, login in sorted(dict.fromkeys(rules), key=lambda rule: rule[1] is not None)
-        ],
-        "users": list(dict.fromkeys(client.user for _acl, client in own if client.user)),
-        "addresses": list(dict.fromkeys(address for each in acls.values() for address in each["addresses"])),
+    with _collector.only_new_objects():
+        # Sensors elsewhere are asked for only where somebody may be about to leave.
+        graph = graph_file.read(topology, sensors=running is not None)
+        found = chain_admissions.admissions(
+            graph,
+            proxy,
+            auth=auth,
+            accept_previous=settings["auth_accept_previous"],
+            listeners=[(address, number, tls) for address in addresses for number, tls in ports],
+            running=running,
+            arrived=set(arrived or ()),
+        )
+        lines = acl_lines.acl_lines(found, combined=settings["acl_layout"] == "combined", auth=auth)
+    return asdict(lines) | {
+        "addresses": " ".join(
+            dict.fromkeys(address for client in found.leaving + found.clients for address in client.addresses)
+        ),
         "ports": list(dict.fromkeys([port for port, _tls in ports] + [each["port"] for each in found.listeners])),
         "leaving": list(dict.fromkeys(client.name for client in found.leaving)),
         "kept_users": list(dict.fromkeys(client.user for client in found.leaving if client.user)),
@@ -152,6 +149,7 @@ def admissions(
             for client in graph["proxies"][proxy]["clients"]
             if client["kind"] == "proxy" and client["username"]
         ],
+        "phase": deployment.phase_of_change(phase, changed=changed),
         "listeners": found.listeners,
     }
 

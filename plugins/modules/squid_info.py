@@ -103,6 +103,11 @@ endpoints:
   returned: always
   type: dict
   sample: {"download.microsoft.com": "200"}
+reached:
+  description: Those of RV(endpoints) that answered with 200.
+  returned: always
+  type: list
+  elements: str
 """
 
 from functools import partial
@@ -143,6 +148,7 @@ def main() -> None:
         proof = Proof(host, given["probe_endpoints"], given["probe_timeout"])
         if ours:
             proof.lost({endpoint: Answer(200) for endpoint in given["expected"]}, ours, PATIENCE)
+        answers = proof.upstream(ours) if ours else {}
         module.exit_json(
             changed=False,
             release=state.release(Path("/etc/os-release").read_text(encoding="utf-8")),
@@ -154,7 +160,8 @@ def main() -> None:
             files=state.files(given["files"]),
             configuration=text.showable(ours),
             listeners=[vars(each) for each in text.bound(ours) if state.is_here(each)],
-            endpoints={endpoint: str(answer) for endpoint, answer in proof.upstream(ours).items()} if ours else {},
+            endpoints={endpoint: str(answer) for endpoint, answer in answers.items()},
+            reached=[endpoint for endpoint, answer in answers.items() if answer.status == 200],
         )
     except OSError as error:
         module.fail_json(

@@ -58,6 +58,7 @@ def main(count: int, layout: str, path: Path) -> None:
         "topology_result": result,
         "inventory_hostname": lab.PROXY,
         "__squid": arguments(layout) | placed,
+        "__squid_admitted": trust_as_template("{{ __squid_admits }}"),
     }
     template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
     content = Templar(loader=DataLoader(), variables=variables).template(template)

@@ -108,12 +108,12 @@ def _known(
     known = {"__squid": arguments(variables, graph, proxy), "__squid_proxy": entry, "__squid_host": running}
     topology_result = {"file": graph_file.keep(graph), "proxies": graph["proxies"]}
     known |= {"topology_result": topology_result, "inventory_hostname": proxy}
-    known["squid_phase"] = "begin" if running else "whole"
+    known |= {"squid_phase": "begin" if running else "whole", "__squid_changed": False}
     known["squid_arrived"] = variables.get("squid_arrived", [])
     for name in ("__squid_parents_program", "__squid_guesses_program"):
         known[name] = _role_file("vars")[name]
-    for name in ("__squid_admitted", "__squid_tls_options"):
-        known[name] = _expression(name, known)
+    known["__squid_tls_options"] = _expression("__squid_tls_options", known)
+    known["__squid_admitted"] = _expression("__squid_admits", known)
     return known
 
 

@@ -76,6 +76,14 @@ def parse_address(value: object, variable: str = "") -> Address:
     )
 
 
+def is_address(text: object) -> bool:
+    """Whether it is the text of an IP address that squid.conf can carry."""
+    try:
+        return isinstance(text, str) and "%" not in text and bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
 def _interface(text: str) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface:
     """Read an IP address as Squid sees it: without a zone, and an IPv4 address mapped into IPv6 as the former."""
     if "%" in text:

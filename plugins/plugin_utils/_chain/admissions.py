@@ -16,7 +16,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .addresses import is_address
 from .model import ClientEntry, Graph
+from .names import username_problem
 
 _SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (.+))?$", re.MULTILINE)
 _RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
@@ -73,7 +75,7 @@ def admissions(
     found = _leaving(graph, clients, running["configuration"])
     leaving = [client for client in dict.fromkeys(found) if client.name not in arrived]
     waiting = leaving or any(client["name"] not in arrived for client in declared)
-    kept = [each for each in running["listeners"] if waiting and _is_free(each, listeners)]
+    kept = [each for each in running["listeners"] if waiting and _is_listener(each) and _is_free(each, listeners)]
     return Admissions(clients, leaving, kept)
 
 
@@ -111,14 +113,23 @@ def _leaving(graph: Graph, clients: list[Admission], config: str) -> Iterator[Ad
 
 
 def _running(config: str) -> Iterator[tuple[str, list[str], str | None]]:
-    """Yield ACL name, addresses and user of each client that a configuration of the role admits, in whichever layout."""
+    """Yield ACL name, addresses and user of each client that a configuration of the role admits, in whichever layout.
+
+    A host may say what it likes: what is neither an address nor a user's name is left out.
+    """
     sources: dict[str, list[tuple[list[str], list[str]]]] = {}
     for acl, addresses, comment in _SOURCE.findall(config):
         sources.setdefault(acl, []).append((addresses.split(), (comment or acl).split()))
     for acl, login in _RULE.findall(config):
         for addresses, (client, *users) in sources.get(acl, ()):
-            for user in users if login == "users" else [login.removeprefix("user:") or None]:
-                yield client, addresses, user
+            for user in users if login == "users" else [login.removeprefix("user:")]:
+                if username_problem(user) is None:
+                    yield client, list(filter(is_address, addresses)), user or None
+
+
+def _is_listener(said: Mapping[str, Any]) -> bool:
+    port = said["port"]
+    return (said["address"] == "" or is_address(said["address"])) and isinstance(port, int) and 1 <= port <= 65535
 
 
 def _is_free(listener: Mapping[str, Any], wanted: Collection[tuple[str, int, bool]]) -> bool:

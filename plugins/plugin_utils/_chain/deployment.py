@@ -115,6 +115,21 @@ def deployment(
     )
 
 
+def phase_of_change(phase: str, *, changed: bool) -> str:
+    """Say what a change of a proxy is to the module squid_config.
+
+    Args:
+        phase: where the run over all proxies is, the role's squid_phase.
+        changed: whether this run has changed the proxy before. What was live before that is what a later run goes back to.
+    """
+    if phase == "whole":
+        return "whole"
+    if changed:
+        return "finish"
+    # A half that is all there is to change is a whole.
+    return {"begin": "begin", "finish": "whole"}[phase]
+
+
 def _may_end(clients: Iterable[ClientEntry], kept: Mapping[str, Any], arrived: Set[str]) -> bool:
     proxies = {client["name"] for client in clients if client["kind"] == "proxy"}
     everybody = {client["name"] for client in clients} | set(kept["names"])
@@ -196,8 +211,7 @@ def _lost(host: Mapping[str, Any], look: str) -> list[str]:
     # One that cannot be asked any more is a problem of its own, and one that was removed has nothing to reach.
     if not now.get("configuration"):
         return []
-    before = host[LOOK].get("endpoints", {})
-    return [name for name, answer in before.items() if answer == "200" and now["endpoints"].get(name) != "200"]
+    return [name for name in host[LOOK].get("reached", []) if name not in now["reached"]]
 
 
 def _pushed(graph: Graph, hostvars: Mapping[str, Any]) -> Iterator[str]:

@@ -30,19 +30,20 @@ def keep(graph: Mapping[str, Any]) -> str:
     with tempfile.NamedTemporaryFile(
         "w", dir=constants.DEFAULT_LOCAL_TMP, prefix="topology-", delete=False, encoding="utf-8"
     ) as file:
-        # A line for each host, so that one of them is found without reading the others.
+        # A line for each host, so that one of them is found without reading the others. Sensors are the last, and the most.
         file.write(json.dumps({**graph, "proxies": {}, "sensors": {}}) + "\n")
         many: tuple[tuple[str, Mapping[str, Any]], ...] = ("proxies", graph["proxies"]), ("sensors", graph["sensors"])
         for kind, entries in many:
-            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}\n" for name, entry in entries.items())
+            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}]\n" for name, entry in entries.items())
     return file.name
 
 
-def read(result: Mapping[str, Any]) -> Graph:
+def read(result: Mapping[str, Any], *, sensors: bool = True) -> Graph:
     """Return the topology that the module topology kept.
 
     Args:
         result: what that module returned.
+        sensors: whether its ``sensors`` are wanted, which are nearly all that there is to read.
 
     Raises:
         AnsibleError: it is of another run, or no such result.
@@ -50,8 +51,10 @@ def read(result: Mapping[str, Any]) -> Graph:
     with _opened(result) as file:
         graph: dict[str, Any] = json.loads(next(file))
         for line in file:
-            kind, name, entry = line.split("\t")
-            graph[json.loads(kind)][json.loads(name)] = json.loads(entry)
+            kind, name, entry = json.loads(line)
+            if kind == "sensors" and not sensors:
+                break
+            graph[kind][name] = entry
     return cast(Graph, graph)
 
 
@@ -68,11 +71,11 @@ def entry_of(result: Mapping[str, Any], kind: str, name: str) -> dict[str, Any] 
     """
     begin = _begin(kind, name)
     with _opened(result) as file:
-        return next((json.loads(line[len(begin) :]) for line in file if line.startswith(begin)), None)
+        return next((json.loads(line)[2] for line in file if line.startswith(begin)), None)
 
 
 def _begin(kind: str, name: str) -> str:
-    return f"{json.dumps(kind)}\t{json.dumps(name)}\t"
+    return f"{json.dumps([kind, name])[:-1]}, "
 
 
 @contextmanager

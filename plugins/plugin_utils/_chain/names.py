@@ -92,4 +92,7 @@ def username_problem(username: str) -> str | None:
         return "begins with '-', as an option of Squid's does"
     if username.upper() == "REQUIRED":
         return "is what Squid reads as any user"
+    # Facts have it, and older ansible-cores evaluate what is in a fact.
+    if "{{" in username:
+        return "has '{{', with which Ansible begins a template"
     return text_problem(username)

@@ -88,15 +88,15 @@ def placed(
     if entry is None:
         return {}
     parents = entry["parents"]
-    addresses = ["127.0.0.1", *(address for each in proxies.values() for address in each["addresses"])]
+    proxies_own = ["127.0.0.1", *(address for each in proxies.values() for address in each["addresses"])]
     return {
         # What it has of its clients may be long, and a result is copied for each task.
         "proxy": {key: value for key, value in entry.items() if key != "clients"},
         # TLS options on the GnuTLS build are silently ignored.
         "needs_openssl": bool(typed["squid_tls_port"]) or any(parent["tls"] for parent in parents),
-        "has_named_parent": not all(_is_address(parent["address"]) for parent in parents),
+        "has_named_parent": not all(addresses.is_address(parent["address"]) for parent in parents),
         # Whoever has a parent looks no name up.
-        "proxy_addresses": [] if parents else list(dict.fromkeys(filter(_is_address, addresses))),
+        "proxy_addresses": [] if parents else list(dict.fromkeys(filter(addresses.is_address, proxies_own))),
     }
 
 
@@ -177,13 +177,6 @@ def _is_path(text: str) -> bool:
     return text.startswith("/") and chain_names.text_problem(text) is None
 
 
-def _is_address(text: str) -> bool:
-    try:
-        return "%" not in text and bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
-
-
 def _is_host(text: str) -> bool:
     try:
         return "/" not in text and bool(addresses.parse_address(text))
@@ -202,7 +195,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
         re.compile(r'(?!.*@@)[^#"\\]{1,200}').fullmatch,
         "must be at most 200 characters, without #, double quotes, backslashes and @@",
     ),
-    "squid_listen_addresses": (_is_address, "has something other than IP addresses"),
+    "squid_listen_addresses": (addresses.is_address, "has something other than IP addresses"),
     "squid_probe_endpoints": (
         _is_probe,
         "must be host names that squid_endpoints allows, without wildcards",

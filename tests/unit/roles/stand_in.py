@@ -38,6 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if self._faults.get(self._host) == "unreachable":
             raise AnsibleConnectionFailure("timed out")
         config = self._read("conf")
+        endpoints = {endpoint: self._answer() for endpoint in args["probe_endpoints"]} if config else {}
         return {
             "changed": False,
             "release": "Debian 12",
@@ -47,7 +48,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "files": {},
             "configuration": config,
             "listeners": [vars(each) for each in squid_text.bound(config)],
-            "endpoints": {endpoint: self._answer() for endpoint in args["probe_endpoints"]} if config else {},
+            "endpoints": endpoints,
+            "reached": [endpoint for endpoint, answer in endpoints.items() if answer == "200"],
         }
 
     def squid_config(self, args: dict[str, Any]) -> dict[str, Any]:

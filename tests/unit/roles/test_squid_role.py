@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,8 +62,8 @@ def test_who_may_sign_in(given: Vars, users: dict[str, str]) -> None:
     proxies = {"site": site, **CHILD}
     graph = graph_of(proxies, SENSORS)
     assert users_of(graph, "site", {**proxies, **SENSORS}, **site) == users
-    allowed = [each["login"] for each in admitted(graph, "site", **site)["rules"] if each["login"]]
-    assert {login.removeprefix("user:") for login in allowed} == set(users)
+    allowed = re.findall(r"^http_access allow \S+ user:(\S+)$", admitted(graph, "site", **site)["allows"], re.MULTILINE)
+    assert set(allowed) == set(users)
 
 
 def test_only_proxies_move_to_a_new_password_within_a_run() -> None:

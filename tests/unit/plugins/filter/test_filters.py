@@ -98,14 +98,16 @@ def test_admissions() -> None:
     wanted = {"auth_enabled": True, "auth_accept_previous": True, "acl_layout": "combined"}
     where = {"port": 3128, "tls_port": 3129, "listen_addresses": ["10.0.0.250"]}
     assert _filter("admissions")(graph, "site", wanted | where) == {
-        "acls": [{"acl": "clients", "client": "sensor1", "addresses": ["10.0.0.1"], "users": ["plant"]}],
-        "rules": [{"acl": "clients", "login": "users"}],
-        "users": [],
-        "addresses": ["10.0.0.1"],
+        "sources": "acl clients src 10.0.0.1 # sensor1 plant\nacl users proxy_auth REQUIRED",
+        "signs_in": True,
+        "allows": "http_access allow clients users",
+        "notes": "",
+        "addresses": "10.0.0.1",
         "ports": [3128, 3129],
         "leaving": [],
         "kept_users": [],
         "moving_users": [],
+        "phase": "whole",
         "listeners": [],
     }
 

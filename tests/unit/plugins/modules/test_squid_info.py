@@ -54,6 +54,7 @@ def test_a_look(run: Run, host: FakeHost, check_mode: bool) -> None:
     assert found["release"]
     assert found["configuration"].startswith("# Managed by Ansible, ot_security.proxy_chaining")
     assert found["endpoints"] == {"a.example": "200", "b.example": "503"}
+    assert found["reached"] == ["a.example"]
 
 
 def test_no_secret_is_printed(run: Run) -> None:

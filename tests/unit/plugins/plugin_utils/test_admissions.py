@@ -21,6 +21,7 @@ Pair = tuple[Vars, Vars]
 
 DMZ: Vars = {"squid_addresses": ["10.0.0.1"]}
 SIGNING_IN: Vars = {**DMZ, "squid_auth_enabled": True}
+EVIL = "{{7*7}}"
 BY_LAYOUT = pytest.mark.parametrize("layout", ["per_sensor", "combined"])
 
 
@@ -200,7 +201,9 @@ def test_the_user_before_a_rotation_is_no_leaving_client(kept: Callable[..., Var
         {"dmz": {**SIGNING_IN, "squid_auth_accept_previous": False}},
         {"s1": sensor("dmz", user="new") | old},
     )
-    assert kept(before, after)["users"] == ["new"]
+    found = kept(before, after)
+    assert "acl user:new proxy_auth new\n" in found["sources"] + "\n"
+    assert "proxy_auth old" not in found["sources"]
 
 
 def test_a_configuration_that_names_no_client_keeps_nobody(graph_of: GraphOf) -> None:
@@ -208,7 +211,39 @@ def test_a_configuration_that_names_no_client_keeps_nobody(graph_of: GraphOf) ->
     assert admitted(graph_of({"dmz": DMZ, "plant": plant("dmz", "10.0.0.8")}), "dmz", running=running)["leaving"] == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [("old", EVIL), ("10.0.0.9", EVIL), ("10.0.0.9", f"fe80::1%{EVIL}"), ("10.0.0.9", "0.0.0.0/0")]
+)
+def test_what_no_role_has_written_is_not_kept(old: str, new: str, graph_of: GraphOf) -> None:
+    """Older ansible-cores evaluate what a task keeps (CVE-2024-11079), and a host may say what it likes."""
+    running = _look(graph_of, ({"dmz": SIGNING_IN, "plant": plant(user="old")}, {}))
+    after = {"dmz": SIGNING_IN, "other": {"squid_addresses": ["10.0.0.2"]}, "plant": plant("other")}
+    assert admitted(graph_of(after), "dmz", running=running, **SIGNING_IN)["leaving"] == ["plant"]
+    running["configuration"] = running["configuration"].replace(old, new)
+    found = admitted(graph_of(after), "dmz", running=running, **SIGNING_IN)
+    assert (found["leaving"], found["sources"], found["kept_users"]) == ([], "", [])
+
+
 class TestListeners:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"address": EVIL},
+            {"address": f"fe80::1%{EVIL}"},
+            {"address": None},
+            {"port": EVIL},
+            {"port": 0},
+            {"tls": EVIL},
+        ],
+        ids=str,
+    )
+    def test_what_is_no_listener_is_not_kept(self, wrong: Vars, graph_of: GraphOf) -> None:
+        after = {"dmz": {**DMZ, "squid_port": 3200}, "plant": plant()}
+        running = _look(graph_of, ({"dmz": DMZ, "plant": plant()}, {}))
+        running["listeners"].append({"address": "10.0.0.1", "port": 3300, "tls": False} | wrong)
+        found = admitted(graph_of(after), "dmz", running=running, **after["dmz"])
+        assert (found["listeners"], found["ports"]) == ([{"address": "", "port": 3128, "tls": False}], [3200, 3128])
+
     @staticmethod
     def ports(config: str) -> list[str]:
         return [

@@ -10,7 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.deployment import Deployment, deployment
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.deployment import (
+    Deployment,
+    deployment,
+    phase_of_change,
+)
 
 Vars = Any
 
@@ -30,6 +34,7 @@ def seen(endpoints: Vars | None = None, **more: Any) -> Vars:
         "release": "Debian 12",
         "configuration": "any",
         "endpoints": GOOD if endpoints is None else endpoints,
+        "reached": [name for name, answer in (GOOD if endpoints is None else endpoints).items() if answer == "200"],
         **more,
     }
 
@@ -57,6 +62,23 @@ def run(graph_of: Callable[..., Any]) -> Callable[..., Deployment]:
         return deployment(graph_of(PROXIES, SENSORS), hostvars, before_tier=before_tier, sensors=sensors)
 
     return state
+
+
+@pytest.mark.parametrize(
+    ("phase", "changed", "expected"),
+    [
+        ("whole", False, "whole"),
+        ("begin", False, "begin"),
+        ("finish", False, "whole"),
+        # What was live before this run is what a later one goes back to.
+        ("begin", True, "finish"),
+        ("finish", True, "finish"),
+        # A role that is called by itself is no part of such a run.
+        ("whole", True, "whole"),
+    ],
+)
+def test_what_a_change_is_to_the_way_back(phase: str, changed: bool, expected: str) -> None:
+    assert phase_of_change(phase, changed=changed) == expected
 
 
 def test_a_run_that_went_well(run: Callable[..., Deployment]) -> None:

@@ -447,6 +447,7 @@ BAD_USERNAMES = [
     ("a\nhttp_access allow all", "blank"),
     ("jürgen", "ASCII"),
     ("x" * 58, "58 characters, and 57 fit"),
+    ("{{x}}", "has '{{', with which Ansible begins a template"),
     pytest.param("REQUIRED", "", id="what Squid reads as any user"),
     pytest.param("-ivan", "", id="what Squid reads as an option"),
     pytest.param("-", "", id="what Squid reads as nobody"),
