@@ -248,7 +248,7 @@ def test_rollback_brings_back_what_was_live_before() -> None:
     assert status("ot-change-sensor1", PROXIES[0]) == 200
     watch.tunnels_survived()
     watch.nothing_refused()
-    again = playbook("rollback", *only, change=broken)
+    again = playbook("rollback", "--limit", PROXIES[0], *only, change=broken)
     assert (again.code, again.changed(PROXIES[0])) == (0, 0), again.output
     kept = lab.output(PROXIES[0], "stat", "-c", "%a %U %G", "/etc/squid/squid.conf.previous").split()
     assert kept == ["600", "root", "root"]

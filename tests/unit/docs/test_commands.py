@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,29 @@ def test_what_executes_them_exists(executor: str) -> None:
     elif not path.endswith("/molecule.yml"):
         missing = [command for command, by in LISTED.executor.items() if by == executor and command not in text]
         assert not missing, f"{path} does not have {missing}"
+
+
+BY_A_TEST = [(command, by) for command, by in LISTED.executor.items() if "::" in by and "test_run.py" not in by]
+
+
+@pytest.mark.parametrize(("command", "executor"), BY_A_TEST)
+def test_what_executes_it_has_its_playbook_and_what_it_is_given(command: str, executor: str) -> None:
+    """A scenario has an inventory of its own, and no passwords to ask for."""
+    words = re.findall(
+        r"(?:playbooks/|ot_security\.proxy_chaining\.|-e |--tags )(\w+)|(--(?:check|diff|limit))", command
+    )
+    text = _with_shared(ROOT / executor.partition("::")[0])
+    missing = [name or option for name, option in words if (name or option) not in text]
+    assert not missing, f"{executor} has no {missing} of {command!r}"
+
+
+def _with_shared(path: Path) -> str:
+    """Return the text of a file of tests, and of what it imports of molecule/shared."""
+    text = path.read_text(encoding="utf-8")
+    shared = (
+        ROOT / "molecule/shared" / f"{name}.py" for name in re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)
+    )
+    return "".join([text, *(file.read_text(encoding="utf-8") for file in shared if file.is_file())])
 
 
 def test_every_manual_check_stands_for_something() -> None:
