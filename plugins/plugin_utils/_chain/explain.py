@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ...module_utils._squid.acls import Request
 from ...module_utils._squid.rules import ALLOW, DENY, Decision, Rules
-from .model import Graph, ProxyEntry
+from .model import Graph, ProxyEntry, SensorEntry
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ def proxies_of(graph: Graph, sensor: str) -> list[str]:
     Raises:
         ValueError: there is no such sensor.
     """
-    if sensor not in graph["sensors"]:
-        raise ValueError(f"there is no sensor {sensor!r} in the inventory; correct explain_sensor")
-    return [hop for hop in graph["sensors"][sensor]["path"] if hop in graph["proxies"]]
+    return [hop for hop in _entry(graph, sensor)["path"] if hop in graph["proxies"]]
 
 
 def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, port: int) -> Explanation:
@@ -63,8 +61,7 @@ def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, po
     Raises:
         ValueError: there is no such sensor.
     """
-    proxies_of(graph, sensor)
-    entry = graph["sensors"][sensor]
+    entry = _entry(graph, sensor)
     who = f"{sensor} ({', '.join(entry['addresses'])})"
     client, steps, known = sensor, [], ""
     for place, hop in enumerate(entry["path"]):
@@ -82,6 +79,12 @@ def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, po
         steps.append(Step(hop, f"allows it by line {decision.line}: {decision.text}; then {following}"))
         client = hop
     return Explanation(True, steps, f"{who} may reach {host}:{port}{known}.")
+
+
+def _entry(graph: Graph, sensor: str) -> SensorEntry:
+    if sensor not in graph["sensors"]:
+        raise ValueError(f"there is no sensor {sensor!r} in the inventory; correct explain_sensor")
+    return graph["sensors"][sensor]
 
 
 def _decide(proxy: ProxyEntry, config: str, client: str, host: str, port: int, user: str | None) -> Decision:
