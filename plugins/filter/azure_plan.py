@@ -260,7 +260,7 @@ def azure_plan(
     from ..plugin_utils._cloud.azure import decisions, plan, proof
 
     if topology is not None:
-        return plan.plan(host, settings, graph_file.read(topology), hostvars or {})
+        return plan.plan_azure(host, settings, graph_file.read(topology), hostvars or {})
     if asked:
         return {"mistakes": proof.mistakes(host, settings, asked, answer)}
     return decisions.decide(host, dict(settings), listed, read)

@@ -114,7 +114,7 @@ def multicloud_plan(
     from ..plugin_utils._cloud.multicloud import plan, steps
 
     if topology is not None:
-        return plan.plan(host, settings, graph_file.read(topology))
+        return plan.plan_connections(host, settings, graph_file.read(topology))
     return steps.steps(host, settings, found or {}, wanted or {})
 
 

@@ -16,39 +16,10 @@ from typing import Any
 
 from ..._columns import aligned
 from . import names as azure_names
-from . import replacement
+from . import replacement, resource
 from .parts import KINDS
 
 Json = dict[str, Any]
-
-_READ_ONLY = ("etag", "provisioningState", "resourceGuid")
-_READ_ONLY_OF = {
-    "connections": ("connectionStatus", "tunnelConnectionStatus", "egressBytesTransferred", "ingressBytesTransferred"),
-    "natGateways": ("subnets",),
-    "networkSecurityGroups": ("defaultSecurityRules", "flowLogs", "networkInterfaces", "subnets"),
-    "publicIPAddresses": ("ipConfiguration", "natGateway"),
-    "workspaces": ("createdDate", "customerId", "modifiedDate"),
-}
-_READ_ONLY_OF_PART = {
-    "subnets": (
-        "ipConfigurations",
-        "ipConfigurationProfiles",
-        "privateEndpoints",
-        "purpose",
-        "resourceNavigationLinks",
-        "serviceAssociationLinks",
-    ),
-    "frontendIPConfigurations": ("inboundNatPools", "inboundNatRules", "loadBalancingRules", "outboundRules"),
-    "backendAddressPools": (
-        "backendIPConfigurations",
-        "inboundNatRules",
-        "loadBalancingRules",
-        "outboundRule",
-        "outboundRules",
-    ),
-    "probes": ("loadBalancingRules",),
-}
-"""What Azure shows of a resource, or of a part of one, and does not take back; its reference calls it ReadOnly."""
 
 _REPAIRED: tuple[str, ...] = (
     "workspace",
@@ -63,15 +34,13 @@ _REPAIRED: tuple[str, ...] = (
 _REPAIRED += ("site", "connection")
 """What a module takes for good, or refuses to touch, when its last operation has failed."""
 
-_SETTABLE = ("location", "tags", "sku", "kind", "zones", "identity", "properties")
-
 
 def decide(host: str, plan: Json, listed: Iterable[Any], read: Iterable[Any] | None = None) -> Json:
     """Return ``mistakes``, of which there must be none, and what is to be written, kept and removed.
 
     Args:
         host: name of the proxy in the inventory.
-        plan: what plan.plan() returned.
+        plan: what plan.plan_azure() returned.
         listed: what Azure lists of the resource group, or its error.
         read: what modules have answered, who have read single resources; without it, what they have to read.
     """
@@ -136,7 +105,7 @@ class _Decisions:
             "tags": list(self._tags()),
             "tags_of": {key: self._all_tags(key) for key in self._plan["wanted"]},
             "scale_set": scale_set,
-            "scale_set_tags": _literal(self._all_tags("scale_set")),
+            "scale_set_tags": resource.literal(self._all_tags("scale_set")),
             "vnet_prefixes": self._vnet_prefixes(),
             **self._peerings(),
             "subnets": list(self._subnets()),
@@ -161,7 +130,9 @@ class _Decisions:
         if self._plan["force"] and (wanted or key in ("security_group", "scale_set")):
             return True
         if key == "security_group":
-            return set(map(_rule, _elements(has, "securityRules"))) != set(map(_wanted_rule, self._plan["rules"]))
+            return set(map(resource.rule, resource.elements(has, "securityRules"))) != set(
+                map(resource.wanted_rule, self._plan["rules"])
+            )
         if key == "scale_set":
             unfinished = found.get("provisioningState", has.get("provisioningState")) != "Succeeded"
             return self._tags_of(found).get(replacement.PROVEN) != self._plan["configuration"] or unfinished
@@ -169,7 +140,7 @@ class _Decisions:
             return bool(decided["flow_log"]["write"])
         if key in ("nat_gateway", "gateway", "site"):
             return decided[key] is not None
-        return not _within(wanted, has) if wanted else key == "vnet" and bool(decided["vnet_prefixes"])
+        return not resource.within(wanted, has) if wanted else key == "vnet" and bool(decided["vnet_prefixes"])
 
     # What is there, and whose it is -----------------------------------------------------------------------------
 
@@ -218,15 +189,17 @@ class _Decisions:
                 self._say(
                     f"{variable} names the {self._called(key)}, which is not there, or which the account may not read"
                 )
-            elif key in ("vnet", "gateway", "storage_account") and _region(document) not in ("", place):
+            elif key in ("vnet", "gateway", "storage_account") and resource.region_of(document) not in ("", place):
                 self._say(
-                    f"the {self._called(key)} of {variable} is in {_region(document)}, and azure_proxy_location is {place}"
+                    f"the {self._called(key)} of {variable} is in {resource.region_of(document)}, and azure_proxy_location is {place}"
                 )
         subnet = self._subnet(self._plan["ids"]["proxy_subnet"])
         if "proxy_subnet" in self._plan["existing"] and subnet is not None:
             wanted = self._plan["prefixes"].get("proxy_subnet")
-            if wanted not in _prefixes(subnet):
-                self._say(f"azure_proxy_proxy_subnet is {wanted}, and the subnet has {', '.join(_prefixes(subnet))}")
+            if wanted not in resource.prefixes(subnet):
+                self._say(
+                    f"azure_proxy_proxy_subnet is {wanted}, and the subnet has {', '.join(resource.prefixes(subnet))}"
+                )
 
     def _check_owners(self) -> None:
         unknown = [
@@ -304,19 +277,19 @@ class _Decisions:
             failed = (document.get("properties") or {}).get("provisioningState") == "Failed"
             if failed and key in self._plan["wanted"] and self._is_ours(key):
                 api = self._plan["api"][KINDS[key][1]]
-                yield {"id": self._id(key), "name": self._called(key), "api": api, "body": settable(document)}
+                yield {"id": self._id(key), "name": self._called(key), "api": api, "body": resource.settable(document)}
 
     # The way to a hub -------------------------------------------------------------------------------------------
 
     def _peered(self, wanted: Json) -> Json:
         """A peering as Azure shows it, with its VNET; it has no tags, and belongs to the VNET that it leads to."""
-        peerings = _elements(
+        peerings = resource.elements(
             (self._found.get(wanted["vnet"].lower()) or {}).get("properties") or {}, "virtualNetworkPeerings"
         )
         return next((one for one in peerings if str(one.get("name")).lower() == wanted["name"].lower()), {})
 
     def _leads(self, wanted: Json) -> bool:
-        remote = _linked(self._peered(wanted).get("properties") or {}, "remoteVirtualNetwork")
+        remote = resource.linked(self._peered(wanted).get("properties") or {}, "remoteVirtualNetwork")
         return remote.lower() == str(wanted["remote"]).lower()
 
     def _peerings(self) -> Json:
@@ -327,12 +300,12 @@ class _Decisions:
             has = self._peered(one).get("properties") or {}
             if has and not self._leads(one):
                 self._say(
-                    f"the peering {one['name']} of {one['vnet']} leads to {_linked(has, 'remoteVirtualNetwork')}; give that of this "
-                    "proxy another name by the key peering of azure_proxy_names"
+                    f"the peering {one['name']} of {one['vnet']} leads to {resource.linked(has, 'remoteVirtualNetwork')}; give that of "
+                    "this proxy another name by the key peering of azure_proxy_names"
                 )
             if has.get("peeringState") == "Disconnected":
                 lost.append(one)
-            if one in lost or has.get("peeringSyncLevel") == "LocalNotInSync" or not _within(one["shape"], has):
+            if one in lost or has.get("peeringSyncLevel") == "LocalNotInSync" or not resource.within(one["shape"], has):
                 written.append(one)
         self._check_hub()
         return {"peerings": written, "lost_peerings": lost}
@@ -341,9 +314,9 @@ class _Decisions:
         hub = (self._there("hub_vnet") or {}).get("properties") or {}
         wanted, mine = self._plan["prefixes"].get("vnet", ""), self._id("vnet").lower()
         spaces = [("", hub.get("addressSpace"))]
-        for one in _elements(hub, "virtualNetworkPeerings"):
+        for one in resource.elements(hub, "virtualNetworkPeerings"):
             other = one.get("properties") or {}
-            remote = _linked(other, "remoteVirtualNetwork")
+            remote = resource.linked(other, "remoteVirtualNetwork")
             if remote.lower() != mine:
                 spaces.append((f" of {remote}, which it is peered with", other.get("remoteAddressSpace")))
         for whose, space in spaces:
@@ -353,7 +326,7 @@ class _Decisions:
                         f"azure_proxy_address_prefix {wanted} overlaps {prefix}{whose or ' of it'}, so that the {self._called('hub_vnet')} "
                         "cannot be peered with it; give it another network"
                     )
-        names = [str(one.get("name")).lower() for one in _elements(hub, "subnets")]
+        names = [str(one.get("name")).lower() for one in resource.elements(hub, "subnets")]
         if (
             hub
             and "gatewaysubnet" not in names
@@ -396,18 +369,18 @@ class _Decisions:
                 if "security_group" not in wanted:
                     # Somebody else's, which is used as it is.
                     continue
-                if _linked(has, "networkSecurityGroup").lower() != wanted["security_group"].lower():
+                if resource.linked(has, "networkSecurityGroup").lower() != wanted["security_group"].lower():
                     self._say(
                         f"the subnet {wanted['name']} of {self._called('vnet')} is there and has not the {self._called('security_group')}, "
                         "so that this role did not create it; give it as azure_proxy_subnet_id"
                     )
-            route_table = wanted.get("route_table") or _linked(has, "routeTable")
+            route_table = wanted.get("route_table") or resource.linked(has, "routeTable")
             pairs = [
-                (wanted.get("security_group", ""), _linked(has, "networkSecurityGroup")),
-                (wanted.get("nat_gateway", ""), _linked(has, "natGateway")),
-                (route_table, _linked(has, "routeTable")),
+                (wanted.get("security_group", ""), resource.linked(has, "networkSecurityGroup")),
+                (wanted.get("nat_gateway", ""), resource.linked(has, "natGateway")),
+                (route_table, resource.linked(has, "routeTable")),
             ]
-            differs = wanted["prefix"] not in _prefixes(found) or any(
+            differs = wanted["prefix"] not in resource.prefixes(found) or any(
                 one and one.lower() != two.lower() for one, two in pairs
             )
             outbound = wanted.get("default_outbound_access")
@@ -428,7 +401,7 @@ class _Decisions:
                 f"the {self._called('vnet')} has no prefix with {wanted['name']} {inner}; it has {', '.join(map(str, space))}"
             )
         for other in properties.get("subnets") or []:
-            if any(_overlap(prefix, str(inner)) for prefix in _prefixes(other)):
+            if any(_overlap(prefix, str(inner)) for prefix in resource.prefixes(other)):
                 self._say(
                     f"{wanted['name']} {inner} overlaps the subnet {other.get('name')} of {self._called('vnet')}; give it another network"
                 )
@@ -439,7 +412,7 @@ class _Decisions:
             return None
         wanted, found = self._plan["nat_gateway"], self._there("nat_gateway")
         if found is None:
-            return {**wanted, "tags": _literal(self._all_tags("nat_gateway"))}
+            return {**wanted, "tags": resource.literal(self._all_tags("nat_gateway"))}
         has = found.get("properties") or {}
         addresses = [str(one.get("id", "")) for one in has.get("publicIpAddresses") or []]
         address = wanted["properties"]["publicIpAddresses"][0]
@@ -458,7 +431,7 @@ class _Decisions:
             return None
         wanted, found = self._plan["gateway"], self._there("gateway")
         if found is None:
-            return {**wanted, "tags": _literal(self._all_tags("gateway"))}
+            return {**wanted, "tags": resource.literal(self._all_tags("gateway"))}
         has = found.get("properties") or {}
         if str(has.get("gatewayType", "")).lower() != wanted["properties"]["gatewayType"].lower():
             self._say(
@@ -466,9 +439,11 @@ class _Decisions:
                 f"{wanted['properties']['gatewayType']}; delete it, or give the new one another name by azure_proxy_names"
             )
             return None
-        ends = _elements(has, "ipConfigurations")
+        ends = resource.elements(has, "ipConfigurations")
         second = self._id("gateway_address_2").lower()
-        mine = [one for one in ends if _linked(one.get("properties") or {}, "publicIPAddress").lower() == second]
+        mine = [
+            one for one in ends if resource.linked(one.get("properties") or {}, "publicIPAddress").lower() == second
+        ]
         changes: Json = {}
         if (has.get("sku") or {}).get("name") != wanted["properties"]["sku"]["name"]:
             changes["sku"] = wanted["properties"]["sku"]
@@ -480,14 +455,14 @@ class _Decisions:
                 }
         elif mine:
             changes |= {"activeActive": False, "ipConfigurations": [one for one in ends if one not in mine]}
-        return self._merged("gateway", _stripped(changes)) if changes else None
+        return self._merged("gateway", resource.stripped(changes)) if changes else None
 
     def _site(self) -> Json | None:
         """The body of the local network gateway, None if it is as wanted or not there."""
         found = self._there("site")
         if "site" not in self._plan["wanted"] or found is None:
             return None
-        wanted, kept = self._plan["site"], settable(found)
+        wanted, kept = self._plan["site"], resource.settable(found)
         has = kept["properties"]
         spaces = [(one.get("localNetworkAddressSpace") or {}).get("addressPrefixes") or [] for one in (has, wanted)]
         if has.get("gatewayIpAddress") == wanted["gatewayIpAddress"] and sorted(spaces[0]) == sorted(spaces[1]):
@@ -499,10 +474,10 @@ class _Decisions:
         found, wanted = self._there("flow_log") or {}, self._plan["flow_log"]
         has = found.get("properties") or {}
         moved = str(has.get("targetResourceId", "")).lower() != wanted["targetResourceId"].lower()
-        if self._plan["state"] == "absent" or "flow_log" not in self._plan["wanted"] or _within(wanted, has):
+        if self._plan["state"] == "absent" or "flow_log" not in self._plan["wanted"] or resource.within(wanted, has):
             return {"remove": self._is_ours("flow_log") and moved, "write": None}
         # One that was given may be in another region.
-        region = _region(self._there("workspace") or {}) or self._plan["location"]
+        region = resource.region_of(self._there("workspace") or {}) or self._plan["location"]
         analytics = wanted["flowAnalyticsConfiguration"]["networkWatcherFlowAnalyticsConfiguration"]
         whole = {"networkWatcherFlowAnalyticsConfiguration": {**analytics, "workspaceRegion": region}}
         return {
@@ -516,18 +491,20 @@ class _Decisions:
 
     def _merged(self, key: str, properties: Json) -> Json:
         """Return what is there with what is wanted in place of it, as a deployment takes it."""
-        wanted, kept = self._plan[key], settable(self._there(key) or {})
+        wanted, kept = self._plan[key], resource.settable(self._there(key) or {})
         kept["properties"] |= properties
         return {
-            **{key: value for key, value in _literal(kept).items() if key != "kind"},
+            **{key: value for key, value in resource.literal(kept).items() if key != "kind"},
             **{key: wanted[key] for key in ("type", "apiVersion", "name", "location")},
-            "tags": _literal(self._all_tags(key)),
+            "tags": resource.literal(self._all_tags(key)),
         }
 
     # Zones, which nobody can change -----------------------------------------------------------------------------
 
     def _frontend(self) -> Json:
-        frontends = _elements((self._there("load_balancer") or {}).get("properties") or {}, "frontendIPConfigurations")
+        frontends = resource.elements(
+            (self._there("load_balancer") or {}).get("properties") or {}, "frontendIPConfigurations"
+        )
         return next((one for one in frontends if one.get("name") == "frontend"), {})
 
     def _frontend_zones(self) -> list[str]:
@@ -600,7 +577,7 @@ class _Decisions:
             elif key in ("peering", "hub_peering"):
                 (one,) = (each for each in self._plan["peerings"] if each["key"] == key)
                 action = "change" if self._peered(one) else "create"
-                if _region(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
+                if resource.region_of(self._there("hub_vnet") or {}) not in ("", self._plan["location"]):
                     meters = meters.replace("Intra", "Inter")
                 yield kind, name, action if one in decided["peerings"] else "keep", note, meters
             elif key == "scale_set_2":
@@ -673,93 +650,11 @@ class _Decisions:
         if "proxy_subnet" in self._plan["existing"]:
             yield "proxy_subnet", "keep", "others', as azure_proxy_subnet_id says"
         elif "vnet" in self._plan["existing"] and (found := self._subnet(self._plan["ids"]["proxy_subnet"])):
-            group = _linked(found.get("properties") or {}, "networkSecurityGroup")
+            group = resource.linked(found.get("properties") or {}, "networkSecurityGroup")
             if group.lower() == self._plan["ids"]["security_group"].lower():
                 yield "proxy_subnet", "delete", "has the security group of this role"
             else:
                 yield "proxy_subnet", "keep", "has not the security group of this role"
-
-
-def settable(document: Mapping[str, Any]) -> Json:
-    """Return what of a resource Azure takes back."""
-    kind = str(document["id"]).split("/")[-2]
-    kept = {key: value for key, value in document.items() if key in _SETTABLE and value is not None}
-    properties: Json = {}
-    for name, value in (kept.get("properties") or {}).items():
-        if name not in _READ_ONLY_OF.get(kind, ()):
-            properties[name] = _part(value, _READ_ONLY_OF_PART[name]) if name in _READ_ONLY_OF_PART else value
-    found: Json = _stripped({**kept, "properties": properties})
-    return found
-
-
-def _part(value: Any, read_only: tuple[str, ...]) -> Any:
-    return [
-        {**item, "properties": {name: inner for name, inner in item["properties"].items() if name not in read_only}}
-        if isinstance(item, Mapping) and isinstance(item.get("properties"), Mapping)
-        else item
-        for item in value or []
-    ]
-
-
-def _stripped(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        read_only = (*_READ_ONLY, "type") if {"id", "name", "type"} <= value.keys() else _READ_ONLY
-        return {key: _stripped(inner) for key, inner in value.items() if key not in read_only}
-    return [_stripped(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _literal(value: Any) -> Any:
-    """Return a value that a template does not take for an expression of its own."""
-    if isinstance(value, Mapping):
-        return {key: _literal(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_literal(inner) for inner in value]
-    return f"[{value}" if isinstance(value, str) and value.startswith("[") and value.endswith("]") else value
-
-
-def _within(wanted: Any, has: Any) -> bool:
-    """Say whether Azure shows what is wanted; it fills in more, and means the same by upper and lower case."""
-    if isinstance(wanted, Mapping):
-        return isinstance(has, Mapping) and all(_within(value, has.get(key)) for key, value in wanted.items())
-    if isinstance(wanted, list):
-        same = isinstance(has, list) and len(wanted) == len(has)
-        return same and all(any(_within(one, other) for other in has) for one in wanted)
-    return str(wanted).lower() == str(has).lower()
-
-
-def _elements(owner: Mapping[str, Any], name: str) -> list[Json]:
-    return list(owner.get(name) or [])
-
-
-def _wanted_rule(rule: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a rule, as the module takes it, for comparisons."""
-    lists = ("source_address_prefix", "destination_address_prefix", "destination_port_range")
-    values = (rule.get(name, "*") for name in lists)
-    rest = (str(rule[name]) for name in ("name", "priority", "direction", "access", "protocol"))
-    return tuple(" ".join(sorted([each] if isinstance(each, str) else each)).lower() for each in (*rest, *values))
-
-
-def _rule(shown: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a rule, as Azure shows it: one of several has a member of its own."""
-    has = shown.get("properties") or {}
-    lists = (
-        ("sourceAddressPrefix", "sourceAddressPrefixes"),
-        ("destinationAddressPrefix", "destinationAddressPrefixes"),
-        ("destinationPortRange", "destinationPortRanges"),
-    )
-    rest = ([shown.get("name")], *([has.get(name)] for name in ("priority", "direction", "access", "protocol")))
-    values = ([has[one]] if has.get(one) else has.get(more) or [] for one, more in lists)
-    return tuple(" ".join(sorted(map(str, each))).lower() for each in (*rest, *values))
-
-
-def _linked(owner: Mapping[str, Any], name: str) -> str:
-    return str((owner.get(name) or {}).get("id", ""))
-
-
-def _prefixes(subnet: Mapping[str, Any]) -> list[str]:
-    properties = subnet.get("properties") or {}
-    one = properties.get("addressPrefix")
-    return [str(one)] if one else [str(each) for each in properties.get("addressPrefixes") or []]
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -769,7 +664,3 @@ def _overlap(one: str, other: str) -> bool:
 
 def _contains(outer: str, inner: IPv4Network) -> bool:
     return ":" not in outer and inner.subnet_of(IPv4Network(outer, strict=False))
-
-
-def _region(document: Mapping[str, Any]) -> str:
-    return azure_names.region(document.get("location", ""))

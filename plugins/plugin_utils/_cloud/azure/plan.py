@@ -24,8 +24,6 @@ from . import values as azure_values
 
 Json = dict[str, Any]
 
-GATEWAYS = ("none", "vpn", "local_network", "expressroute")
-
 _OF_OTHERS = (
     "azure_proxy_subscription_id",
     "azure_proxy_resource_group",
@@ -45,7 +43,7 @@ _NAMES = {
 """What Azure takes as the name of a resource, where that is not what it takes for most of them."""
 
 
-def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Json:
+def plan_azure(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any], hostvars: Mapping[str, Any]) -> Json:
     """Return names, ids, prefixes, rules and resources, and ``mistakes``, of which there must be none.
 
     Args:

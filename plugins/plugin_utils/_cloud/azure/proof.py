@@ -22,7 +22,7 @@ def mistakes(host: str, plan: Mapping[str, Any], instance: str, answer: object) 
 
     Args:
         host: name of the proxy in the inventory.
-        plan: what plan.plan() returned. Of the ``probe`` that is a wildcard nobody is ``sure`` that there is such a name.
+        plan: what plan.plan_azure() returned. Of the ``probe`` that is a wildcard nobody is ``sure`` that there is such a name.
         instance: what it is called, with its scale set.
         answer: what Azure answered to prove-proxy.
     """

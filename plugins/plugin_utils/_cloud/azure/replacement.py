@@ -45,7 +45,7 @@ def choose(plan: Json, there: Mapping[str, Json]) -> Json:
     """Return the keys of the one that serves, ``current``, and of the one that it replaces, ``old``, with ``why``, or a ``mistake``.
 
     Args:
-        plan: what plan.plan() returned.
+        plan: what plan.plan_azure() returned.
         there: the role's own scale sets that are there, by key.
     """
     found = {key: differences(plan["scale_set"], there[key]) for key in KEYS if key in there}

@@ -94,7 +94,7 @@ def _network_problems(circuit: Mapping[str, Any], settings: Mapping[str, Any]) -
             yield f"expressroute.{one}", circuit[one], f"overlaps {what} {found[other]}"
 
 
-def plan(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Json:
+def plan_circuits(settings: Mapping[str, Any], method: str, ids: Mapping[str, str]) -> Json:
     """Return what is built in Azure, and in ``handover`` what an exchange provider is told.
 
     Args:

@@ -69,7 +69,7 @@ _TEXT = "is not a text; put a number in quotes"
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,40}[a-z0-9])?")
 
 
-def plan(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Json:
+def plan_connections(host: str, settings: Mapping[str, Any], graph: Mapping[str, Any]) -> Json:
     """Return the method and what it takes at both ends, and ``mistakes``, of which there must be none.
 
     Args:
@@ -116,7 +116,7 @@ class _Planner:
             for variable, value, problem in expressroute.problems(settings, choice.method):
                 self._mistake(variable, value, problem)
             if not self._mistakes:
-                found |= expressroute.plan(settings, choice.method, azure_ids(self._azure))
+                found |= expressroute.plan_circuits(settings, choice.method, azure_ids(self._azure))
         return found
 
     def _say(self, problem: str) -> None:
