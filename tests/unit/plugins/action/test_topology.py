@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ def test_what_is_registered_is_small_and_the_rest_is_kept(run_action: RunAction)
     assert Path(found["file"]).stat().st_mode & 0o77 == 0
     assert "s3cret" not in Path(found["file"]).read_text()
     assert graph_file.read(found) == _derived(run_action, whole=True)["graph"]
+
+
+def test_who_needs_no_sensors_does_not_read_them(run_action: RunAction) -> None:
+    found = _derived(run_action)
+    whole = graph_file.read(found)
+    assert whole["sensors"]
+    assert graph_file.read(found, sensors=False) == {**whole, "sensors": {}}
+
+
+def test_the_collector_goes_on_as_before(run_action: RunAction) -> None:
+    _derived(run_action)
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("proxies", "site"), ("sensors", "sensor1"), ("sensors", "sensor10")])
