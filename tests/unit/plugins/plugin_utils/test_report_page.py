@@ -201,8 +201,10 @@ def test_the_search_narrows_the_rows(opened: Opened) -> None:
     assert page.locator("#shown").inner_text() == "1 of 1,000 sensors"
     page.get_by_label("Search").fill("PLANT-11-proxy refuses")
     assert _shown(page) == ["sensor-11-0994"]
+    assert page.locator("#none").is_hidden()
     page.get_by_label("Search").fill("no such sensor")
     assert _shown(page) == []
+    assert page.locator("#none").inner_text() == "No sensor matches. Search for less, or for another verdict."
     page.get_by_label("Search").fill("")
     assert len(_shown(page)) == 1000
 
@@ -307,3 +309,57 @@ def test_every_control_and_table_has_a_name(opened: Opened) -> None:
     assert unnamed == 0
     page.keyboard.press("Tab")
     assert page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+@needs_chromium
+def test_a_thousand_sensors_are_printed_on_few_numbered_pages(opened: Opened) -> None:
+    pdf = opened("site").pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 25
+    assert "counter(page)" in (TEMPLATES / "report.css").read_text()
+
+
+PRINTED = """() => [...document.querySelectorAll('main *, header *')].filter((one) => !one.children.length && one.getClientRects().length)
+  .flatMap((one) => one.textContent.match(/sensor-03-0002|ERR_ACCESS_DENIED\\)/g) ?? [])"""
+
+
+@needs_chromium
+def test_nothing_is_printed_twice(opened: Opened) -> None:
+    """A cause's sensors are in the table, and their reason is where the cause is."""
+    page = opened("site")
+    page.emulate_media(media="print")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    found = page.evaluate(PRINTED)
+    assert found.count("ERR_ACCESS_DENIED)") == 1
+    # In the table, and among the changes.
+    assert found.count("sensor-03-0002") == 2
+
+
+BLANK = """() => [...document.querySelectorAll('body *')]
+  .filter((one) => getComputedStyle(one).contentVisibility !== 'visible').length"""
+
+
+@needs_chromium
+def test_no_part_of_a_long_screenshot_is_blank(opened: Opened) -> None:
+    assert opened("site").evaluate(BLANK) == 0
+
+
+INVISIBLE = """() => [...document.querySelectorAll('button,input,select,summary,[tabindex]')].filter((one) => one.checkVisibility())
+  .filter((one) => { one.focus(); const box = one.getBoundingClientRect(); const seen =
+    document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2); return !one.contains(seen); })
+  .map((one) => one.outerHTML)"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 1366])
+def test_what_has_the_focus_is_seen(opened: Opened, width: int) -> None:
+    assert opened("site", width=width).evaluate(INVISIBLE) == []
+
+
+REGIONS = """() => [...document.querySelectorAll('section,nav,[role=region]')]
+  .map((one) => one.ariaLabel ?? document.getElementById(one.getAttribute('aria-labelledby')).textContent)"""
+
+
+@needs_chromium
+def test_no_two_regions_have_one_name(opened: Opened) -> None:
+    names = opened("site").evaluate(REGIONS)
+    assert len(names) == len(set(names)) > 3
