@@ -53,7 +53,7 @@ def test_the_picture_of_the_demo() -> None:
 def test_many_sensors_of_a_proxy_are_one_box() -> None:
     found = picture(generated())
     assert len(found.layers[0].nodes) == 12
-    assert _nodes(found, 0)[1] == (["84 sensors", "83 ok, 1 broken"], "broken")
+    assert _nodes(found, 0)[1] == (["84 sensors", "82 ok, 1 degraded, 1 broken"], "broken")
     assert found.edges[1].label == "proxy-denied (1)"
     assert _captions(found)[-2:] == ["Other teams' proxies", "Endpoints"]
     assert [edge.preferred for edge in found.edges if edge.source == "p0"] == [True, False]
