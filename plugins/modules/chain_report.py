@@ -34,7 +34,7 @@ options:
       - The folder that the report is written to. Empty for none. With O(step=index) the folder that has a folder for each site.
     type: str
   site:
-    description: The site's name. Empty for the name of the folder that the inventory is in. Only for O(step=judge).
+    description: The site's name. Empty for the name of the inventory in AWX, or of the folder that it is in. Only for O(step=judge).
     type: str
   history:
     description: How many results are kept. Only for O(step=judge).

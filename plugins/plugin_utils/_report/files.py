@@ -102,7 +102,7 @@ def _forget(folder: Path, most: int) -> None:
 
 
 def _files(results: Results, svg: str, problem: str) -> Iterator[tuple[str, str]]:
-    yield _RESULTS, json.dumps(results, indent=4, sort_keys=True)
+    yield _RESULTS, json.dumps(results, indent=1, sort_keys=True)
     yield "junit.xml", junit(results)
     yield "topology.mmd", mermaid(results)
     if svg:

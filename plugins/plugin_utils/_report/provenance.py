@@ -44,16 +44,21 @@ def run_of(
 
     Args:
         variables: of the task; AWX gives its job there, and Ansible the inventories.
-        site: its name; empty for the first inventory's.
+        site: its name; empty for that of the inventory, in AWX or of its folder.
         began: when the run began.
         ended: when its paths were judged.
         report_dir: where the report is written, which is no change of an inventory.
         environment: of the process.
     """
     job, by = _job(variables, environment)
+    # In AWX all inventories are in a folder of one name.
+    in_awx = clean(variables.get("awx_inventory_name") or variables.get("tower_inventory_name"))
     inventories = [_source(Path(path), report_dir) for path in variables.get("ansible_inventory_sources") or []]
     return {
-        "site": clean(site) or next((_name(Path(one["path"])) for one in inventories), "") or "without a name",
+        "site": clean(site)
+        or in_awx
+        or "".join(_name(Path(one["path"])) for one in inventories[:1])
+        or "without a name",
         "by": by or _user(),
         "controller": platform.node(),
         "job": job,
@@ -109,7 +114,7 @@ def _name(path: Path) -> str:
 
 def _source(path: Path, report_dir: str) -> Source:
     folder = path if path.is_dir() else path.parent
-    revision = _git(folder, "rev-parse", "HEAD")
+    revision = _git(folder, "rev-parse", "HEAD") if path.exists() else None
     modified = False
     if revision:
         report = Path(report_dir).absolute()

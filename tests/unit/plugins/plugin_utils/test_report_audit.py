@@ -119,15 +119,18 @@ def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -
 def test_an_inventory_that_is_not_in_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = {"path": str(tmp_path), "revision": None, "modified": False}
     assert _source(tmp_path) == nowhere
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert _source(tmp_path) == nowhere
-    # What is typed in place of a path is none.
+    # What is typed in place of a path is none, though the tests run in git.
     assert _source(Path("a,b,"))["revision"] is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _source(REPOSITORY)["revision"] is None
 
 
 @pytest.mark.parametrize(("given", "site"), [("north", "north"), ("", "plant-a")])
 def test_a_site_without_a_name_is_called_as_its_inventory(given: str, site: str, inventory: Path) -> None:
-    assert run_of({"ansible_inventory_sources": [str(inventory)]}, given, BEGAN, ENDED)["site"] == site
+    variables = {"ansible_inventory_sources": [str(inventory)]}
+    assert run_of(variables, given, BEGAN, ENDED)["site"] == site
+    assert run_of({**variables, "awx_inventory_name": "South"}, given, BEGAN, ENDED)["site"] == (given or "South")
+    assert run_of({}, "", BEGAN, ENDED)["site"] == "without a name"
 
 
 def test_the_page_says_it_all() -> None:
