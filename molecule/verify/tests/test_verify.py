@@ -318,7 +318,7 @@ def test_no_proxies_is_no_proof(folder: Path) -> None:
 def test_no_secret_is_told(folder: Path) -> None:
     """Neither on the terminal nor in a file."""
     run, _results = verify(folder, "-vvv")
-    written = "".join(file.read_text() for file in folder.iterdir())
+    written = "".join(file.read_text() for file in folder.rglob("*") if file.is_file())
     for secret in ("pass: word #1", "pass%3A%20word%20%231"):
         assert secret not in run.output
         assert secret not in written

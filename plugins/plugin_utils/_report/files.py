@@ -73,13 +73,14 @@ def write(folder: Path, results: Results, history: int = 0, key: str = "") -> st
 
 
 def write_index(folder: Path, now: str) -> int:
-    """Write the page over the reports in the folders of a folder, and return how many they are.
+    """Write the page over the reports in the folders of a folder, if there is one, and return how many they are.
 
     Raises:
         OSError: it cannot be read or written.
     """
     texts = {path.parent.name: earlier(path.parent) for path in sorted(folder.glob(f"*/{_RESULTS}"))}
-    _put(folder, {"index.html": _rendered("index.html.j2", index(texts, now)).encode("utf-8", "replace")})
+    if texts:
+        _put(folder, {"index.html": _rendered("index.html.j2", index(texts, now)).encode("utf-8", "replace")})
     return len(texts)
 
 

@@ -57,7 +57,7 @@ def table(results: Results) -> list[str]:
         lines += [line for one in changes for line in one]
     setup = [_wrap(f"{one.kind}: {some(one.names, MOST)}" if one.names else one.kind) for one in setup_of(results)]
     if setup:
-        lines += ["", f"verified with or by another than in the report of {clock(results.get('previous'), now)}"]
+        lines += ["", f"another setup than in the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in setup for line in one]
     return [*lines, "", tally(results)]
 

@@ -339,7 +339,7 @@ def test_the_documented_command_writes_it(tmp_path: Path) -> None:
     assert command
     files.write(tmp_path / "alpha", demo())
     ansible = Path(sys.executable).with_name("ansible")
-    for folder, code in ((tmp_path, 0), (tmp_path / "alpha", 2)):
+    for folder, code in ((tmp_path, 0), (tmp_path / "beta", 2)):
         words = shlex.split(command[1].replace("/srv/reports", str(folder)))
         environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(files.__file__).parents[6])}
         done = subprocess.run(
@@ -347,4 +347,5 @@ def test_the_documented_command_writes_it(tmp_path: Path) -> None:
         )
         assert done.returncode == code, done.stdout + done.stderr
     assert "No folder in" in done.stdout
+    assert not (tmp_path / "beta").exists()
     assert (tmp_path / "index.html").is_file()
