@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -82,6 +83,17 @@ def _results(proxies: Dict, links: list[Dict], sensors: list[Dict]) -> Dict:
         "sensors": sensors,
         "changes": [],
         "previous": None,
+        "run": {
+            "site": "north",
+            "by": "anna",
+            "controller": "ops-1",
+            "job": "AWX job 4711 of Verify",
+            "began": (NOW - timedelta(seconds=96)).isoformat(),
+            "seconds": 96,
+            "collection": "0.1.0",
+            "ansible_core": "2.19.4",
+            "inventories": [{"path": "/srv/site/inventories/north", "revision": "4be1" * 10, "modified": False}],
+        },
     }
 
 
@@ -89,7 +101,9 @@ _VERDICTS = ("ok", "degraded", "unknown", "broken")
 
 
 def _proxy(tier: int, address: str) -> Dict:
-    return {"kind": "inventory", "tier": tier, "address": address, "port": 3128}
+    digest = hashlib.sha256(address.encode()).hexdigest()
+    own = {"kind": "inventory", "tier": tier, "address": address, "port": 3128}
+    return {**own, "squid": "6.13", "config_sha256": digest}
 
 
 def _plant_links(name: str, faults: dict[str, list[str]]) -> list[Dict]:
@@ -173,6 +187,8 @@ def _sensor(number: int, proxy: str, faults: dict[str, list[str]]) -> Dict:
         _fail(sensor, "broken", "proxy-denied", proxy, reason, list(ENDPOINTS))
     elif number % 97 == 5:
         sensor["evidence"] = {**_client(name, 40 + number % 90, 0), "last": None, "last_ok": None, "count": 0}
+        reason = "The path works, but its first hop knows of no connection of the sensor's own."
+        _fail(sensor, "degraded", "not-seen", None, reason, [])
     return sensor
 
 

@@ -15,10 +15,9 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._chain.model import Graph
 from ..plugin_utils._columns import shown
 from ..plugin_utils._proof import found, verdict
-from ..plugin_utils._report import changes, files, table
+from ..plugin_utils._report import changes, files, provenance, table
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -26,17 +25,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("step", "topology", "report_dir"))
+    _VALID_ARGS = frozenset(("step", "topology", "report_dir", "site", "history", "signing_key"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Do one step."""
         _cores.refuse()
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         variables = task_vars or {}
-        hostvars, args = variables["hostvars"], self._task.args
-        own = chain_hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
+        args = self._task.args
+        if args["step"] == "index":
+            return result | _indexed(Path(str(args["report_dir"])))
+        own = chain_hostvars.raw_variables(variables["hostvars"], str(variables["inventory_hostname"]))
         if args["step"] == "judge":
-            return result | _judged(hostvars, graph_file.read(args["topology"]), str(args["report_dir"]), own)
+            return result | _judged(variables, args, own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
             return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
@@ -51,21 +52,42 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 _PROVEN = ("ok", "degraded")
 
 
-def _judged(hostvars: Mapping[str, Any], graph: Graph, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
+def _indexed(folder: Path) -> dict[str, Any]:
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    try:
+        count = files.write_index(folder, now)
+    except OSError as error:
+        raise _unwritten(folder, error, "report_dir") from error
+    if not count:
+        raise AnsibleActionFail(
+            f"No folder in {folder} has a report; name the folder that has one folder for each site."
+        )
+    return {"msg": f"{folder}/index.html shows {count} reports."}
+
+
+def _unwritten(folder: Path, error: OSError, variable: str) -> AnsibleActionFail:
+    return AnsibleActionFail(f"The report cannot be written to {folder} ({error.strerror}); correct {variable}.")
+
+
+def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    graph = graph_file.read(args["topology"])
+    report_dir, history = str(args["report_dir"]), int(args["history"])
+    now = datetime.now(timezone.utc)
     folder = Path(report_dir)
-    results = changes.changes(
-        verdict.judge(graph, found.reports_of(graph, hostvars), now, found.cloud_of(own)),
-        files.earlier(folder) if report_dir else None,
-    )
+    reports = found.reports_of(graph, variables["hostvars"])
+    judged = verdict.judge(graph, reports, now.isoformat(timespec="seconds"), found.cloud_of(own))
+    # The run began when its topology was derived.
+    began = datetime.fromtimestamp(graph_file.path_of(args["topology"]).stat().st_mtime, timezone.utc)
+    judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, report_dir)
+    results = changes.changes(judged, files.earlier(folder) if report_dir else None, history)
     lines, problem = table.table(results), ""
     if report_dir:
         try:
-            problem = files.write(folder, results)
+            problem = files.write(folder, results, history, str(args["signing_key"]))
         except OSError as error:
-            raise AnsibleActionFail(
-                f"The report cannot be written to {folder} ({error.strerror}); correct chain_verify_report_dir."
-            ) from error
+            raise _unwritten(folder, error, "chain_verify_report_dir") from error
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from error
         lines += ["", f"The report: {report_dir}/report.html"]
     stats = {
         "chain_verify_verdict": results["verdict"],

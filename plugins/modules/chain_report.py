@@ -22,14 +22,25 @@ options:
     description:
       - V(judge) judges, and writes the report. Register it as C(chain_verify_results).
       - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven.
+      - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that was registered.
     type: str
-    choices: [judge, show, prove]
+    choices: [judge, show, prove, index]
     required: true
   topology:
     description: What M(ot_security.proxy_chaining.topology) returned in the same run. Only for O(step=judge).
     type: dict
   report_dir:
-    description: The folder that the report is written to. Empty for none. Only for O(step=judge).
+    description:
+      - The folder that the report is written to. Empty for none. With O(step=index) the folder that has a folder for each site.
+    type: str
+  site:
+    description: The site's name. Empty for the name of the inventory in AWX, or of the folder that it is in. Only for O(step=judge).
+    type: str
+  history:
+    description: How many results are kept. Only for O(step=judge).
+    type: int
+  signing_key:
+    description: The key of OpenSSH that signs page and results. Empty for none. Only for O(step=judge).
     type: str
 attributes:
   check_mode:
@@ -46,11 +57,19 @@ EXAMPLES = r"""
     step: judge
     topology: "{{ topology_result }}"
     report_dir: /srv/chain-report
+    site: plant-a
+    history: 30
+    signing_key: ""
   register: chain_verify_results
 
 - name: Show every sensor's path
   ot_security.proxy_chaining.chain_report:
     step: show
+
+- name: Write one page over the reports of many sites
+  ot_security.proxy_chaining.chain_report:
+    step: index
+    report_dir: /srv/reports
 """
 
 RETURN = r"""
@@ -75,7 +94,9 @@ never_seen:
   type: int
   returned: with O(step=judge)
 proxies:
-  description: For each proxy its C(kind), C(tier), C(address) and C(port).
+  description:
+    - For each proxy its C(kind), C(tier), C(address) and C(port), and of the inventory's the version of C(squid) and the
+      C(config_sha256) of its C(squid.conf) without secrets, null where its host was not asked.
   type: dict
   returned: with O(step=judge)
 links:
@@ -89,7 +110,7 @@ sensors:
   description:
     - Each sensor with C(name), C(addresses), C(path), C(verdict), C(since), C(stage), C(hop), C(reason), C(endpoints) that
       fail, C(evidence) from its first hop (P(ot_security.proxy_chaining.proxy_client_info#module)) and C(cloud),
-      and C(tunnel) if one leads to its first hop.
+      C(tunnel) if one leads to its first hop, and in C(trend) the first letters of its verdicts in the last reports.
   type: list
   elements: dict
   returned: with O(step=judge)
@@ -100,6 +121,24 @@ changes:
     - Where the path changed also C(before_path) and C(after_path), each the names of the proxies on it.
   type: list
   elements: dict
+  returned: with O(step=judge)
+setup_changes:
+  description:
+    - What else changed, each with C(what) (V(proxy), V(configuration), V(squid), V(endpoints), V(inventory), V(collection) or
+      V(ansible-core)), the C(subject) that it is of, C(before) and C(after).
+  type: list
+  elements: dict
+  returned: with O(step=judge)
+trend:
+  description: C(time) and C(counts) of the last reports, this one at the end.
+  type: list
+  elements: dict
+  returned: with O(step=judge)
+run:
+  description:
+    - Who verified, when and with what, C(site), C(by), C(controller), C(job), C(began), C(seconds), C(collection), C(ansible_core) and, in
+      C(inventories), C(path), C(revision) and C(modified) of each.
+  type: dict
   returned: with O(step=judge)
 previous:
   description: Time of the earlier report; null for none.

@@ -92,8 +92,21 @@ clients_problem:
   description: Why nothing is known of the sensors; V(null) otherwise.
   returned: success
   type: str
+squid_version:
+  description: The version of the Squid that is installed; empty where there is none.
+  returned: success
+  type: str
+  sample: "6.13"
+config_sha256:
+  description:
+    - SHA-256 of C(squid.conf) as M(ot_security.proxy_chaining.squid_info) shows it, without its secrets. Whoever knows the rest of the file
+      could try passwords against a hash that covers one. Empty where the file cannot be read.
+  returned: success
+  type: str
 """
 
+import hashlib
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -101,11 +114,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._probe import walk_all
+from ..module_utils._squid import text
 from ..module_utils._squid.clients import ProxyHost
 from ..module_utils._squid.hops import hops_of
 
 FOLDER = Path("/etc/squid")
 LOG = Path("/var/log/squid/access.log")
+SQUID = "/usr/sbin/squid"
 _LOG_BYTES = 16 * 1024 * 1024
 
 
@@ -142,7 +157,31 @@ def main() -> None:
     else:
         if proxy.rules_problem:
             module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
-    module.exit_json(changed=False, walks=walks, clients=clients, clients_problem=problem)
+    module.exit_json(
+        changed=False,
+        walks=walks,
+        clients=clients,
+        clients_problem=problem,
+        squid_version=_version(module),
+        config_sha256=_config_sha256(FOLDER / "squid.conf"),
+    )
+
+
+def _version(module: AnsibleModule) -> str:
+    try:
+        _code, out, _err = module.run_command([SQUID, "-v"], handle_exceptions=False)
+    except OSError:
+        return ""
+    found = re.match(r"Squid Cache: Version (\S+)", out)
+    return found[1] if found else ""
+
+
+def _config_sha256(path: Path) -> str:
+    try:
+        content = path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""
+    return hashlib.sha256(text.showable(content).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:

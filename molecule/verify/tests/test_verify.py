@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -196,6 +197,9 @@ def test_a_whole_chain_is_proven_and_nothing_is_changed(folder: Path) -> None:
         assert found["path"] == [SITE, DMZ, EDGE]
         assert found["evidence"]["last_ok"]["endpoint"] == HUB, found
         assert found["evidence"]["rule"]["text"] == f"http_access allow {name}"
+    for proxy in results["proxies"].values():
+        assert re.fullmatch(r"[5-7]\.\d+", proxy["squid"]), proxy
+        assert re.fullmatch("[0-9a-f]{64}", proxy["config_sha256"]), proxy
     # Each proxy itself, each link to a parent, and the last one's way to the endpoints: each once.
     links = [(link["source"], link["target"], link["kind"]) for link in results["links"]]
     assert sorted(links) == sorted(
@@ -314,7 +318,7 @@ def test_no_proxies_is_no_proof(folder: Path) -> None:
 def test_no_secret_is_told(folder: Path) -> None:
     """Neither on the terminal nor in a file."""
     run, _results = verify(folder, "-vvv")
-    written = "".join(file.read_text() for file in folder.iterdir())
+    written = "".join(file.read_text() for file in folder.rglob("*") if file.is_file())
     for secret in ("pass: word #1", "pass%3A%20word%20%231"):
         assert secret not in run.output
         assert secret not in written

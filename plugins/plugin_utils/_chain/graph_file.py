@@ -78,10 +78,15 @@ def _begin(kind: str, name: str) -> str:
     return f"{json.dumps([kind, name])[:-1]}, "
 
 
+def path_of(result: Mapping[str, Any]) -> Path:
+    """Return the file, which was written when the run derived its topology."""
+    return Path(str(result["file"]))
+
+
 @contextmanager
 def _opened(result: Mapping[str, Any]) -> Iterator[TextIO]:
     try:
-        with Path(str(result["file"])).open(encoding="utf-8") as file:
+        with path_of(result).open(encoding="utf-8") as file:
             yield file
     except (OSError, KeyError, TypeError):
         raise AnsibleError(

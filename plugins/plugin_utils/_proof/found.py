@@ -10,6 +10,7 @@ of another form is a problem of that host alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,9 +56,17 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         walks = [_walk(each) for each in result["walks"]]
         clients = [_client(each) for each in result["clients"]]
         problem = _text(result["clients_problem"] or "").rstrip(".")
+        version, digest = _text(result["squid_version"]), _text(result["config_sha256"])
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
-    return Report(walks, clients, clients_problem=problem or None)
+    return Report(
+        walks,
+        clients,
+        clients_problem=problem or None,
+        squid=version or None,
+        # Ansible blanks out a password that happens to be a part of it.
+        config_sha256=digest if re.fullmatch("[0-9a-f]{64}", digest) else None,
+    )
 
 
 def _walk(said: Mapping[str, Any]) -> Walked:

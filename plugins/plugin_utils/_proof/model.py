@@ -153,7 +153,12 @@ class Judged(Ended):
     """Those that fail."""
 
 
-class SensorResult(Judged, Tunnelled):
+class _Trend(TypedDict, total=False):
+    trend: str
+    """First letters of the verdicts in the last reports, the newest at the end."""
+
+
+class SensorResult(Judged, Tunnelled, _Trend):
     """A sensor's path, judged."""
 
     name: str
@@ -164,7 +169,17 @@ class SensorResult(Judged, Tunnelled):
     cloud: CloudWord | None
 
 
-class ProxyResult(TypedDict):
+class Installed(TypedDict, total=False):
+    """What the host of a proxy has; null where it was not asked."""
+
+    squid: str | None
+    """Version of the Squid that is installed."""
+
+    config_sha256: str | None
+    """Of squid.conf without its secrets."""
+
+
+class ProxyResult(Installed):
     """A proxy on some path."""
 
     kind: str
@@ -190,11 +205,61 @@ class ResultChange(Paths):
     after: str | None
 
 
-class _Problem(TypedDict, total=False):
+class SetupChange(TypedDict):
+    """How what was verified, or what it was verified with, differs from the earlier report's."""
+
+    what: str
+    """proxy, configuration, squid, endpoints, inventory, collection or ansible-core."""
+
+    subject: str
+    """The proxy or the inventory; empty for the others."""
+
+    before: str | None
+    after: str | None
+
+
+class Source(TypedDict):
+    """An inventory that was given to Ansible."""
+
+    path: str
+    revision: str | None
+    """The commit that is checked out; null where it is not in git."""
+
+    modified: bool
+    """Whether its folder differs from that commit."""
+
+
+class Run(TypedDict):
+    """Who verified, when and with what."""
+
+    site: str
+    by: str
+    controller: str
+    job: str
+    """The job of AWX, GitLab or GitHub; empty for none."""
+
+    began: str
+    seconds: int
+    collection: str
+    ansible_core: str
+    inventories: list[Source]
+
+
+class Past(TypedDict):
+    """The counts of an earlier report, or of this one."""
+
+    time: str
+    counts: dict[str, int]
+
+
+class _Later(TypedDict, total=False):
     previous_problem: str | None
+    setup_changes: list[SetupChange]
+    trend: list[Past]
+    run: Run
 
 
-class Results(_Problem):
+class Results(_Later):
     """RESULTS."""
 
     format: int

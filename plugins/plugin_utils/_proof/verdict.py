@@ -33,6 +33,8 @@ from .model import (
 )
 from .walks import walks_of
 
+_NOT_SEEN = "The path works, but its first hop knows of no connection of the sensor's own."
+
 _UNTRUSTED = ("tls-untrusted", "tls-inspected")
 
 
@@ -50,6 +52,9 @@ class Report:
 
     problem: str | None = None
     """Why the host could not be asked at all."""
+
+    squid: str | None = None
+    config_sha256: str | None = None
 
 
 def judge(
@@ -75,7 +80,7 @@ def judge(
         "verdict": min(judged, key=VERDICTS.index, default="unknown"),
         "counts": {verdict: counted[verdict] for verdict in reversed(VERDICTS)},
         "never_seen": sum(_never_seen(sensor["evidence"]) for sensor in sensors),
-        "proxies": dict(_proxies(graph)),
+        "proxies": dict(_proxies(graph, reports)),
         "links": list(judge_.links.values()),
         "sensors": sensors,
         "changes": [],
@@ -83,10 +88,18 @@ def judge(
     }
 
 
-def _proxies(graph: Graph) -> Iterator[tuple[str, ProxyResult]]:
+def _proxies(graph: Graph, reports: Mapping[str, Report]) -> Iterator[tuple[str, ProxyResult]]:
     for name, entry in graph["proxies"].items():
-        address = (entry["addresses"] or [""])[0]
-        yield name, {"kind": "inventory", "tier": entry["tier"], "address": address, "port": entry["port"]}
+        report = reports.get(name, Report())
+        own: ProxyResult = {
+            "kind": "inventory",
+            "tier": entry["tier"],
+            "address": (entry["addresses"] or [""])[0],
+            "port": entry["port"],
+            "squid": report.squid,
+            "config_sha256": report.config_sha256,
+        }
+        yield name, own
     for entry in graph["proxies"].values():
         for parent in entry["parents"]:
             if parent["kind"] == "external":
@@ -127,6 +140,8 @@ class _Judge:
         problem = self._reports.get(path[0], Report()).clients_problem
         if problem and verdict["verdict"] == "ok":
             verdict = _verdict("degraded", None, f"{path[0]} did not say what it knows of its sensors: {problem}.", [])
+        if verdict["verdict"] == "ok" and _never_seen(evidence):
+            verdict = {**_verdict("degraded", None, _NOT_SEEN, []), "stage": "not-seen"}
         found: SensorResult = {
             "name": name,
             "addresses": entry["addresses"],

@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What changed since an earlier report, and since when each failure lasts. Private to this collection."""
+"""What changed since an earlier report, since when each failure lasts, and how the last reports went. Private to this collection."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._proof.model import FORMAT, VERDICTS, Paths, ResultChange, Results, SensorResult
+from .._proof.model import FORMAT, VERDICTS, Past, Paths, ResultChange, Results, SensorResult, SetupChange
 from .results import clean, moment, natural, path_before, rank
 
 
-def changes(results: Results, earlier: object) -> Results:
-    """Return RESULTS with ``changes``, ``previous``, ``previous_problem`` and each ``since`` filled in.
+def changes(results: Results, earlier: object, history: int = 30) -> Results:
+    """Return RESULTS with what follows from an earlier one: changes, ``previous``, ``since`` and ``trend``.
 
     A sensor that is well on another path than before gets that as its ``reason``.
 
@@ -23,6 +24,7 @@ def changes(results: Results, earlier: object) -> Results:
         results: what was found now.
         earlier: RESULTS of an earlier run, or its JSON text; empty for none.
             What cannot be read is treated as none, and ``previous_problem`` says why.
+        history: how many reports a trend tells of, this one with them.
     """
     before, problem = _read(earlier)
     now = results["time"]
@@ -31,11 +33,16 @@ def changes(results: Results, earlier: object) -> Results:
     for sensor in results.get("sensors") or []:
         last = known_before.get(sensor["name"])
         reason = _moved(last, sensor) or sensor["reason"]
-        sensors.append({**sensor, "reason": reason, "since": _since(sensor, last, before, now)})
+        since = _since(sensor, last, before, now)
+        trend = (_letters(last) + sensor["verdict"][0])[-max(history, 1) :]
+        sensors.append({**sensor, "reason": reason, "since": since, "trend": trend})
+    past: list[Past] = [*_past(before), {"time": now, "counts": results.get("counts") or {}}]
     return {
         **results,
         "sensors": sensors,
         "changes": _compare(known_before, {one["name"]: one for one in sensors}) if before else [],
+        "setup_changes": _setup_changes(before, results) if before else [],
+        "trend": past[-max(history, 1) :],
         "previous": before["time"] if before else None,
         "previous_problem": problem,
     }
@@ -68,7 +75,7 @@ def _read(earlier: object) -> tuple[dict[str, Any] | None, str | None]:
     )
     if not sound:
         return None, "the earlier report is damaged (no time, or sensors of another shape); this report starts anew."
-    return {"time": earlier["time"], "sensors": sensors}, None
+    return dict(earlier), None
 
 
 def _moved(before: Mapping[str, Any] | None, sensor: SensorResult) -> str | None:
@@ -95,6 +102,71 @@ def _since(
     if before is None or earlier is None or any(before.get(key) != sensor.get(key) for key in _SAME):
         return now
     return str(before["since"] if moment(before.get("since")) else earlier["time"])
+
+
+def _letters(before: Mapping[str, Any] | None) -> str:
+    """Return the trend of a sensor up to the report before, which may be one that had none yet."""
+    if before is None:
+        return ""
+    trend = before.get("trend")
+    return trend if isinstance(trend, str) and re.fullmatch("[odub]+", trend) else str(before["verdict"])[0]
+
+
+def _past(before: Mapping[str, Any] | None) -> list[Past]:
+    if before is None:
+        return []
+    # One without a trend is the first of it.
+    said = before.get("trend", [before])
+    return [
+        {"time": one["time"], "counts": {verdict: _number(one["counts"].get(verdict)) for verdict in VERDICTS}}
+        for one in (said if isinstance(said, list) else [])
+        if isinstance(one, Mapping) and moment(one.get("time")) and isinstance(one.get("counts"), Mapping)
+    ]
+
+
+def _number(said: object) -> int:
+    return said if isinstance(said, int) else 0
+
+
+def _setup_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[SetupChange]:
+    """Compare what both reports know; only a proxy is new or gone, since what was not asked is unknown."""
+    old, new = dict(_setup(before)), dict(_setup(after))
+    return [
+        {"what": key[0], "subject": key[1], "before": old.get(key), "after": new.get(key)}
+        for key in {**old, **new}
+        if old.get(key) != new.get(key) and (key[0] == "proxy" or (key in old and key in new))
+    ]
+
+
+def _setup(results: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what was verified, and with what; a report that was tampered with has less of it."""
+    for name, proxy in _items(results.get("proxies")):
+        yield ("proxy", name), f"{proxy.get('address')}:{proxy.get('port')}"
+        for what, key in (("configuration", "config_sha256"), ("squid", "squid")):
+            if proxy.get(key):
+                yield (what, name), str(proxy[key])
+    for link in _each(results.get("links")):
+        walked = sorted(f"{one.get('endpoint')}:{one.get('port')}" for one in _each(link.get("endpoints")))
+        if link.get("kind") == "self" and walked:
+            yield ("endpoints", str(link.get("source"))), " ".join(walked)
+    run = results.get("run")
+    if isinstance(run, Mapping):
+        yield ("collection", ""), str(run.get("collection"))
+        yield ("ansible-core", ""), str(run.get("ansible_core"))
+        for source in _each(run.get("inventories")):
+            if source.get("revision"):
+                modified = ", modified" if source.get("modified") else ""
+                yield ("inventory", str(source.get("path"))), f"{source['revision']}{modified}"
+
+
+def _items(said: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(said, Mapping):
+        yield from ((str(name), one) for name, one in said.items() if isinstance(one, Mapping))
+
+
+def _each(said: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(said, list):
+        yield from (one for one in said if isinstance(one, Mapping))
 
 
 _SAME = ("verdict", "stage", "hop")

@@ -12,17 +12,25 @@ from .picture import Edge, Layer, Node, picture
 
 _PEN = {"ok": "#1a7f37", "degraded": "#8a5a00", "unknown": "#6639ba", "broken": "#c2202c", "plain": "#57606a"}
 
-# The label of an arrow stands at its tail: in its middle it would be a box to dot, which then bends arrows around it.
 _HEAD = """digraph chain {
   graph [rankdir=LR, newrank=true, ranksep=1.6, nodesep=0.15, pad=0.1, bgcolor=transparent, fontname=Helvetica, fontsize=11]
   node [shape=box, style="rounded,filled", fillcolor=white, fontname=Helvetica, fontsize=11, margin="0.1,0.05"]
-  edge [fontname=Helvetica, fontsize=10, arrowsize=0.7, labeldistance=5.4, labelangle=9]
+  edge [arrowsize=0.7]
 """
 
 
 def dot(results: Results) -> str:
     """Return the picture as DOT text; a proxy is a box, and its tier a lane."""
     drawn = picture(results)
+    names = {node.key: node.lines[0] for layer in drawn.layers for node in layer.nodes}
+    for layer in drawn.layers:
+        for node in layer.nodes:
+            # What is said of an arrow stands in the box where it begins: on the arrow, labels lie on top of each other.
+            node.lines += [
+                f"to {names[edge.target]}: {edge.label}"
+                for edge in drawn.edges
+                if edge.source == node.key and edge.label
+            ]
     parts = [_HEAD]
     for number, layer in enumerate(drawn.layers):
         parts += _lane(number, layer)
@@ -69,10 +77,9 @@ def _edge(edge: Edge) -> str:
     width = 2.6 if bad and edge.here else 1.4 if edge.preferred else 0.8
     tip = _tip(edge.verdict if edge.verdict != "plain" else "", edge.tip)
     head = "" if edge.preferred else ", arrowhead=empty"
-    label = f", taillabel={quote(edge.label)}, tailtooltip={tip}" if edge.label else ""
     return (
         f'  {edge.source}:e -> {edge.target}:w [class="{" ".join(kinds)}", color="{_PEN[edge.verdict]}", '
-        f'fontcolor="{_PEN[edge.verdict]}", style={style}, penwidth={width}, tooltip={tip}{head}{label}]\n'
+        f"style={style}, penwidth={width}, tooltip={tip}{head}]\n"
     )
 
 

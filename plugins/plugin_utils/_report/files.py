@@ -2,28 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report as files in a folder of the controller, and the earlier one in it. Private to this collection."""
+"""The report as files in a folder of the controller, and the earlier ones in it. Private to this collection."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from .._proof.model import Results
 from .dot import dot
+from .index import index
 from .junit import junit
 from .mermaid import mermaid
-from .results import clean
+from .results import clean, moment
+from .signature import signature
 from .svg import finish
 from .view import view
 
 _TEMPLATES = Path(__file__).parents[3] / "roles/chain_verify/templates"
 _RESULTS = "results.json"
+_SIGNED = (_RESULTS, "report.html")
+_HISTORY = "history"
+_KEPT = re.compile(r"\d{8}T\d{6}Z\.json")
 _PATIENCE = 60.0
 """Seconds that drawing may take."""
 
@@ -34,27 +41,69 @@ def earlier(folder: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def write(folder: Path, results: Results) -> str:
+def write(folder: Path, results: Results, history: int = 0, key: str = "") -> str:
     """Write the report, and return why it has no picture; empty where it has one.
+
+    Args:
+        folder: where to.
+        results: what it tells.
+        history: how many results are kept beside it.
+        key: signs page and results; empty for no signatures.
 
     Raises:
         OSError: a file cannot be written.
+        ValueError: it cannot be signed.
     """
     svg, problem = drawn(results)
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for name, content in _files(results, svg, problem):
-        # Nobody finds half a file.
-        fresh = folder / f".{name}.new"
-        fresh.write_text(content, encoding="utf-8", errors="replace")
-        fresh.chmod(0o644)
-        fresh.replace(folder / name)
+    made = {name: content.encode("utf-8", "replace") for name, content in _files(results, svg, problem)}
+    signed = {f"{name}.sig": signature(made[name], key) for name in _SIGNED} if key else {}
+    _put(folder, {**made, **signed})
     if not svg:
         (folder / "topology.svg").unlink(missing_ok=True)
+    # A signature of the report before would say that this one was tampered with.
+    for name in [] if key else _SIGNED:
+        (folder / f"{name}.sig").unlink(missing_ok=True)
+    now = moment(results["time"])
+    if history and now:
+        kept = f"{now:%Y%m%dT%H%M%SZ}.json"
+        of_results = {name: content for name, content in {**made, **signed}.items() if name.startswith(_RESULTS)}
+        _put(folder / _HISTORY, {name.replace(_RESULTS, kept): content for name, content in of_results.items()})
+    _forget(folder / _HISTORY, history)
     return problem
 
 
+def write_index(folder: Path, now: str) -> int:
+    """Write the page over the reports in the folders of a folder, if there is one, and return how many they are.
+
+    Raises:
+        OSError: it cannot be read or written.
+    """
+    texts = {path.parent.name: earlier(path.parent) for path in sorted(folder.glob(f"*/{_RESULTS}"))}
+    if texts:
+        _put(folder, {"index.html": _rendered("index.html.j2", index(texts, now)).encode("utf-8", "replace")})
+    return len(texts)
+
+
+def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for name, content in contents.items():
+        # Nobody finds half a file.
+        fresh = folder / f".{name}.new"
+        fresh.write_bytes(content)
+        fresh.chmod(0o644)
+        fresh.replace(folder / name)
+
+
+def _forget(folder: Path, most: int) -> None:
+    """Remove the oldest of the results that are kept, and nothing that somebody else put there."""
+    kept = sorted(path for path in folder.glob("*.json") if _KEPT.fullmatch(path.name))
+    for path in kept[: max(len(kept) - most, 0)]:
+        path.unlink()
+        path.with_name(f"{path.name}.sig").unlink(missing_ok=True)
+
+
 def _files(results: Results, svg: str, problem: str) -> Iterator[tuple[str, str]]:
-    yield _RESULTS, json.dumps(results, indent=4, sort_keys=True)
+    yield _RESULTS, json.dumps(results, indent=1, sort_keys=True)
     yield "junit.xml", junit(results)
     yield "topology.mmd", mermaid(results)
     if svg:
@@ -95,6 +144,10 @@ def page(results: Results, svg: str = "", problem: str = "") -> str:
         svg: the picture; empty for none.
         problem: why there is none.
     """
+    return _rendered("report.html.j2", view(results), svg=svg, problem=problem)
+
+
+def _rendered(template: str, shown: Mapping[str, Any], **more: str) -> str:
     # Not Ansible's engine: what is told here was said by hosts and endpoints.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -103,4 +156,4 @@ def page(results: Results, svg: str = "", problem: str = "") -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("report.html.j2").render(view=view(results), svg=svg, problem=problem)
+    return environment.get_template(template).render(view=shown, **more)

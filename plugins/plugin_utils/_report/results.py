@@ -92,7 +92,7 @@ def ago(text: object, now: datetime | None) -> str:
 
 
 def seen_of(sensor: Mapping[str, Any], now: datetime | None) -> str:
-    """Return what the first hop knows of a sensor, such as ``1 tunnel open`` or ``200 2 min ago``."""
+    """Return what the first hop knows of a sensor, such as ``1 tunnel open`` or ``403 2 min ago, 200 3 h ago``."""
     evidence = sensor.get("evidence")
     if not evidence:
         return "-"
@@ -104,6 +104,9 @@ def seen_of(sensor: Mapping[str, Any], now: datetime | None) -> str:
     # Beside an open tunnel, an answer is only news when it was a refusal.
     if last and (not open_now or int(last.get("status") or 0) >= 400):
         words.append(f"{clean(last.get('status'))} {ago(last.get('time'), now)}")
+        if int(last.get("status") or 0) >= 400:
+            good = evidence.get("last_ok")
+            words.append(f"{clean(good.get('status'))} {ago(good.get('time'), now)}" if good else "no success")
     return ", ".join(words) or "not seen"
 
 

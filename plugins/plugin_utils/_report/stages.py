@@ -46,5 +46,13 @@ MEANINGS = {
         "No answer came in time.",
         "Look for a firewall that drops packets, and for a proxy that is overloaded or cannot look up names.",
     ),
+    "not-seen": (
+        "The path works, but its first hop has neither an open tunnel of the sensor nor one in the part of its log that counts.",
+        "See that the sensor is on, has this proxy in its settings (playbook sensors.yml) and has the address of the inventory.",
+    ),
+    "not verified": (
+        "Nothing is known of these paths, good or bad: the host of the first hop was not asked, or did not answer.",
+        "See that Ansible reaches this host (ansible HOST -m ansible.builtin.ping), and verify again without --limit.",
+    ),
 }
-"""For each stage what its failure means and what to do first."""
+"""For each stage what its failure means and what to do first; for what has none, by its title."""

@@ -29,7 +29,6 @@ _VERDICTS = "".join(
     f".chain .node.{verdict} :is(path,polygon){{stroke:var(--{verdict});fill:var(--{verdict}-soft)}}\n"
     f".chain .edge.{verdict} path{{stroke:var(--{verdict})}}\n"
     f".chain .edge.{verdict} polygon{{stroke:var(--{verdict});fill:var(--{verdict})}}\n"
-    f".chain .edge.{verdict} text{{fill:var(--{verdict})}}\n"
     for verdict in ("ok", "degraded", "unknown", "broken")
 )
 
@@ -42,7 +41,6 @@ STYLE = (
     ".chain .lane path{fill:var(--raised);stroke:var(--line)}\n"
     ".chain .lane text{fill:var(--muted);font-weight:bold;font-size:11px}\n"
     ".chain .edge.backup polygon{fill:var(--surface)}\n"
-    ".chain .edge text{font-weight:bold;paint-order:stroke;stroke:var(--surface);stroke-width:4px;stroke-linejoin:round}\n"
     ".chain .node.broken :is(path,polygon){stroke-width:2.2}\n"
     ".chain a{cursor:help}\n"
 )

@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from .._columns import aligned
-from .._proof.model import Results
+from .._proof.model import Results, SetupChange
 from .failures import Failure, failures_of
 from .results import (
     clean,
@@ -55,6 +55,10 @@ def table(results: Results) -> list[str]:
     if changes:
         lines += ["", f"changed since the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in changes for line in one]
+    setup = [_wrap(f"{one.kind}: {some(one.names, MOST)}" if one.names else one.kind) for one in setup_of(results)]
+    if setup:
+        lines += ["", f"another setup than in the report of {clock(results.get('previous'), now)}"]
+        lines += [line for one in setup for line in one]
     return [*lines, "", tally(results)]
 
 
@@ -90,6 +94,43 @@ def changes_of(results: Results, arrow: str = " > ") -> list[Change]:
         Change("path", f"{'takes' if len(names) == 1 else 'take'} {words}", sorted(names, key=natural))
         for (_order, words), names in sorted(paths.items())
     ]
+
+
+class Setup(NamedTuple):
+    """One kind of change of what was verified, or of what it was verified with."""
+
+    kind: str
+    """The change as words."""
+
+    names: list[str]
+    """The proxies that share it; empty for what is no proxy's."""
+
+
+def setup_of(results: Results, arrow: str = " > ") -> list[Setup]:
+    """Return each kind of change once, however many proxies it is of."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for change in results.get("setup_changes") or []:
+        words, of_proxy = _setup_words(change, arrow)
+        found[words] += [clean(change.get("subject"))] if of_proxy else []
+    return [Setup(words, sorted(names, key=natural)) for words, names in found.items()]
+
+
+def _setup_words(change: SetupChange, arrow: str) -> tuple[str, bool]:
+    what, before, after = change["what"], clean(change.get("before")), clean(change.get("after"))
+    if what == "configuration":
+        return "another squid.conf", True
+    if what == "endpoints":
+        old, new = before.split(), after.split()
+        told = {"new": [one for one in new if one not in old], "gone": [one for one in old if one not in new]}
+        return "; ".join(f"endpoint {word}, {', '.join(names)}" for word, names in told.items() if names), True
+    if what == "inventory":
+        # A revision is known by its beginning.
+        short = [f"{side[:12]}{side[40:]}" for side in (before, after)]
+        return f"inventory {clean(change.get('subject'))}: {arrow.join(short)}", False
+    if what == "proxy" and not (before and after):
+        return ("proxy is gone" if before else "proxy is new"), True
+    word = {"squid": "Squid", "proxy": "address"}.get(what)
+    return f"{word or what} {before}{arrow}{after}", bool(word)
 
 
 def _verdict_words(before: str | None, after: str | None, arrow: str) -> str:

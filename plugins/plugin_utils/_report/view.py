@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .._proof.model import Results
+from .._proof.model import VERDICTS, Results
 from .failures import failures_of
 from .results import (
     ago,
@@ -31,7 +31,7 @@ from .results import (
 )
 from .stages import MEANINGS
 from .svg import PALETTE
-from .table import changes_of
+from .table import changes_of, setup_of
 
 STAGES = ("resolve", "tcp", "connect", "tls")
 """The stages that are timed, in their order."""
@@ -47,6 +47,7 @@ def view(results: Results) -> Row:
     now = moment(results.get("time"))
     moved = {change.get("sensor"): path_before(change, " → ") for change in results.get("changes") or []}
     sensors = [{**_sensor(one, now), "path_before": moved.get(one.get("name"), "")} for one in sensors_of(results)]
+    run: Mapping[str, Any] = results.get("run") or {}
     links = [_link(one, now) for one in results.get("links") or []]
     return {
         "palette": PALETTE,
@@ -62,6 +63,20 @@ def view(results: Results) -> Row:
             {"verdict": one.now, "kind": one.kind, "count": many(len(one.sensors), "sensor"), "names": one.sensors}
             for one in changes_of(results, " → ")
         ],
+        "setup": [{"kind": one.kind, "names": ", ".join(one.names)} for one in setup_of(results, " → ")],
+        "site": clean(run.get("site")),
+        "run": _run(run, now),
+        "proxies": [
+            {
+                "name": clean(name),
+                "address": f"{clean(proxy.get('address'))}:{clean(proxy.get('port'))}",
+                "squid": clean(proxy.get("squid")) or "not known",
+                "config": clean(proxy.get("config_sha256")) or "not known",
+            }
+            for name, proxy in (results.get("proxies") or {}).items()
+            if proxy.get("kind") != "external"
+        ],
+        "trend": [_past(one, now) for one in results.get("trend") or []],
         "previous": clock(results.get("previous"), now) if results.get("previous") else "",
         "previous_problem": clean(results.get("previous_problem")),
     }
@@ -87,8 +102,9 @@ def _failures(results: Results, now: datetime | None) -> list[Row]:
     rows = []
     for one in failures_of(results):
         # The same advice twice would hide the reasons.
-        meaning, first = MEANINGS.get(one.stage, ("", "")) if one.stage not in told else ("", "")
-        told.add(one.stage)
+        what = one.stage or one.title
+        meaning, first = MEANINGS.get(what, ("", "")) if what not in told else ("", "")
+        told.add(what)
         rows.append(
             {
                 "verdict": one.verdict,
@@ -122,6 +138,7 @@ def _sensor(sensor: Mapping[str, Any], now: datetime | None) -> Row:
         "reason": "" if verdict == "ok" else clean(sensor.get("reason")),
         "since": clock(sensor.get("since"), now) if sensor.get("since") else "",
         "since_order": int(since.timestamp()) if since else 0,
+        "trend": _trend(clean(sensor.get("trend"))),
         "seen": seen_of(sensor, now),
         # An open tunnel is seen now; what was never seen is last.
         "seen_order": _age(evidence, last, now),
@@ -129,6 +146,58 @@ def _sensor(sensor: Mapping[str, Any], now: datetime | None) -> Row:
         "cloud": clean(cloud.get("status")),
         "cloud_time": ago(cloud.get("time"), now) if cloud.get("time") else "",
     }
+
+
+def _run(run: Mapping[str, Any], now: datetime | None) -> list[tuple[str, str]]:
+    """Return who verified, when and with what, as names and values."""
+    if not run:
+        return []
+    job = f", {clean(run.get('job'))}" if run.get("job") else ""
+    rows = [
+        ("Site", clean(run.get("site"))),
+        ("Run by", f"{clean(run.get('by'))} on {clean(run.get('controller'))}{job}"),
+        ("Began", f"{clock(run.get('began'), None)}, took {clean(run.get('seconds'))} s"),
+        (
+            "With",
+            f"ot_security.proxy_chaining {clean(run.get('collection'))}, ansible-core {clean(run.get('ansible_core'))}",
+        ),
+    ]
+    for source in run.get("inventories") or []:
+        modified = ", and what was modified since" if source.get("modified") else ""
+        revision = f"revision {clean(source.get('revision'))}{modified}" if source.get("revision") else "not in git"
+        rows.append(("Inventory", f"{clean(source.get('path'))}, {revision}"))
+    return rows
+
+
+def _past(past: Mapping[str, Any], now: datetime | None) -> Row:
+    counts = past.get("counts") or {}
+    total = sum(counts.values()) or 1
+    return {
+        "time": clock(past.get("time"), now),
+        "words": ", ".join(f"{counts[verdict]:,} {verdict}" for verdict in VERDICTS if counts.get(verdict))
+        or "no sensor",
+        # From the bottom, what is well; a single broken sensor of a thousand is still to be seen.
+        "parts": [
+            (verdict, max(round(100 * counts[verdict] / total), 4))
+            for verdict in reversed(VERDICTS)
+            if counts.get(verdict)
+        ],
+    }
+
+
+_WORDS = {verdict[0]: verdict for verdict in VERDICTS}
+
+
+def _trend(letters: str) -> Row:
+    """Return how a sensor's last reports went; nothing where all were the same."""
+    if len(set(letters)) < 2:
+        return {"words": "", "colours": ""}
+    step = 100 / len(letters)
+    stops = [
+        f"var(--{_WORDS.get(letter, 'unknown')}) {step * place:.1f}% {step * (place + 1):.1f}%"
+        for place, letter in enumerate(letters)
+    ]
+    return {"words": f"{letters.count('o')} of {len(letters)} ok", "colours": ",".join(stops)}
 
 
 def _age(evidence: Mapping[str, Any], last: datetime | None, now: datetime | None) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ...module_utils._console import labels
@@ -223,6 +224,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "chain_verify_timeout": (0.1, 3600),
     "chain_verify_parallel": (1, 256),
     "chain_verify_log_minutes": (0, 5_256_000),
+    "chain_verify_history": (0, 1000),
     "azure_proxy_flow_log_retention_days": (0, 365),
     # Azure's run-command, by which instances wait, ends after 90.
     "azure_proxy_drain_minutes": (0, 60),
@@ -258,4 +260,14 @@ def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:
         yield f"sensor_proxy_{error}."
 
 
-_PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {"squid": _squid, "sensor_proxy": _sensor_proxy}
+def _chain_verify(values: Values, _document: object) -> Iterator[str]:
+    key = values["chain_verify_signing_key"]
+    if key and not Path(key).expanduser().is_file():
+        yield f"chain_verify_signing_key is {key!r}, and no such file is where Ansible runs; correct the path, or empty it."
+
+
+_PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {
+    "squid": _squid,
+    "sensor_proxy": _sensor_proxy,
+    "chain_verify": _chain_verify,
+}

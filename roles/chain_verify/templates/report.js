@@ -18,6 +18,7 @@
   const search = document.getElementById("search");
   const filter = document.getElementById("filter");
   const shown = document.getElementById("shown");
+  const none = document.getElementById("none");
   const counts = Array.from(document.querySelectorAll("button.count"));
 
   function show() {
@@ -28,6 +29,7 @@
       one.row.hidden = !match;
       number += match;
     }
+    none.hidden = number > 0 || !rows.length;
     shown.textContent = `${number.toLocaleString("en")} of ${rows.length.toLocaleString("en")} sensors`;
     for (const one of counts) { one.setAttribute("aria-pressed", String(one.value === filter.value)); }
   }
@@ -54,6 +56,6 @@
       body.append(...keyed.map((pair) => pair[1]));
     });
   }
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+  addEventListener("beforeprint", () => document.querySelectorAll(".changes details").forEach((one) => { one.open = true; }));
   show();
 })();

@@ -41,7 +41,7 @@ class ActionModule(ActionModule):
             return host
         which = [{key: walk[key] for key in ("kind", "target", "parent")} for walk in module_args["walks"]]
         walks = [{**walk, "endpoints": [host["probe"]]} for walk in which]
-        return {"walks": walks, "clients": host["clients"], "clients_problem": None}
+        return {"walks": walks, "clients": host["clients"], "clients_problem": None, "squid_version": "6.13", "config_sha256": ""}
 """
 INVENTORY = {
     "proxies": {
@@ -162,7 +162,7 @@ def _names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-WHOLE = {"results.json", "junit.xml", "topology.mmd", "topology.svg", "report.html"}
+WHOLE = {"results.json", "junit.xml", "topology.mmd", "topology.svg", "report.html", "history"}
 
 
 @pytest.mark.skipif(DOT is None, reason="no dot on the PATH; tools/programs installs it")
@@ -172,7 +172,7 @@ WHOLE = {"results.json", "junit.xml", "topology.mmd", "topology.svg", "report.ht
 def test_one_hostile_parent_leaves_the_report_to_the_others(text: str, lab: Lab) -> None:
     done = lab.verify({"all": WELL, "site": _said(text), "dmz": _said(text)})
     assert _names(lab.folder / "chain-report") == WHOLE, done.output[-3000:]
-    assert done.verdicts() == {"sensor1": "broken", "sensor2": "ok"}
+    assert done.verdicts() == {"sensor1": "broken", "sensor2": "degraded"}
     assert len(done.output) < 60_000
     assert "x" * 1000 not in done.file("report.html")
     assert not any(sign in done.file("report.html") for sign in ("\x1b", "\u202e", "<b>&"))
@@ -182,9 +182,9 @@ def test_one_hostile_parent_leaves_the_report_to_the_others(text: str, lab: Lab)
     "walks", [7, None, [{}], [{"kind": "self", "target": "site", "parent": "", "endpoints": [1]}]], ids=str
 )
 def test_an_answer_of_another_form_is_that_hosts_own_problem(walks: Any, lab: Lab) -> None:
-    odd = {"walks": walks, "clients": {"a": "b"}, "clients_problem": None}
+    odd = {"walks": walks, "clients": {"a": "b"}, "clients_problem": None, "squid_version": "", "config_sha256": ""}
     done = lab.verify({"all": WELL, "site": odd})
-    assert done.verdicts() == {"sensor1": "unknown", "sensor2": "ok"}, done.output[-3000:]
+    assert done.verdicts() == {"sensor1": "unknown", "sensor2": "degraded"}, done.output[-3000:]
     assert "the form of this collection" in " ".join(done.file("results.json").split())
 
 
@@ -198,7 +198,7 @@ def test_a_report_that_cannot_be_drawn_is_written_without_its_picture(script: st
     dot.write_text(f"#!/bin/sh\n{script}\n")
     dot.chmod(0o755)
     done = lab.verify({"all": WELL}, PATH=f"{dot.parent}:{os.environ['PATH']}")
-    assert done.verdicts() == {"sensor1": "ok", "sensor2": "ok"}, done.output
+    assert done.verdicts() == {"sensor1": "degraded", "sensor2": "degraded"}, done.output
     # The picture of the run before would be one of other results.
     assert _names(lab.folder / "chain-report") == WHOLE - {"topology.svg"}
     assert "Graphviz could not draw the picture: " in done.file("report.html")
@@ -212,5 +212,32 @@ def test_check_mode_does_the_same_and_the_workflow_is_told(lab: Lab) -> None:
     assert "changed=0" in done.output
     assert "changed=1" not in done.output
     told = " ".join(done.output.split("CUSTOM STATS")[1].split())
-    for stat in ('"chain_verify_verdict": "ok"', '"chain_verify_failing": []', '"ok": 2', '"never_seen": 2'):
+    for stat in (
+        '"chain_verify_verdict": "degraded"',
+        '"chain_verify_failing": []',
+        '"degraded": 2',
+        '"never_seen": 2',
+    ):
         assert stat in told
+
+
+def test_the_report_says_who_made_it_and_is_signed(lab: Lab) -> None:
+    key = lab.folder / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    given = {"chain_verify_site": "North", "chain_verify_history": "2", "chain_verify_signing_key": str(key)}
+    done = lab.verify(
+        {"all": WELL}, "-e", json.dumps(given), CI_JOB_ID="7", GITLAB_CI="true", CI_PROJECT_PATH="ot/site"
+    )
+    assert done.code == 0, done.output
+    results = json.loads(done.file("results.json"))
+    run = results["run"]
+    assert (run["site"], run["job"]) == ("North", "GitLab job 7 of ot/site")
+    assert [source["path"] for source in run["inventories"]] == [str(lab.folder / "hosts.json")]
+    assert 0 < run["seconds"] < 180
+    assert {proxy["squid"] for proxy in results["proxies"].values()} == {"6.13"}
+    assert {"report.html.sig", "results.json.sig"} <= _names(lab.folder / "chain-report")
+    assert len(_names(lab.folder / "chain-report/history")) == 2
+    # No host is touched for a key that is not there.
+    done = lab.verify({"all": WELL}, "-e", f"chain_verify_signing_key={lab.folder}/none")
+    assert done.code != 0
+    assert "no such file is where Ansible runs; correct the path, or empty it." in " ".join(done.output.split())

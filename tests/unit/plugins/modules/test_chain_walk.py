@@ -72,3 +72,42 @@ def test_a_host_without_squid_says_so_of_each(folder: Path, run_main: Callable[.
     assert result["walks"][0] == {"kind": "self", "target": "self", "parent": "", "msg": sentence}
     assert result["walks"][1]["endpoints"][0]["verdict"] == "broken"
     assert (result["clients"], result["clients_problem"]) == ([], sentence)
+
+
+def _look(folder: Path, run_main: Callable[..., dict[str, Any]], config: str | None) -> dict[str, Any]:
+    if config is not None:
+        (folder / "squid.conf").write_text(config)
+    return run_main(chain_walk.main, {"endpoints": ["127.0.0.1:1"], "timeout": 1, "walks": []})
+
+
+def test_the_hash_of_the_configuration_tells_nothing_of_its_passwords(
+    folder: Path, run_main: Callable[..., dict[str, Any]]
+) -> None:
+    """Whoever knows the rest of the file could try passwords against a hash of the whole."""
+    parent = "cache_peer 192.0.2.1 parent 3128 0 name=dmz login=plant:@@\n"
+    for config in (squid_conf(SENSORS) + parent, "# by hand\n" + parent, "# by hand\nldap_helper -w @@\n"):
+        first, second = (
+            _look(folder, run_main, config.replace("@@", each))["config_sha256"] for each in ("summer1", "winter22")
+        )
+        assert first == second
+        assert len(first) == 64
+        assert _look(folder, run_main, f"{config}http_access allow all\n")["config_sha256"] != first
+
+
+@pytest.mark.parametrize(
+    ("says", "version"), [("Squid Cache: Version 6.13\nService Name: squid", "6.13"), ("Oops", ""), (None, "")]
+)
+def test_the_version_is_that_of_the_installed_squid(
+    says: str | None,
+    version: str,
+    folder: Path,
+    run_main: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    squid = folder / "squid"
+    monkeypatch.setattr(chain_walk, "SQUID", str(squid))
+    if says:
+        squid.write_text(f"#!/bin/sh\ncat <<E\n{says}\nE\n")
+        squid.chmod(0o755)
+    result = _look(folder, run_main, None)
+    assert (result["squid_version"], result["config_sha256"]) == (version, "")

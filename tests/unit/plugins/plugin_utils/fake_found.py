@@ -17,6 +17,7 @@ TIME = "2026-11-24T10:40:00+00:00"
 HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"
 ENDPOINTS = (HUB, STORE)
 AUTHORITY = "Example Trust"
+SETUP = {"squid_version": "6.13", "config_sha256": "5e" * 32}
 
 Json = Any
 
@@ -74,9 +75,8 @@ class Found:
         for proxy in graph["proxies"]:
             made = [{**walk, "endpoints": [probe(each) for each in endpoints]} for walk in walks.walks_of(graph, proxy)]
             clients = [client(sensor["name"]) for sensor in walks.sensors_of(graph, proxy)]
-            self.hostvars[proxy] = {
-                "__chain_verify_walked": {"walks": made, "clients": clients, "clients_problem": None}
-            }
+            walked = {"walks": made, "clients": clients, "clients_problem": None, **SETUP}
+            self.hostvars[proxy] = {"__chain_verify_walked": walked}
 
     def walks(self, source: str) -> list[Json]:
         """The walks of a proxy."""

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof.found import report_of
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof.verdict import Report
 
-from .fake_found import HUB, client, probe
+from .fake_found import HUB, SETUP, client, probe
 
 ENDPOINTS = [probe(HUB)]
 ITEMS = [
@@ -33,7 +33,7 @@ GONE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: no r
 def _report(*walks: dict[str, Any], **more: Any) -> Report:
     """The report of a host where the walks ended so."""
     made = [item | walk for item, walk in zip(ITEMS, walks, strict=False)]
-    walked = {"walks": made, "clients": [], "clients_problem": None, **more}
+    walked = {"walks": made, "clients": [], "clients_problem": None, **SETUP, **more}
     return report_of({"site": {"__chain_verify_walked": walked}}, "site")
 
 
@@ -43,6 +43,15 @@ def test_what_went_well_is_told_as_it_is() -> None:
     assert [(walk["kind"], walk["target"]) for walk in report.walks] == [("self", "site"), ("parent", "dmz")]
     assert report.clients == [client("s1")]
     assert (report.problem, report.clients_problem) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "known"), [("5e" * 32, "5e" * 32), ("", None), ("********" + "5e" * 28, None), ("<b>" * 32, None)]
+)
+def test_what_is_no_hash_is_none(said: str, known: str | None) -> None:
+    """A password that happens to be a part of it is blanked out by Ansible."""
+    report = _report(config_sha256=said)
+    assert (report.squid, report.config_sha256) == ("6.13", known)
 
 
 def test_a_host_that_did_not_run_was_not_asked() -> None:
@@ -64,7 +73,7 @@ def test_a_walk_that_could_not_be_made_is_a_problem_of_its_own() -> None:
     [
         (GONE, "Failed to connect to the host via ssh: no route"),
         ({"failed": True, "msg": "The module failed."}, "The module failed"),
-        *(({"clients_problem": None, **odd}, ODD) for odd in ODDITIES),
+        *(({"clients_problem": None, **SETUP, **odd}, ODD) for odd in ODDITIES),
     ],
 )
 def test_a_host_that_is_lost_or_says_something_odd(walked: dict[str, Any], problem: str) -> None:

@@ -113,7 +113,7 @@ def test_nothing_but_what_is_made_here_is_taken_as_markup() -> None:
 def test_the_documentation_has_each_stage_as_the_page_has_it() -> None:
     rows = (TEMPLATES.parent.parent.parent / "docs/report.md").read_text().splitlines()
     assert [f"| `{stage}` | {means} | {first} |" for stage, (means, first) in MEANINGS.items()] == [
-        row for row in rows if re.match(r"\| `[a-z-]+` \|", row)
+        row for row in rows if re.match(r"\| `[a-z -]+` \|", row)
     ]
 
 
@@ -184,7 +184,7 @@ def test_a_thousand_sensors_are_there_at_once(opened: Opened) -> None:
     assert cost["LayoutCount"] < 10
     assert len(_shown(page)) == 1000
     assert page.locator("h1").inner_text() == "88 of 1,000 sensors cannot reach the endpoints"
-    assert page.locator(".failure").count() == 7
+    assert page.locator(".failure").count() == 8
     assert "88 sensors ok → broken" in " ".join(page.locator(".changes li").first.inner_text().split())
     assert "1 sensor takes another path, plant-02-proxy → dmz-proxy-1 → " in " ".join(
         page.locator(".changes").inner_text().split()
@@ -201,8 +201,10 @@ def test_the_search_narrows_the_rows(opened: Opened) -> None:
     assert page.locator("#shown").inner_text() == "1 of 1,000 sensors"
     page.get_by_label("Search").fill("PLANT-11-proxy refuses")
     assert _shown(page) == ["sensor-11-0994"]
+    assert page.locator("#none").is_hidden()
     page.get_by_label("Search").fill("no such sensor")
     assert _shown(page) == []
+    assert page.locator("#none").inner_text() == "No sensor matches. Search for less, or for another verdict."
     page.get_by_label("Search").fill("")
     assert len(_shown(page)) == 1000
 
@@ -212,8 +214,8 @@ def test_the_filter_and_the_counts_narrow_the_rows(opened: Opened) -> None:
     page = opened("site")
     page.get_by_label("Verdict", exact=True).select_option("degraded")
     names = _shown(page)
-    assert len(names) == 83
-    assert all(name.startswith("sensor-07-") for name in names)
+    assert len(names) == 92
+    assert sum(name.startswith("sensor-07-") for name in names) == 83
     page.locator("button.count.broken").click()
     assert (len(_shown(page)), page.get_by_label("Verdict", exact=True).input_value()) == (88, "broken")
     assert page.locator("button.count.broken").get_attribute("aria-pressed") == "true"
@@ -307,3 +309,58 @@ def test_every_control_and_table_has_a_name(opened: Opened) -> None:
     assert unnamed == 0
     page.keyboard.press("Tab")
     assert page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+@needs_chromium
+def test_a_thousand_sensors_are_printed_on_few_numbered_pages(opened: Opened) -> None:
+    pdf = opened("site").pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 25
+    assert "counter(page)" in (TEMPLATES / "report.css").read_text()
+
+
+PRINTED = """() => [...document.querySelectorAll('main *, header *')].filter((one) => !one.children.length && one.getClientRects().length)
+  .flatMap((one) => one.textContent.match(/sensor-03-0002|ERR_ACCESS_DENIED\\)/g) ?? [])"""
+
+
+@needs_chromium
+def test_nothing_is_printed_twice(opened: Opened) -> None:
+    """A cause's sensors are in the table, and their reason is where the cause is."""
+    page = opened("site")
+    page.emulate_media(media="print")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    found = page.evaluate(PRINTED)
+    assert found.count("ERR_ACCESS_DENIED)") == 1
+    # In the table, and among the changes of verdicts and of paths.
+    assert found.count("sensor-03-0002") == 3
+
+
+BLANK = """() => [...document.querySelectorAll('body *')]
+  .filter((one) => getComputedStyle(one).contentVisibility !== 'visible').length"""
+
+
+@needs_chromium
+def test_no_part_of_a_long_screenshot_is_blank(opened: Opened) -> None:
+    assert opened("site").evaluate(BLANK) == 0
+
+
+INVISIBLE = """() => [...document.querySelectorAll('button,input,select,summary,[tabindex]')].filter((one) => one.checkVisibility())
+  .filter((one) => { one.focus(); one.scrollIntoView({ block: "center", behavior: "instant" });
+    const box = one.getBoundingClientRect();
+    return !one.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)); })
+  .map((one) => one.outerHTML)"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [360, 1366])
+def test_what_has_the_focus_is_seen(opened: Opened, width: int) -> None:
+    assert opened("site", width=width).evaluate(INVISIBLE) == []
+
+
+REGIONS = """() => [...document.querySelectorAll('section,nav,[role=region]')]
+  .map((one) => one.ariaLabel ?? document.getElementById(one.getAttribute('aria-labelledby')).textContent)"""
+
+
+@needs_chromium
+def test_no_two_regions_have_one_name(opened: Opened) -> None:
+    names = opened("site").evaluate(REGIONS)
+    assert len(names) == len(set(names)) > 3

@@ -53,7 +53,7 @@ def test_the_picture_of_the_demo() -> None:
 def test_many_sensors_of_a_proxy_are_one_box() -> None:
     found = picture(generated())
     assert len(found.layers[0].nodes) == 12
-    assert _nodes(found, 0)[1] == (["84 sensors", "83 ok, 1 broken"], "broken")
+    assert _nodes(found, 0)[1] == (["84 sensors", "82 ok, 1 degraded, 1 broken"], "broken")
     assert found.edges[1].label == "proxy-denied (1)"
     assert _captions(found)[-2:] == ["Other teams' proxies", "Endpoints"]
     assert [edge.preferred for edge in found.edges if edge.source == "p0"] == [True, False]
@@ -206,3 +206,47 @@ def test_any_amount_of_endpoints_and_of_words_is_drawn() -> None:
             probe |= {"verdict": "broken", "stage": "proxy-denied", "hop": "dmz-proxy", "reason": "x" * 30_000}
     results["sensors"][0]["endpoints"] = [f"{number}.blob.core.windows.net" for number in range(2000)]
     assert _svg(results) is not None
+
+
+def _fanned(sources: int = 6) -> Any:
+    """Return sites each of whose parents fails in another way."""
+    results = generated(sources, 30 * sources)
+    stages = ("tcp", "proxy-denied", "endpoint-unreachable")
+    for place, link in enumerate(results["links"]):
+        if link["kind"] == "parent":
+            hop, stage = link["target"], stages[place % 3]
+            link["verdict"] = "broken"
+            link["endpoints"] = [
+                {**results["links"][-1]["endpoints"][0], "verdict": "broken", "stage": stage, "hop": hop}
+            ]
+    for place, sensor in enumerate(results["sensors"]):
+        sensor |= {"verdict": "broken", "stage": stages[place % 2], "hop": sensor["path"][0], "reason": "So."}
+    return results
+
+
+def _texts(results: Any) -> list[tuple[str, float, float, float, float]]:
+    """Return each line of text that dot draws, and its box in points."""
+    done = subprocess.run(
+        [str(DOT), "-Tjson"], input=dot(results), capture_output=True, text=True, check=True, timeout=60
+    )
+    found = json.loads(done.stdout)
+    boxes = []
+    for thing in [*found["objects"], *found["edges"]]:
+        for one in [each for name in ("_ldraw_", "_tldraw_") for each in thing.get(name, []) if each["op"] == "T"]:
+            (x, y), width = one["pt"], one["width"]
+            left = {"l": x, "c": x - width / 2, "r": x - width}[one["align"]]
+            boxes.append((one["text"], left, left + width, y, y + 8))
+    return boxes
+
+
+@needs_dot
+@pytest.mark.parametrize("results", [demo(), _mixed(), generated(), generated(12, 60), _fanned(), _fanned(12)])
+def test_no_text_lies_on_another(results: Any) -> None:
+    boxes = _texts(results)
+    for place, (text, left, right, low, high) in enumerate(boxes):
+        for other, other_left, other_right, other_low, other_high in boxes[:place]:
+            apart = right <= other_left or other_right <= left or high <= other_low or other_high <= low
+            assert apart, f"{text} and {other}"
+    labels = [edge.label for edge in picture(results).edges if edge.label]
+    told = [text.split(": ", 1)[1] for text, *_box in boxes if text.startswith("to ")]
+    assert sorted(told) == sorted(labels) != []

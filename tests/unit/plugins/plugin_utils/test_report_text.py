@@ -41,7 +41,7 @@ def test_the_table_of_the_demo() -> None:
     assert _table(demo()) == [
         "SENSOR   PATH                                   VERDICT  LAST SEEN",
         "sensor1  plant-a-proxy > dmz-proxy > endpoints  broken   1 tunnel open",
-        "sensor2  plant-a-proxy > dmz-proxy > endpoints  broken   403 2 min ago",
+        "sensor2  plant-a-proxy > dmz-proxy > endpoints  broken   403 2 min ago, no success",
         "",
         "only failing details below",
         "proxy-denied at dmz-proxy since 10:15 UTC: dmz-proxy refuses CONNECT to store.blob.core.windows.net:443 from",
@@ -76,7 +76,7 @@ def test_a_thousand_sensors_are_sorted_grouped_and_quick() -> None:
     assert sum(line.startswith("proxy-denied at dmz-proxy-1") for line in details) == 1
     assert sum("could not be asked" in line for line in details) == 1
     assert len(details) < 30
-    assert lines[-1] == "746 ok, 83 degraded, 83 unknown, 88 broken; 9 sensors were never seen"
+    assert lines[-1] == "737 ok, 92 degraded, 83 unknown, 88 broken; 9 sensors were never seen"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,18 @@ def test_a_thousand_sensors_are_sorted_grouped_and_quick() -> None:
         (None, "-"),
         ({"open": 0, "last": None}, "not seen"),
         ({"open": 2, "last": None}, "2 tunnels open"),
-        ({"open": 1, "last": {"status": 407, "time": "2026-11-24T10:39:58+00:00"}}, "1 tunnel open, 407 5 s ago"),
+        (
+            {"open": 1, "last": {"status": 407, "time": "2026-11-24T10:39:58+00:00"}, "last_ok": None},
+            "1 tunnel open, 407 5 s ago, no success",
+        ),
+        (
+            {
+                "open": 0,
+                "last": {"status": 403, "time": "2026-11-24T10:38:00+00:00"},
+                "last_ok": {"status": 200, "time": "2026-11-24T07:30:00+00:00"},
+            },
+            "403 2 min ago, 200 3 h ago",
+        ),
         ({"open": 0, "last": {"status": 200, "time": "2026-11-22T10:00:00Z"}}, "200 2 d ago"),
         ({"open": 0, "last": {"status": 200, "time": "2026-11-24T10:40:09+00:00"}}, "200 just now"),
     ],
@@ -160,8 +171,10 @@ def test_the_junit_of_a_site() -> None:
     assert sum(case.find("failure") is not None for case in sensors) == 88
     assert sum(case.find("error") is not None for case in sensors) == 83
     warned = [case for case in sensors if case.find("system-out") is not None]
-    assert len(warned) == 83
-    assert all(str(case.findtext("system-out")).startswith("warning: plant-07-proxy goes") for case in warned)
+    assert len(warned) == 92
+    told = [str(case.findtext("system-out")) for case in warned]
+    assert sum(each.startswith("warning: plant-07-proxy goes") for each in told) == 83
+    assert sum(each.startswith("warning: The path works, but its first hop knows") for each in told) == 9
     names = [(case.get("classname"), case.get("name")) for case in suite.findall("testcase")]
     assert len(set(names)) == len(names) == 1040
     assert ("plant-03-proxy", "sensor-03-0002") in names

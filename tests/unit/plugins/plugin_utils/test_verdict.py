@@ -76,7 +76,8 @@ class TestResults:
         assert results["counts"] == {"ok": 3, "degraded": 0, "unknown": 0, "broken": 0}
         keys = ("format", "time", "verdict", "changes", "previous")
         assert [results[key] for key in keys] == [1, TIME, "ok", [], None]
-        assert results["proxies"]["site"] == {"kind": "inventory", "tier": 2, "address": "10.0.0.250", "port": 3128}
+        listener = {"kind": "inventory", "tier": 2, "address": "10.0.0.250", "port": 3128}
+        assert results["proxies"]["site"] == {**listener, "squid": "6.13", "config_sha256": "5e" * 32}
         assert json.loads(json.dumps(results)) == results
 
     def test_have_each_link_once(self, found: Found) -> None:
@@ -147,7 +148,9 @@ class TestTheWorst:
         for name in ("sensor1", "sensor2"):
             found.client("site", name)["open"] = 0
         assert found.judged()["never_seen"] == 2
-        assert found.judged()["counts"] == {"ok": 3, "degraded": 0, "unknown": 0, "broken": 0}
+        assert found.judged()["counts"] == {"ok": 1, "degraded": 2, "unknown": 0, "broken": 0}
+        (said,) = {(each["verdict"], each["stage"], each["hop"]) for each in found.judged()["sensors"][:2]}
+        assert said == ("degraded", "not-seen", None)
         found.client("site", "sensor1")["last"] = {
             "time": TIME,
             "endpoint": HUB,
