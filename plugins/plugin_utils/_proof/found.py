@@ -55,9 +55,10 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         walks = [_walk(each) for each in result["walks"]]
         clients = [_client(each) for each in result["clients"]]
         problem = _text(result["clients_problem"] or "").rstrip(".")
+        holds = [_text(each) for each in result["holds"]]
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
-    return Report(walks, clients, clients_problem=problem or None)
+    return Report(walks, clients, clients_problem=problem or None, holds=holds)
 
 
 def _walk(said: Mapping[str, Any]) -> Walked:
