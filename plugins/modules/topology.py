@@ -110,8 +110,8 @@ proxies:
   returned: success
 pairs:
   description:
-    - For each pair its C(members) in the order in which they are changed, its C(router_id), and in C(addresses) each shared C(address) with the
-      length of its C(prefix) and in C(own) the address that each member has for itself in that network.
+    - For each pair its C(members) in the order in which they are changed, its C(router_id) and its C(addresses).
+    - A shared address has its C(address), the length of its network's C(prefix), and in C(own) what each member has for itself there.
   type: dict
   returned: success
 removed_sensors:

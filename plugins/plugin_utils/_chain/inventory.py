@@ -109,6 +109,8 @@ class Proxy:
     """Whether its sensors may also sign in with what was in force before a rotation."""
 
     vip: Vip | None
+    leaves: str
+    """Name of the pair that it is a member of no more, empty for none."""
 
     def is_meant(self, parent: Parent) -> bool:
         """Say whether a parent is this proxy or its pair: by a name, or by one of the addresses and ports."""
@@ -242,6 +244,7 @@ class _Reader:
         tls_port = WRONG_PORT if given is None else given or None
         if port == tls_port != WRONG_PORT:
             self._mistake("squid_tls_port", port, "is also squid_port; give the TLS listener a port of its own")
+        leaves = self._typed("proxy_vip_state", default="present", wrong="present") == "absent"
         return Proxy(
             name=self._host,
             kind=self._typed("squid_kind", default=KINDS[0], wrong=KINDS[0]),
@@ -252,12 +255,13 @@ class _Reader:
             parents=self.parents(),
             auth=self._typed("squid_auth_enabled", default=False, wrong=False),
             accept_previous=self._typed("squid_auth_accept_previous", default=True, wrong=True),
-            vip=self._vip(said or {}),
+            vip=None if leaves else self._vip(said or {}),
+            leaves=str(self._values.get("proxy_vip_name") or "") if leaves else "",
         )
 
     def _vip(self, said: Mapping[str, object]) -> Vip | None:
         name = self._typed("proxy_vip_name", default="", wrong="")
-        if not name or self._typed("proxy_vip_state", default="present", wrong="present") == "absent":
+        if not name:
             return None
         if not self._is_set("proxy_vip_addresses"):
             self._mistakes.append(

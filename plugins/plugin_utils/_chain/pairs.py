@@ -51,7 +51,7 @@ def pairs_of(inventory: Inventory) -> dict[str, Pair]:
     pairs = {name: Pair(name, found, found[0].vip) for name, found in members.items() if found[0].vip}
     for pair in pairs.values():
         inventory.mistakes += _of_name(pair, inventory)
-        inventory.mistakes += _of_members(pair)
+        inventory.mistakes += _of_members(pair, inventory)
         inventory.mistakes += _of_addresses(pair, inventory)
     inventory.mistakes += _of_router_ids(list(pairs.values()))
     return pairs
@@ -66,9 +66,10 @@ def _of_name(pair: Pair, inventory: Inventory) -> Iterator[str]:
         yield sentence(member, "proxy_vip_name", pair.name, f"is also the name of the host {other}; choose another")
 
 
-def _of_members(pair: Pair) -> Iterator[str]:
+def _of_members(pair: Pair, inventory: Inventory) -> Iterator[str]:
     first = pair.members[0]
-    if len(pair.members) == 1:
+    # While a pair is taken apart, the last member keeps the addresses for those who still use them.
+    if len(pair.members) == 1 and pair.name not in {proxy.leaves for proxy in inventory.proxies.values()}:
         yield sentence(
             first.name, "proxy_vip_name", pair.name, "has no other member; give it to a second proxy, or remove it"
         )

@@ -90,7 +90,8 @@ def test_where_a_pair_is_all_there_is_sensors_need_not_name_it(graph_of: GraphOf
     ("change", "words"),
     [
         ({"b": {"proxy_vip_name": ""}}, "a: proxy_vip_name 'plant' has no other member"),
-        ({"b": {"proxy_vip_state": "absent"}}, "a: proxy_vip_name 'plant' has no other member"),
+        (both({"proxy_vip_state": "absent"}), "s1: sensor_proxy_via 'plant' is not in the group"),
+        (both({"proxy_vip_state": "gone"}), "proxy_vip_state 'gone'"),
         ({"a": {"proxy_vip_addresses": []}}, "a: proxy_vip_addresses is empty"),
         ({"b": {"proxy_vip_addresses": ["10.0.0.250/24"]}}, "b: proxy_vip_addresses '10.0.0.250' is not that of a"),
         ({"b": {"proxy_vip_router_id": 52}}, "b: proxy_vip_router_id 52 is not that of a"),
@@ -113,6 +114,14 @@ def test_a_mistake_is_named(graph_of: GraphOf, change: dict[str, Vars], words: s
     proxies = {name: entry | change.get(name, {}) for name, entry in members().items()}
     mistakes = graph_of(proxies, SENSORS)["mistakes"]
     assert any(words in mistake for mistake in mistakes), mistakes
+
+
+def test_the_last_member_keeps_the_addresses_for_those_who_still_use_them(graph_of: GraphOf) -> None:
+    proxies = members()
+    proxies["a"]["proxy_vip_state"] = "absent"
+    graph = graph_of(proxies, SENSORS)
+    assert (graph["mistakes"], graph["pairs"]["plant"]["members"]) == ([], ["b"])
+    assert [client["name"] for client in graph["proxies"]["a"]["clients"]] == []
 
 
 def test_two_pairs_of_one_network_have_router_ids_of_their_own(graph_of: GraphOf) -> None:
