@@ -146,15 +146,7 @@ def longest_gap(fault: AbstractContextManager[None]) -> float:
     with fault:
         time.sleep(8)
         said = asker.communicate(timeout=30)[0]
-    asked: dict[int, float] = {}
-    passed = []
-    for number, at, became in map(json.loads, said.splitlines()):
-        if became is None:
-            asked[number] = at
-        elif became == "200 ok":
-            # From the asking on: what was asked in time and answered late was no outage.
-            passed.append(asked[number])
-    passed.sort()
+    passed = sorted(at for _number, at, became in map(json.loads, said.splitlines()) if became == "200 ok")
     assert passed[-1] - passed[0] > 8, "the sensor did not get through in the end"
     return max(later - earlier for earlier, later in pairwise(passed))
 
@@ -314,3 +306,51 @@ def test_a_member_leaves_without_a_gap_and_comes_back(serving: str) -> None:
     run = play.playbook("proxies")
     assert run.code == 0, run.output
     assert holders() == [other(serving)]
+
+
+NEWER = """set -e
+rm -rf /srv/newer; mkdir -p /srv/newer; cd /srv/newer
+dpkg-deb --raw-extract /var/cache/apt/archives/squid_*.deb new
+sed -i 's/^Version: .*/&+newer/' new/DEBIAN/control
+{change}
+dpkg-deb --build new squid.deb >/dev/null
+{{ cat new/DEBIAN/control
+   echo "Filename: ./squid.deb"
+   echo "Size: $(stat -c %s squid.deb)"
+   echo "SHA256: $(sha256sum squid.deb | cut -d' ' -f1)"; }} >Packages
+echo 'deb [trusted=yes] file:/srv/newer ./' >/etc/apt/sources.list.d/newer.list
+apt-get -qq update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/newer.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
+"""
+"""A newer Squid in the member's own package source; one that takes no configuration, where its program is replaced."""
+
+REFUSES = "printf '#!/bin/sh\\necho FATAL: no such directive; exit 1\\n' >new/usr/sbin/squid"
+
+
+def version(member: str) -> str:
+    return lab.output(member, "dpkg-query", "--show", "--showformat", "${Version}", "squid")
+
+
+def test_a_new_squid_that_does_not_take_the_configuration_stays_out(serving: str) -> None:
+    before = {member: version(member) for member in OWN}
+    for member in OWN:
+        lab.output(member, "sh", "-c", NEWER.format(change=REFUSES))
+    run = play.playbook("upgrade_squid")
+    assert run.code != 0
+    assert "no such directive The old Squid was not touched." in run.text
+    assert {member: version(member) for member in OWN} == before
+    assert lab.visit(SENSOR, f"http://{SHARED}:3128", HUB).connect == 200
+    assert serving in OWN
+
+
+def test_an_upgrade_refuses_nobody(serving: str) -> None:
+    for member in OWN:
+        lab.output(member, "sh", "-c", NEWER.format(change=""))
+    watch = lab.Watch()
+    with watch.over({SENSOR: (SHARED, HUB, "0.01")}):
+        run = play.playbook("upgrade_squid")
+    assert run.code == 0, run.output
+    assert watch.reports[SENSOR]["failures"] == []
+    assert {version(member).endswith("+newer") for member in OWN} == {True}
+    assert serving in OWN
+    again = play.playbook("upgrade_squid")
+    assert (again.code, again.changed(A), again.changed(B)) == (0, 0, 0)
