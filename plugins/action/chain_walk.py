@@ -31,6 +31,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         filled = {
             "walks": walks.walks_of(graph, proxy),
             "clients": walks.sensors_of(graph, proxy),
+            "shared": walks.shared_by(graph, proxy),
             "passwords": passwords,
         }
         result: dict[str, Any] = self._execute_module(

@@ -70,13 +70,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown} | place
 
 
-def _place(variables: Mapping[str, Any], kind: str, host: str) -> tuple[dict[str, Any] | None, Mapping[str, Any]]:
-    """Return the topology's entry of the host, and what is registered of all proxies."""
-    if graph_file.RESULT not in variables:
-        return None, {}
-    return graph_file.entry_of(variables[graph_file.RESULT], kind, host), variables[graph_file.RESULT].get(
-        "proxies", {}
-    )
+def _place(
+    variables: Mapping[str, Any], kind: str, host: str
+) -> tuple[dict[str, Any] | None, Mapping[str, Any], Mapping[str, Any]]:
+    """Return the topology's entry of the host, what is registered of all proxies, and the pairs."""
+    result = variables.get(graph_file.RESULT)
+    if result is None:
+        return None, {}, {}
+    return graph_file.entry_of(result, kind, host), result.get("proxies", {}), result.get("pairs", {})
 
 
 def _trusted(default: Any) -> Any:

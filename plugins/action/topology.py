@@ -52,6 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "file": graph_file.keep(graph),
                 "tiers": graph["tiers"],
                 "proxies": proxies,
+                "pairs": graph["pairs"],
                 "removed_sensors": removed,
             }
         )

@@ -61,6 +61,11 @@ options:
     type: list
     elements: dict
     default: []
+  shared:
+    description: The addresses that this host shares with the others of its pair. Filled in from the topology.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - ot_security.proxy_chaining.read_only
 seealso:
@@ -88,6 +93,11 @@ clients:
   returned: success, unless RV(clients_problem)
   type: list
   elements: dict
+holds:
+  description: Those of O(shared) that are at this host now.
+  returned: success
+  type: list
+  elements: str
 clients_problem:
   description: Why nothing is known of the sensors; V(null) otherwise.
   returned: success
@@ -113,7 +123,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._probe import walk_all
+from ..module_utils._probe import connect, walk_all
 from ..module_utils._squid import text
 from ..module_utils._squid.clients import ProxyHost
 from ..module_utils._squid.hops import hops_of
@@ -137,6 +147,7 @@ def main() -> None:
             "walks": {"type": "list", "elements": "dict", "default": []},
             "passwords": {"type": "dict", "default": {}, "no_log": True},
             "clients": {"type": "list", "elements": "dict", "default": []},
+            "shared": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -164,6 +175,7 @@ def main() -> None:
         clients_problem=problem,
         squid_version=_version(module),
         config_sha256=_config_sha256(FOLDER / "squid.conf"),
+        holds=[address for address in given["shared"] if connect.is_here(address)],
     )
 
 

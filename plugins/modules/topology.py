@@ -72,8 +72,8 @@ graph:
     proxies:
       description:
         - For each proxy its C(acl) name, C(kind) (V(host) or V(azure)), C(addresses), C(port), C(tls_port), C(tier),
-          C(parents) in order of preference and C(clients).
-        - A parent has C(name), C(acl), C(kind) (V(inventory) or V(external)), C(address), C(port), C(username), C(tls),
+          C(parents) in order of preference and C(clients), C(after), which is changed before it, and C(pair) if it is in one.
+        - A parent has C(name), C(acl), C(kind) (V(inventory), V(pair) or V(external)), C(address), C(port), C(username), C(tls),
           C(tls_ca) and C(tls_name), and C(tunnel) if one leads there. The user name of an external one is URL-escaped where squid.conf
           could not have it otherwise.
         - A client has C(name), C(acl), C(kind) (V(sensor) or V(proxy)), C(addresses), C(username) and
@@ -84,6 +84,9 @@ graph:
       description:
         - For each sensor its C(acl) name, C(addresses), C(proxy) (address and port of its first hop) and C(path), and C(tunnel)
           if one leads to its first hop.
+      type: dict
+    pairs:
+      description: As RV(pairs).
       type: dict
     tunnels:
       description: For each site in another cloud that has a tunnel its C(cloud), C(proxy) and C(prefixes).
@@ -103,6 +106,12 @@ tiers:
   returned: success
 proxies:
   description: For each proxy its C(kind), C(tier), C(addresses) and C(port).
+  type: dict
+  returned: success
+pairs:
+  description:
+    - For each pair its C(members) in the order in which they are changed, its C(router_id) and its C(addresses).
+    - A shared address has its C(address), the length of its network's C(prefix), and in C(own) what each member has for itself there.
   type: dict
   returned: success
 removed_sensors:

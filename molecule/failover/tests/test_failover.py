@@ -203,7 +203,7 @@ class Asker:
             "-i",
             SITES[site],
             "python3",
-            "/opt/failover/ask.py",
+            "/opt/shared/ask.py",
             lab.address(site, NETWORK),
             endpoint,
         ]

@@ -128,3 +128,14 @@ def _parse(head: bytes) -> Answer:
         # Each way to sign in may have a header of its own.
         headers[name] = one_line(", ".join(filter(None, [headers.get(name), value.strip()])), _LONGEST_VALUE)
     return Answer(int(words[1]), None, headers)
+
+
+def is_here(address: str) -> bool:
+    """Whether an IP address is one of this host's."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+        return True

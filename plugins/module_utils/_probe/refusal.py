@@ -33,7 +33,7 @@ def explain(answer: Answer, hops: Sequence[tuple[str, str]], target: str) -> Ref
 
     Args:
         answer: what the first hop answered.
-        hops: name and visible_hostname of each hop in their order.
+        hops: name and visible_hostname of each hop in their order; of a pair the names of all members, with blanks.
         target: host:port that was asked for.
     """
     if answer.status == 200:
@@ -85,6 +85,6 @@ def _speaker(answer: Answer, hostnames: Sequence[str]) -> int:
     headers = answer.headers or {}
     named = set(re.split(r"[\s,;()]+", " ".join(headers.get(key, "") for key in ("via", "x-cache", "cache-status"))))
     for index in range(len(hostnames) - 1, -1, -1):
-        if hostnames[index] and hostnames[index] in named:
+        if named.intersection(hostnames[index].split()):
             return index
     return 0

@@ -170,9 +170,11 @@ def _problems(
             had_its_turn = before_tier is None or entry["tier"] < before_tier
             problem = _own_problem(name, found[name])
             if problem is None and not found[name].get(DONE):
-                behind = next((parent["name"] for parent in entry["parents"] if parent["name"] in known), None)
+                behind = next((other for other in entry["after"] if other in known), None)
                 if behind:
-                    problem = f"{name}: it was not touched, since its parent {behind} was not brought to its state."
+                    is_parent = graph["proxies"][behind].get("pair") != entry.get("pair", name)
+                    who = f"its parent {behind}" if is_parent else f"{behind}, of the same pair,"
+                    problem = f"{name}: it was not touched, since {who} was not brought to its state."
                 elif had_its_turn:
                     problem = f"{name}: it was lost during its change; see what it runs, and run this again."
             if problem:

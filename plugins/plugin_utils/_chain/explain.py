@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ...module_utils._squid.acls import Request
 from ...module_utils._squid.rules import ALLOW, DENY, Decision, Rules
-from .model import Graph, ProxyEntry, SensorEntry
+from .model import Graph, ProxyEntry, SensorEntry, members_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def proxies_of(graph: Graph, sensor: str) -> list[str]:
     Raises:
         ValueError: there is no such sensor.
     """
-    return [hop for hop in _entry(graph, sensor)["path"] if hop in graph["proxies"]]
+    return [members[0] for hop in _entry(graph, sensor)["path"] if (members := members_of(graph, hop))]
 
 
 def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, port: int) -> Explanation:
@@ -64,19 +64,22 @@ def explain(graph: Graph, configs: Mapping[str, str], sensor: str, host: str, po
     entry = _entry(graph, sensor)
     who = f"{sensor} ({', '.join(entry['addresses'])})"
     client, steps, known = sensor, [], ""
-    for place, hop in enumerate(entry["path"]):
-        if hop not in graph["proxies"]:
-            steps.append(Step(hop, "is not ours: what it allows is not known here"))
+    for place, name in enumerate(entry["path"]):
+        # The members of a pair have the same rules.
+        members = members_of(graph, name)
+        if not members:
+            steps.append(Step(name, "is not ours: what it allows is not known here"))
             known = ", as far as it is known here"
             break
+        hop = members[0]
         decision = _decide(graph["proxies"][hop], configs[hop], client, host, port, _login(graph, client, hop))
         if decision.action != ALLOW:
             verb = "refuses it" if decision.action == DENY else "wants a sign-in (407)"
             where = f" by line {decision.line}" if decision.line else ""
-            steps.append(Step(hop, f"{verb}{where}: {decision.text}"))
+            steps.append(Step(name, f"{verb}{where}: {decision.text}"))
             return Explanation(False, steps, f"{who} may not reach {host}:{port}.")
         following = _following(graph["proxies"][hop], entry["path"][place + 1 :])
-        steps.append(Step(hop, f"allows it by line {decision.line}: {decision.text}; then {following}"))
+        steps.append(Step(name, f"allows it by line {decision.line}: {decision.text}; then {following}"))
         client = hop
     return Explanation(True, steps, f"{who} may reach {host}:{port}{known}.")
 
@@ -105,7 +108,7 @@ def _login(graph: Graph, client: str, hop: str) -> str | None:
     """The user as which a client signs in at a hop."""
     if client in graph["proxies"]:
         parents = graph["proxies"][client]["parents"]
-        return next((parent["username"] for parent in parents if parent["name"] == hop), None)
+        return next((parent["username"] for parent in parents if hop in members_of(graph, parent["name"])), None)
     entries = graph["proxies"][hop]["clients"]
     return next((entry["username"] for entry in entries if entry["name"] == client), None)
 

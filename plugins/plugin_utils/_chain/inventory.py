@@ -37,6 +37,10 @@ _PROXY_VARIABLES = (
     "squid_parents",
     "squid_auth_enabled",
     "squid_auth_accept_previous",
+    "proxy_vip_state",
+    "proxy_vip_name",
+    "proxy_vip_addresses",
+    "proxy_vip_router_id",
 )
 _SENSOR_VARIABLES = (
     "ansible_host",
@@ -47,6 +51,9 @@ _SENSOR_VARIABLES = (
 )
 _SITE_VARIABLES = ("multicloud_name", "multicloud_cloud", "multicloud_proxy", "multicloud_prefixes")
 _SENSOR_SECRETS = ("sensor_proxy_password", "sensor_proxy_previous_password")
+SAID = ("squid_endpoints", "squid_extra_endpoints", "squid_endpoints_file", "squid_listen_addresses")
+"""What of a member is compared with the others, as it is written."""
+
 KINDS = ("host", "azure")
 """Where a proxy runs: on a host that Ansible connects to, or as a scale set in Azure."""
 
@@ -74,6 +81,17 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Vip:
+    """What a proxy shares with the others of its pair."""
+
+    name: str
+    addresses: list[Address]
+    router_id: int
+    said: Mapping[str, object]
+    """What else matters for a pair, as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Proxy:
     """A host of the proxies' group."""
 
@@ -90,10 +108,14 @@ class Proxy:
     accept_previous: bool
     """Whether its sensors may also sign in with what was in force before a rotation."""
 
+    vip: Vip | None
+    leaves: str
+    """Name of the pair that it is a member of no more, empty for none."""
+
     def is_meant(self, parent: Parent) -> bool:
-        """Say whether a parent is this proxy: by its name, or by one of its addresses and ports."""
-        addresses = {address.text for address in self.addresses}
-        return parent.host == self.name or (
+        """Say whether a parent is this proxy or its pair: by a name, or by one of the addresses and ports."""
+        addresses = {address.text for address in [*self.addresses, *(self.vip.addresses if self.vip else ())]}
+        return parent.host in (self.name, self.vip and self.vip.name) or (
             parent.port in (None, self.port, self.tls_port) and plain(parent.host) in addresses
         )
 
@@ -143,12 +165,14 @@ def read_inventory(
     """Read the groups; what cannot be used is left out and named in ``mistakes``."""
     inventory = Inventory()
     variables = Variables()
-    others = variables_of("squid", "azure_proxy", "chain_verify") - {*_PROXY_VARIABLES}
+    others = variables_of("squid", "proxy_vip", "azure_proxy", "chain_verify") - {*_PROXY_VARIABLES}
     for name in proxies:
         raw = chain_hostvars.raw_variables(hostvars, name)
         variables.look(name, raw, others)
         values = chain_hostvars.read(hostvars, name, _PROXY_VARIABLES, raw=raw, mistakes=inventory.mistakes)
-        inventory.proxies[name] = _Reader(name, values, inventory.mistakes).proxy()
+        inventory.proxies[name] = _Reader(name, values, inventory.mistakes).proxy(
+            {variable: raw.get(variable) for variable in SAID}
+        )
     others = variables_of("sensor_proxy") - {*_SENSOR_VARIABLES}
     for name in sensors:
         if name in inventory.proxies:
@@ -213,13 +237,14 @@ class _Reader:
         self._values = values
         self._mistakes = mistakes
 
-    def proxy(self) -> Proxy:
+    def proxy(self, said: Mapping[str, object] | None = None) -> Proxy:
         port = self._typed("squid_port", default=DEFAULT_PORT, wrong=WRONG_PORT)
         # The role's default of squid_tls_port is 0, which means none.
         given = self._typed("squid_tls_port", default=0, wrong=None)
         tls_port = WRONG_PORT if given is None else given or None
         if port == tls_port != WRONG_PORT:
             self._mistake("squid_tls_port", port, "is also squid_port; give the TLS listener a port of its own")
+        leaves = self._typed("proxy_vip_state", default="present", wrong="present") == "absent"
         return Proxy(
             name=self._host,
             kind=self._typed("squid_kind", default=KINDS[0], wrong=KINDS[0]),
@@ -230,7 +255,24 @@ class _Reader:
             parents=self.parents(),
             auth=self._typed("squid_auth_enabled", default=False, wrong=False),
             accept_previous=self._typed("squid_auth_accept_previous", default=True, wrong=True),
+            vip=None if leaves else self._vip(said or {}),
+            leaves=str(self._values.get("proxy_vip_name") or "") if leaves else "",
         )
+
+    def _vip(self, said: Mapping[str, object]) -> Vip | None:
+        name = self._typed("proxy_vip_name", default="", wrong="")
+        if not name:
+            return None
+        if not self._is_set("proxy_vip_addresses"):
+            self._mistakes.append(
+                f"{self._host}: proxy_vip_addresses is empty, and proxy_vip_name is {name!r}; give the addresses that its "
+                "members share, each with its prefix."
+            )
+            return None
+        router_id = self._typed("proxy_vip_router_id", default=51, wrong=51)
+        if not 1 <= router_id <= 255:
+            self._mistake("proxy_vip_router_id", router_id, "is out of its range; give a number from 1 to 255")
+        return Vip(name, self._addresses("proxy_vip_addresses", source=True), router_id, said)
 
     def _typed(self, variable: str, default: Any, wrong: Any) -> Any:
         """Return the value as the type that its role declares, or what stands for none and for one with a mistake."""

@@ -24,7 +24,7 @@ class ParentEntry(Tunnelled):
     """Its name in squid.conf."""
 
     kind: str
-    """inventory or external."""
+    """inventory, pair (of the inventory) or external."""
 
     address: str
     port: int
@@ -54,6 +54,11 @@ class Placed(TypedDict, total=False):
     """What the tiers add."""
 
     tier: int
+    after: list[str]
+    """The proxies that are changed before it: its parents, and the earlier members of its pair."""
+
+    pair: str
+    """The pair that it is a member of."""
 
 
 class ProxyEntry(Placed):
@@ -64,12 +69,35 @@ class ProxyEntry(Placed):
     """host or azure."""
 
     addresses: list[str]
+    """Its own, and then those of its pair."""
+
     port: int
     tls_port: int | None
     parents: list[ParentEntry]
     """In order of preference."""
 
     clients: list[ClientEntry]
+
+
+class SharedAddress(TypedDict):
+    """An address that the members of a pair share."""
+
+    address: str
+    prefix: int
+    """Length of its network's prefix."""
+
+    own: dict[str, str]
+    """The address that each member has for itself in the same network."""
+
+
+class PairEntry(TypedDict):
+    """Proxies of which one has the shared addresses, and may stand where a proxy does."""
+
+    members: list[str]
+    """In the order of the inventory, in which they are changed."""
+
+    router_id: int
+    addresses: list[SharedAddress]
 
 
 class FirstHop(TypedDict):
@@ -106,6 +134,7 @@ class Graph(TypedDict):
     """The topology."""
 
     proxies: dict[str, ProxyEntry]
+    pairs: dict[str, PairEntry]
     sensors: dict[str, SensorEntry]
     tiers: list[list[str]]
     """Names of the proxies in the order of deployment, parents before children."""
@@ -113,3 +142,8 @@ class Graph(TypedDict):
     tunnels: dict[str, TunnelEntry]
     mistakes: list[str]
     """Sentences; with any, the rest is not to be used."""
+
+
+def members_of(graph: Graph, hop: str) -> list[str]:
+    """Return the proxies of the inventory that a hop is: itself, the members of a pair, or none."""
+    return [hop] if hop in graph["proxies"] else graph["pairs"][hop]["members"] if hop in graph["pairs"] else []

@@ -32,7 +32,19 @@ BUILT_IN = frozenset(
 """Names that Squid or the distributions' squid.conf define, in lower case."""
 
 OURS = frozenset(
-    {"https_port", "endpoints", "clients", "probe", "probe_source", "probe_token", "proxies", "guessing", "users"}
+    {
+        "https_port",
+        "endpoints",
+        "clients",
+        "probe",
+        "probe_source",
+        "probe_token",
+        "proxies",
+        "guessing",
+        "users",
+        "vip_check",
+        "unlogged",
+    }
 )
 """Names that the role's own squid.conf.j2 defines, in lower case."""
 

@@ -21,6 +21,7 @@ from .hostvars import Secret
 from .inventory import WRONG_PORT, Inventory, Parent, Proxy, Sensor, read_inventory, sentence, source_problem
 from .model import Graph, ParentEntry, ProxyEntry, SensorEntry
 from .names import acl_name, text_problem, username_problem
+from .pairs import pairs_of
 from .tunnels import lay_tunnels
 
 
@@ -77,11 +78,9 @@ class _Builder:
         self._group = proxies_group
         self._mistakes = inventory.mistakes
         self._proxies = {proxy.name: _proxy_entry(proxy) for proxy in inventory.proxies.values()}
+        self._pairs = pairs_of(inventory)
         # Who has which address, as each proxy sees it.
-        self._owners = {
-            proxy.name: {address.text: proxy.name for address in proxy.addresses}
-            for proxy in inventory.proxies.values()
-        }
+        self._owners = {name: dict.fromkeys(entry["addresses"], name) for name, entry in self._proxies.items()}
 
     def build(self) -> Graph:
         for proxy in self._inventory.proxies.values():
@@ -93,6 +92,7 @@ class _Builder:
         tunnels = lay_tunnels(self._inventory.cloud_sites, self._proxies, sensors, self._mistakes)
         return {
             "proxies": self._proxies,
+            "pairs": {name: pair.entry() for name, pair in self._pairs.items()},
             "sensors": sensors,
             "tiers": tiers,
             "tunnels": tunnels,
@@ -124,14 +124,12 @@ class _Builder:
         if child.is_meant(given) or (own_port and given.host in ("localhost", "127.0.0.1", "::1")):
             self._mistake(child.name, "squid_parents", given.host, "is the proxy itself")
             return None
-        # Of several with one address, as in plants with the same plan of addresses, none is meant.
-        meant = [proxy for proxy in self._inventory.proxies.values() if proxy.is_meant(given)]
-        parent = self._inventory.proxies.get(given.host) or (meant[0] if len(meant) == 1 else None)
-        name = parent.name if parent else given.host
+        parents = self._meant(given)
+        name = _hop_of(parents) or given.host
         entry: ParentEntry = {
             "name": name,
             "acl": acl_name(name),
-            "kind": "inventory" if parent else "external",
+            "kind": ("pair" if name in self._pairs else "inventory") if parents else "external",
             "address": "",
             "port": given.port or 0,
             "username": given.username,
@@ -139,8 +137,9 @@ class _Builder:
             "tls_ca": given.tls_ca,
             "tls_name": given.tls_name,
         }
-        if parent is not None:
-            return self._inventory_parent(child, parent, given, entry)
+        if parents:
+            addresses = self._pairs[name].vip.addresses if name in self._pairs else parents[0].addresses
+            return self._inventory_parent(child, parents[0], addresses, given, entry)
         try:
             entry["address"] = parse_address(given.host).text
         except ValueError:
@@ -159,8 +158,24 @@ class _Builder:
             entry["username"] = quote(given.username, safe="")
         return entry
 
-    def _inventory_parent(self, child: Proxy, parent: Proxy, given: Parent, entry: ParentEntry) -> ParentEntry | None:
-        if not parent.addresses:
+    def _hop(self, name: str) -> list[Proxy]:
+        """The proxy of a name, or the members of the pair of that name."""
+        if name in self._pairs:
+            return self._pairs[name].members
+        return [self._inventory.proxies[name]] if name in self._inventory.proxies else []
+
+    def _meant(self, given: Parent) -> list[Proxy]:
+        """The proxy or the members of the pair that a parent is: by its name, or else by address and port."""
+        if found := self._hop(given.host):
+            return found
+        # Of several with one address, as in plants with the same plan of addresses, none is meant.
+        meant = [proxy for proxy in self._inventory.proxies.values() if proxy.is_meant(given)]
+        return meant if len(meant) == 1 or _hop_of(meant) else []
+
+    def _inventory_parent(
+        self, child: Proxy, parent: Proxy, addresses: list[Address], given: Parent, entry: ParentEntry
+    ) -> ParentEntry | None:
+        if not addresses:
             return None
         if given.tls and parent.tls_port is None and given.port is None:
             self._mistake(child.name, "squid_parents", given.host, "has tls, but that proxy has no squid_tls_port")
@@ -173,9 +188,9 @@ class _Builder:
             )
         if given.username and (problem := username_problem(given.username)):
             self._mistake(child.name, "squid_parents.username", given.username, problem)
-        pair = shared_network(child.sources or child.addresses, parent.addresses)
-        named = [address for address in parent.addresses if address.text == plain(given.host)]
-        entry["address"] = (named or ([pair[1]] if pair else parent.addresses))[0].text
+        pair = shared_network(child.sources or child.addresses, addresses)
+        named = [address for address in addresses if address.text == plain(given.host)]
+        entry["address"] = (named or ([pair[1]] if pair else addresses))[0].text
         if given.port is None:
             entry["port"] = parent.tls_port if given.tls and parent.tls_port is not None else parent.port
         return entry
@@ -183,9 +198,9 @@ class _Builder:
     def _add_child(self, child: Proxy) -> None:
         """Make the child a client of each of its parents, once for each user as which it signs in there."""
         logins = dict.fromkeys(
-            (parent["name"], parent["username"])
+            (proxy.name, parent["username"])
             for parent in self._proxies[child.name]["parents"]
-            if parent["kind"] == "inventory"
+            for proxy in self._hop(parent["name"])
         )
         unusable: set[str] = set()
         for name, username in logins:
@@ -255,45 +270,54 @@ class _Builder:
     def _sensor_entry(self, sensor: Sensor) -> SensorEntry:
         entry: SensorEntry = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
         via = sensor.via
-        if via is None and len(self._proxies) == 1:
-            via = next(iter(self._proxies))
+        if via is None:
+            via = _hop_of(list(self._inventory.proxies.values()))
         if via is None:
             self._mistakes.append(
                 f"{sensor.name}: sensor_proxy_via is not set, and there are {len(self._proxies)} proxies to choose "
                 "from; name one of them."
             )
             return entry
-        first_hop = self._inventory.proxies.get(via)
-        if first_hop is None:
+        members = self._hop(via)
+        if not members:
             self._mistake(sensor.name, "sensor_proxy_via", via, f"is not in the group '{self._group}'")
             return entry
+        first_hop = members[0]
+        addresses = self._pairs[via].vip.addresses if via in self._pairs else first_hop.addresses
         if first_hop.auth and sensor.username is None:
             self._mistakes.append(
                 f"{sensor.name}: sensor_proxy_username is not set, and {via} has squid_auth_enabled; "
                 "set it and sensor_proxy_password."
             )
-        pair = shared_network(sensor.addresses, first_hop.addresses)
-        if first_hop.addresses:
-            entry["proxy"] = {"address": (pair[1] if pair else first_hop.addresses[0]).text, "port": first_hop.port}
+        pair = shared_network(sensor.addresses, addresses)
+        if addresses:
+            entry["proxy"] = {"address": (pair[1] if pair else addresses[0]).text, "port": first_hop.port}
         entry["path"] = self._path(via)
-        self._add_client(via, sensor.name, "sensor", sensor.addresses, sensor.username, sensor.previous_username)
+        for each in members:
+            self._add_client(
+                each.name, sensor.name, "sensor", sensor.addresses, sensor.username, sensor.previous_username
+            )
         return entry
 
     def _path(self, first_hop: str) -> list[str]:
-        """The hops of a sensor by each proxy's preferred parent; an external parent ends it."""
+        """The hops of a sensor by each proxy's preferred parent, of a pair its first member's; an external parent ends it."""
         path = [first_hop]
-        while path[-1] in self._proxies and (parents := self._proxies[path[-1]]["parents"]):
+        while (hop := self._hop(path[-1])) and (parents := self._proxies[hop[0].name]["parents"]):
             if parents[0]["name"] in path:
                 break
             path.append(parents[0]["name"])
         return path
 
     def _tiers(self) -> list[list[str]]:
-        """Proxies by their distance from the outside: those without an inventory parent first; cycles are mistakes."""
-        waiting = {
-            name: list(dict.fromkeys(parent["name"] for parent in entry["parents"] if parent["kind"] == "inventory"))
-            for name, entry in self._proxies.items()
-        }
+        """Proxies by their distance from the outside: those without an inventory parent first; cycles are mistakes.
+
+        The members of a pair are in tiers of their own, so that no two of them are changed at the same time.
+        """
+        for name, entry in self._proxies.items():
+            parents = [proxy.name for parent in entry["parents"] for proxy in self._hop(parent["name"])]
+            pair = [proxy.name for proxy in self._pairs[entry["pair"]].members] if "pair" in entry else [name]
+            entry["after"] = list(dict.fromkeys([*parents, *pair[: pair.index(name)]]))
+        waiting = {name: entry["after"] for name, entry in self._proxies.items()}
         tiers: list[list[str]] = []
         while waiting:
             ready = [name for name, parents in waiting.items() if waiting.keys().isdisjoint(parents)]
@@ -326,15 +350,26 @@ class _Builder:
 
 
 def _proxy_entry(proxy: Proxy) -> ProxyEntry:
-    return {
+    entry: ProxyEntry = {
         "acl": acl_name(proxy.name),
         "kind": proxy.kind,
-        "addresses": [address.text for address in proxy.addresses],
+        "addresses": [address.text for address in [*proxy.addresses, *(proxy.vip.addresses if proxy.vip else ())]],
         "port": proxy.port,
         "tls_port": proxy.tls_port,
         "parents": [],
         "clients": [],
     }
+    if proxy.vip:
+        entry["pair"] = proxy.vip.name
+    return entry
+
+
+def _hop_of(proxies: Sequence[Proxy]) -> str | None:
+    """The name of the only proxy, or of the pair whose members they all are."""
+    if len(proxies) == 1:
+        return proxies[0].name
+    pairs = {proxy.vip.name if proxy.vip else None for proxy in proxies}
+    return next(iter(pairs)) if len(pairs) == 1 else None
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -57,6 +57,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         clients = [_client(each) for each in result["clients"]]
         problem = _text(result["clients_problem"] or "").rstrip(".")
         version, digest = _text(result["squid_version"]), _text(result["config_sha256"])
+        holds = [_text(each) for each in result["holds"]]
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
     return Report(
@@ -66,6 +67,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         squid=version or None,
         # Ansible blanks out a password that happens to be a part of it.
         config_sha256=digest if re.fullmatch("[0-9a-f]{64}", digest) else None,
+        holds=holds,
     )
 
 

@@ -72,7 +72,7 @@ class Way(TypedDict):
     """Which link of a proxy's host it is."""
 
     kind: str
-    """self, parent or direct."""
+    """self, parent, direct, or pair: whether a member has the addresses of its pair."""
 
     target: str
     """Name of the proxy that is asked; empty for the endpoints."""
@@ -183,7 +183,7 @@ class ProxyResult(Installed):
     """A proxy on some path."""
 
     kind: str
-    """inventory or external."""
+    """inventory, pair or external."""
 
     tier: int | None
     address: str

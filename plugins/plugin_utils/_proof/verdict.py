@@ -10,11 +10,11 @@ Private to this collection. The shape of the result is documented in the module 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from .._chain.model import Graph
+from .._chain.model import Graph, members_of
 from .model import (
     FORMAT,
     VERDICTS,
@@ -24,6 +24,7 @@ from .model import (
     Judged,
     Link,
     LinkWalk,
+    LogEntry,
     ProbeResult,
     ProxyResult,
     Results,
@@ -55,6 +56,8 @@ class Report:
 
     squid: str | None = None
     config_sha256: str | None = None
+    holds: list[str] = field(default_factory=list)
+    """Those of its pair's shared addresses that are at this host."""
 
 
 def judge(
@@ -88,12 +91,28 @@ def judge(
     }
 
 
+def _columns(graph: Graph) -> dict[str, int]:
+    """How far each proxy is from the outside, and each pair; that its members are changed one after the other does not count."""
+    columns: dict[str, int] = {}
+    for name in (name for tier in graph["tiers"] for name in tier):
+        entry = graph["proxies"][name]
+        behind = (columns[parent["name"]] + 1 for parent in entry["parents"] if parent["name"] in columns)
+        columns[name] = max(behind, default=0)
+        if "pair" in entry:
+            columns[entry["pair"]] = max(columns.get(entry["pair"], 0), columns[name] + 1)
+    return columns
+
+
 def _proxies(graph: Graph, reports: Mapping[str, Report]) -> Iterator[tuple[str, ProxyResult]]:
+    columns = _columns(graph)
+    for name, pair in graph["pairs"].items():
+        address, port = pair["addresses"][0]["address"], graph["proxies"][pair["members"][0]]["port"]
+        yield name, {"kind": "pair", "tier": columns[name], "address": address, "port": port}
     for name, entry in graph["proxies"].items():
         report = reports.get(name, Report())
         own: ProxyResult = {
             "kind": "inventory",
-            "tier": entry["tier"],
+            "tier": columns[name],
             "address": (entry["addresses"] or [""])[0],
             "port": entry["port"],
             "squid": report.squid,
@@ -126,6 +145,9 @@ class _Judge:
             for proxy in tier:
                 for walk in reversed(walks_of(graph, proxy)):
                     self.links[_key(proxy, walk)] = self._link(proxy, walk)
+        for pair, pair_entry in graph["pairs"].items():
+            for member in pair_entry["members"]:
+                self.links[pair, "pair", member] = self._membership(pair, member, pair_entry["members"])
 
     def sensor(self, name: str, cloud: CloudWord | None) -> SensorResult:
         """Judge one sensor."""
@@ -133,13 +155,15 @@ class _Judge:
         path = tuple(entry["path"])
         if path not in self._paths:
             self._paths[path] = self._judge_path(path)
-        evidence = self._clients.get(path[0], {}).get(name)
+        members = members_of(self._graph, path[0])
+        first = self._serving(members)
+        evidence = _together([said for member in members if (said := self._clients.get(member, {}).get(name))])
         verdict = self._paths[path]
         if verdict["verdict"] in ("ok", "degraded"):
-            verdict = _judge_client(name, path[0], evidence) or verdict
-        problem = self._reports.get(path[0], Report()).clients_problem
+            verdict = _judge_client(name, first, evidence) or verdict
+        problem = self._reports.get(first, Report()).clients_problem
         if problem and verdict["verdict"] == "ok":
-            verdict = _verdict("degraded", None, f"{path[0]} did not say what it knows of its sensors: {problem}.", [])
+            verdict = _verdict("degraded", None, f"{first} did not say what it knows of its sensors: {problem}.", [])
         if verdict["verdict"] == "ok" and _never_seen(evidence):
             verdict = {**_verdict("degraded", None, _NOT_SEEN, []), "stage": "not-seen"}
         found: SensorResult = {
@@ -186,8 +210,9 @@ class _Judge:
 
     def _compared(self, walk: LinkWalk, probe: ProbeResult) -> ProbeResult:
         """Compare who signed the endpoint's certificate with who signs it one hop farther out."""
-        next_hop = walk["target"]
-        following = self._outward(next_hop) if next_hop in self._graph["proxies"] else None
+        members = members_of(self._graph, walk["target"])
+        next_hop = self._serving(members) if members else ""
+        following = self._outward(next_hop) if members else None
         outside = _find(following, probe) if following else None
         if outside is None or not probe["certificate"] or not outside["certificate"]:
             return probe
@@ -212,8 +237,62 @@ class _Judge:
                 return self.links.get(_key(proxy, walk))
         return None
 
+    def _membership(self, pair: str, member: str, members: list[str]) -> Link:
+        """Whether one member, and no other, has the addresses of its pair."""
+        holders = [name for name in members if self._reports.get(name, Report()).holds]
+        silent = [name for name in members if self._reports.get(name, Report(problem="it was not asked")).problem]
+        verdict, reason = "ok", None
+        if len(holders) > 1:
+            addresses = ", ".join(dict.fromkeys(address for name in holders for address in self._reports[name].holds))
+            verdict = "broken"
+            reason = f"{' and '.join(holders)} have {addresses} at the same time: they do not hear each other (VRRP)."
+        elif not holders and silent:
+            verdict = "unknown"
+            reason = (
+                f"Nobody who could be asked has the addresses of {pair}, and {', '.join(silent)} could not be asked."
+            )
+        elif not holders:
+            verdict, reason = "broken", f"Neither {' nor '.join(members)} has the addresses of {pair}."
+        return {
+            "source": pair,
+            "target": member,
+            "kind": "pair",
+            "preferred": member in holders,
+            "endpoints": [],
+            "verdict": verdict,
+            "reason": reason,
+        }
+
+    def _serving(self, members: list[str]) -> str:
+        """The member that has the addresses; the first where nobody is known to have them."""
+        return next((name for name in members if self._reports.get(name, Report()).holds), members[0])
+
     def _judge_path(self, path: tuple[str, ...]) -> Judged:
-        known = [proxy for proxy in path if proxy in self._graph["proxies"]]
+        members = members_of(self._graph, path[0])
+        if path[0] not in self._graph["pairs"]:
+            return self._judge_from(members[0])
+        pair, serving = path[0], self._serving(members)
+        shared = self.links[pair, "pair", serving]
+        if not shared["preferred"]:
+            stage = "pair-nobody" if shared["verdict"] == "broken" else None
+            return _verdict(shared["verdict"], _at(stage, pair), shared["reason"], [])
+        verdict = self._judge_from(serving)
+        if verdict["verdict"] == "ok" and shared["verdict"] == "broken":
+            return _verdict("degraded", _at("pair-split", pair), shared["reason"], [])
+        for member in members if verdict["verdict"] == "ok" else ():
+            other = self._judge_from(member)
+            if other["verdict"] != "ok":
+                reason = f"{serving} serves {pair}, and {member} could not take over: {other['reason']}"
+                return _verdict("degraded", _at(other["stage"], other["hop"]), reason, [])
+        return verdict
+
+    def _judge_from(self, first: str) -> Judged:
+        known = [first]
+        while parents := self._graph["proxies"][known[-1]]["parents"]:
+            members = members_of(self._graph, parents[0]["name"])
+            if not members or self._serving(members) in known:
+                break
+            known.append(self._serving(members))
         itself = self.links[known[0], "self", known[0]]
         if itself["verdict"] == "unknown":
             return _verdict("unknown", None, itself["reason"], [])
@@ -248,6 +327,32 @@ class _Judge:
                     what = "traffic takes another way" if link["preferred"] else "it is not needed now"
                     return _verdict("degraded", probe, f"{(probe['reason'] or '').rstrip('.')}; {what}.", [])
         return _verdict("ok", None, None, [])
+
+
+def _at(stage: str | None, hop: str | None) -> Ended:
+    return {"verdict": "", "stage": stage, "hop": hop, "reason": None}
+
+
+def _together(said: list[Evidence]) -> Evidence | None:
+    """What the members of a pair know of one client."""
+    if len(said) < 2:
+        return said[0] if said else None
+    rule = next((each["rule"] for each in said if each["rule"] and each["rule"]["action"] != "allow"), said[0]["rule"])
+    latest = max(said, key=lambda each: each["last"]["time"] if each["last"] else "")
+    return {
+        "name": said[0]["name"],
+        "rule": rule,
+        "last": _newest(each["last"] for each in said),
+        "last_ok": _newest(each["last_ok"] for each in said),
+        "refused_since_change": latest["refused_since_change"],
+        "count": sum(each["count"] for each in said),
+        "refused": sum(each["refused"] for each in said),
+        "open": sum(each["open"] for each in said),
+    }
+
+
+def _newest(entries: Iterable[LogEntry | None]) -> LogEntry | None:
+    return max(filter(None, entries), key=lambda entry: entry["time"], default=None)
 
 
 def _never_seen(evidence: Evidence | None) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from .._chain.model import Graph, ParentEntry, ProxyEntry
+from .._chain.model import Graph, ParentEntry, ProxyEntry, members_of
 from .model import HopEntry, LinkWalk
 
 
@@ -47,6 +47,12 @@ def sensors_of(graph: Graph, proxy: str) -> list[dict[str, Any]]:
     ]
 
 
+def shared_by(graph: Graph, proxy: str) -> list[str]:
+    """Return the addresses that this proxy shares with the others of its pair."""
+    pair = graph["proxies"][proxy].get("pair")
+    return [address["address"] for address in graph["pairs"][pair]["addresses"]] if pair else []
+
+
 def _walk(kind: str, target: str, hops: Iterable[HopEntry], *, preferred: bool = True, parent: str = "") -> LinkWalk:
     return {"kind": kind, "target": target, "parent": parent, "preferred": preferred, "hops": list(hops)}
 
@@ -57,14 +63,15 @@ def _hops(graph: Graph, parents: list[ParentEntry]) -> Iterator[HopEntry]:
     while parents and parents[0]["name"] not in seen:
         parent = parents[0]
         seen.add(parent["name"])
-        yield _hop(parent)
-        parents = graph["proxies"][parent["name"]]["parents"] if parent["kind"] == "inventory" else []
+        members = members_of(graph, parent["name"])
+        yield _hop(graph, parent, members)
+        parents = graph["proxies"][members[0]]["parents"] if members else []
 
 
-def _hop(parent: ParentEntry) -> HopEntry:
+def _hop(graph: Graph, parent: ParentEntry, members: list[str]) -> HopEntry:
     hop: HopEntry = {"name": parent["name"], "address": parent["address"], "port": parent["port"]}
     # An external proxy's own name for itself is not known; often enough it is the one that it is reached by.
-    hop["hostname"] = parent["acl"] if parent["kind"] == "inventory" else parent["name"]
+    hop["hostname"] = " ".join(graph["proxies"][member]["acl"] for member in members) or parent["name"]
     if parent["tls"]:
         hop |= {"tls": True, "tls_name": parent["tls_name"]}
         if parent["tls_ca"]:

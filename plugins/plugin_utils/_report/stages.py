@@ -42,6 +42,14 @@ MEANINGS = {
         "Somebody on the way opens TLS: the certificate was issued by an inspecting proxy or firewall. Sensors refuse it.",
         "Give the issuer in the table of links to the owner of the inspection, and ask to leave these endpoints out.",
     ),
+    "pair-nobody": (
+        "No member of the pair has its addresses.",
+        "See keepalived on each member (journalctl -u keepalived), and whether Squid gets a CONNECT through there.",
+    ),
+    "pair-split": (
+        "Two members of the pair have its addresses at the same time; sensors reach now one, now the other.",
+        "Let VRRP (IP protocol 112) pass between the members' own addresses.",
+    ),
     "timeout": (
         "No answer came in time.",
         "Look for a firewall that drops packets, and for a proxy that is overloaded or cannot look up names.",

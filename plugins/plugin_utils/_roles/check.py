@@ -24,7 +24,7 @@ from . import arguments
 
 Values = dict[str, Any]
 
-PLACES = {"squid": "proxies", "sensor_proxy": "sensors"}
+PLACES = {"squid": "proxies", "proxy_vip": "proxies", "sensor_proxy": "sensors"}
 """Where the topology has the hosts of the roles that read from it."""
 
 
@@ -69,7 +69,11 @@ def contradictions(role: str, host: str, typed: Values, document: object = None)
 
 
 def placed(
-    role: str, typed: Values, entry: Mapping[str, Any] | None, proxies: Mapping[str, Mapping[str, Any]]
+    role: str,
+    typed: Values,
+    entry: Mapping[str, Any] | None,
+    proxies: Mapping[str, Mapping[str, Any]],
+    pairs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Values:
     """Return what the host's place in the topology adds, as role_arguments documents it.
 
@@ -78,6 +82,7 @@ def placed(
         typed: the values of all of the role's variables.
         entry: what the topology has of the host; None where it is not in it, or there is none.
         proxies: all proxies of the topology, each with its ``addresses``.
+        pairs: all pairs of the topology.
     """
     if role == "sensor_proxy":
         hop = (entry or {}).get("proxy", {})
@@ -88,6 +93,8 @@ def placed(
         }
     if entry is None:
         return {}
+    if role == "proxy_vip":
+        return {"pair": pairs[entry["pair"]]} if pairs and "pair" in entry else {}
     parents = entry["parents"]
     proxies_own = ["127.0.0.1", *(address for each in proxies.values() for address in each["addresses"])]
     return {
@@ -217,6 +224,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "squid_shutdown_lifetime": (0, 3600),
     "squid_logrotate_days": (0, 3650),
     "squid_apt_cache_valid_time": (0, 2_147_483_647),
+    "proxy_vip_router_id": (1, 255),
+    "proxy_vip_check_seconds": (0.1, 30),
     "sensor_proxy_console_timeout": (0.1, 3600),
     "sensor_proxy_browsers": (1, 64),
     "sensor_proxy_cloud_timeout": (0, 86_400),
@@ -266,8 +275,14 @@ def _chain_verify(values: Values, _document: object) -> Iterator[str]:
         yield f"chain_verify_signing_key is {key!r}, and no such file is where Ansible runs; correct the path, or empty it."
 
 
+def _proxy_vip(values: Values, _document: object) -> Iterator[str]:
+    if values["proxy_vip_state"] == "present" and not values["proxy_vip_name"]:
+        yield "proxy_vip_name is empty; give it to every member of a pair, or do not run the role proxy_vip here."
+
+
 _PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {
     "squid": _squid,
+    "proxy_vip": _proxy_vip,
     "sensor_proxy": _sensor_proxy,
     "chain_verify": _chain_verify,
 }

@@ -63,6 +63,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                 "kind": "host",
                 "tls_port": None,
                 "tier": 1,
+                "after": ["dmz-proxy"],
                 "parents": [
                     {
                         "name": "dmz-proxy",
@@ -92,6 +93,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                 "kind": "host",
                 "tls_port": None,
                 "tier": 0,
+                "after": [],
                 "parents": [
                     {
                         "name": "proxy.corp.example",
@@ -123,6 +125,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
                 "path": ["plant-a-proxy", "dmz-proxy", "proxy.corp.example"],
             }
         },
+        "pairs": {},
         "tiers": [["dmz-proxy"], ["plant-a-proxy"]],
         "tunnels": {},
         "mistakes": [],
@@ -130,7 +133,8 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
 
 
 def test_an_empty_inventory(graph_of: GraphOf) -> None:
-    assert graph_of({}) == {"proxies": {}, "sensors": {}, "tiers": [], "tunnels": {}, "mistakes": []}
+    nothing = {"proxies": {}, "pairs": {}, "sensors": {}, "tiers": [], "tunnels": {}, "mistakes": []}
+    assert graph_of({}) == nothing
 
 
 def test_the_roles_defaults_are_those_of_the_model(graph_of: GraphOf) -> None:
