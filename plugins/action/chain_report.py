@@ -16,7 +16,7 @@ from ..plugin_utils import _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
 from ..plugin_utils._chain.model import Graph
-from ..plugin_utils._columns import shown
+from ..plugin_utils._columns import shown, width
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import changes, files, table
 
@@ -58,7 +58,7 @@ def _judged(hostvars: Mapping[str, Any], graph: Graph, report_dir: str, own: Map
         verdict.judge(graph, found.reports_of(graph, hostvars), now, found.cloud_of(own)),
         files.earlier(folder) if report_dir else None,
     )
-    lines, problem = table.table(results), ""
+    lines, problem = table.table(results, width()), ""
     if report_dir:
         try:
             problem = files.write(folder, results)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleUndefinedVariable
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 try:
@@ -28,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("role", "variables", "document"))
+    _VALID_ARGS = frozenset(("role", "variables", "document", "later"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check and convert."""
@@ -55,13 +56,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                     unset[name] = str(error)
         typed, mistakes = check.check(role, host, given)
         mistakes += check.unset_problems(host, unset)
+        # Where one of the two is a mistake there is nothing to decide.
+        typed = typed if mistakes else check.decided(typed)
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
                 place = check.placed(role, typed, *_place(variables, check.PLACES[role], host))
                 mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
         if mistakes:
-            return result | {"failed": True, "msg": mistakes}
+            later = boolean(self._task.args.get("later", False))
+            return result | ({"mistakes": mistakes} if later else {"failed": True, "msg": mistakes})
 
         if role == "squid":
             result |= check.derived(typed, document)

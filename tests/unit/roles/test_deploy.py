@@ -110,18 +110,17 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for module in ("squid_info", "squid_config", "sensor_proxy"):
         shutil.copy(STAND_IN, copy / f"plugins/action/{module}.py")
     tasks = copy / "roles/squid/tasks"
-    present = yaml.safe_load((tasks / "present.yml").read_text(encoding="utf-8"))
-    change = next(task for task in present if "ot_security.proxy_chaining.squid_config" in task)
-    (tasks / "present.yml").write_text(yaml.safe_dump([change]), encoding="utf-8")
+    for around in ("surroundings", "service"):
+        (tasks / f"{around}.yml").write_text("[]", encoding="utf-8")
     remove = {"name": "Remove it", "ot_security.proxy_chaining.squid_config": {"state": "absent"}}
     (tasks / "absent.yml").write_text(yaml.safe_dump([remove]), encoding="utf-8")
     for name in ("site", "rotate_proxy_password", "remove_sensor"):
         # The proof at the end of them has tests of its own.
         plays = yaml.safe_load((copy / f"playbooks/{name}.yml").read_text(encoding="utf-8"))
-        plays = [play for play in plays if play.get("import_playbook") != "verify.yml"]
+        plays = [play for play in plays if play.get("import_playbook") not in ("verify.yml", "plays/prove.yml")]
         for play in plays:
             if "import_playbook" in play:
-                play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
+                play["import_playbook"] = str(copy / "playbooks" / play["import_playbook"])
         (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     return folder
 
