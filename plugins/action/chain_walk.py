@@ -42,5 +42,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except AnsibleConnectionFailure as error:
             # A result too; Ansible would say it with the task, its origin and the whole of what it would have run.
             why = str(error).strip().partition("\n")[0].rstrip(".")
-            return {"changed": False, "msg": why, "warnings": [f"{proxy} cannot be reached, and proves nothing: {why}."]}
+            return {
+                "changed": False,
+                "msg": why,
+                "warnings": [f"{proxy} cannot be reached, and proves nothing: {why}."],
+            }
         return result

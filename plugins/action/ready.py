@@ -9,7 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain.hostvars import raw_variables
+from ..plugin_utils._chain.hostvars import once, raw_variables
 from ..plugin_utils._roles import needs
 
 
@@ -31,8 +31,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 if name in known:
                     found[host] = known[name]
         proxies, sensors = checked.values()
-        mistakes = [sentence for found in checked.values() for each in found.values() for sentence in each.get("mistakes", [])]
+        mistakes = [
+            sentence for found in checked.values() for each in found.values() for sentence in each.get("mistakes", [])
+        ]
         lacking = needs.missing(proxies, sensors)
         if mistakes or lacking:
-            return result | {"failed": True, "msg": ["Correct this; no host was touched.", *mistakes, *lacking]}
+            return result | {"failed": True, "msg": ["Correct this; no host was touched.", *once(mistakes), *lacking]}
         return result

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleUndefinedVariable
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -21,7 +21,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import graph_file
+from ..plugin_utils._chain import graph_file, hostvars
 from ..plugin_utils._roles import arguments, check
 
 
@@ -45,6 +45,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         place: dict[str, Any] = {}
         given: dict[str, Any] = {}
         unset: dict[str, str] = {}
+        locked: list[str] = []
         for name in some or options:
             # Outside of the role its defaults are known from the specification only.
             value = variables[name] if name in variables else _trusted(options[name]["default"])
@@ -54,8 +55,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 # Such a default may also need what the role alone knows.
                 if name in variables:
                     unset[name] = str(error)
+            except AnsibleError as error:
+                if not hostvars.is_locked(error):
+                    raise
+                locked.append(f"{host}: {name} {hostvars.LOCKED}.")
         typed, mistakes = check.check(role, host, given)
-        mistakes += check.unset_problems(host, unset)
+        mistakes += check.unset_problems(host, unset) + hostvars.once(locked)
         # Where one of the two is a mistake there is nothing to decide.
         typed = typed if mistakes else check.decided(typed)
         if not mistakes and not some:

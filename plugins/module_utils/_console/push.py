@@ -369,7 +369,9 @@ def told(outcome: Pushed, check: bool) -> str:
         cloud = f", {'connected to the cloud' if outcome.cloud.connected else issues}"
     if check and outcome.changed:
         fields = ", ".join(outcome.changed)
-        return f"would be {described(outcome.after)} (changes {fields}); now {described(outcome.before.settings)}{cloud}"
+        return (
+            f"would be {described(outcome.after)} (changes {fields}); now {described(outcome.before.settings)}{cloud}"
+        )
     return f"{described(outcome.after)}{cloud}"
 
 

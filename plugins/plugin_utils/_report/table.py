@@ -61,7 +61,9 @@ def table(results: Results, width: int = sys.maxsize) -> list[str]:
     if changes:
         lines += ["", f"changed since the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in changes for line in one]
-    return [part for line in [*lines, "", tally(results)] for part in ([line] if len(line) <= width else _wrap(line, width))]
+    return [
+        part for line in [*lines, "", tally(results)] for part in ([line] if len(line) <= width else _wrap(line, width))
+    ]
 
 
 class Change(NamedTuple):

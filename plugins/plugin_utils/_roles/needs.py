@@ -36,12 +36,19 @@ def missing(proxies: Hosts, sensors: Hosts, has: Callable[[str], bool] | None = 
         for name, given in sensors.items()
         if given.get("state") in ("present", "absent") and given.get("transport") == "browser"
     ]
-    ufw = [name for name, given in proxies.items() if given.get("state") == "present" and given.get("firewall") == "ufw"]
+    ufw = [
+        name for name, given in proxies.items() if given.get("state") == "present" and given.get("firewall") == "ufw"
+    ]
     other = "or set sensor_proxy_transport to http, or sensor_proxy_state to handoff"
     return [
         f"The controller lacks {what}, needed by {_some(hosts)}: {remedy}."
         for hosts, package, what, remedy in (
-            (browser, "playwright", "the Python package playwright", f"{sys.executable} -m pip install playwright, {other}"),
+            (
+                browser,
+                "playwright",
+                "the Python package playwright",
+                f"{sys.executable} -m pip install playwright, {other}",
+            ),
             (browser, "chromium", "Chromium", f"install chromium-headless-shell or chromium, {other}"),
             (
                 ufw,

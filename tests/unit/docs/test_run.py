@@ -139,14 +139,14 @@ def test_the_quick_start(shell: Shell, tarball: Path) -> None:
 
 def test_the_first_run_from_a_tarball(shell: Shell, tarball: Path) -> None:
     shutil.copy(tarball, shell.folder)
-    for command in _commands("test_the_first_run_from_a_tarball", "README.md"):
+    for command in _commands("test_the_first_run_from_a_tarball", "docs/playbooks.md"):
         shell.type(command)
     assert (shell.folder / "mysite/hosts.yml").is_file()
 
 
 def test_the_first_run_from_a_checkout(shell: Shell) -> None:
     shutil.copytree(ROOT / "inventories/example", shell.folder / "inventories/example")
-    for command in _commands("test_the_first_run_from_a_checkout", "README.md"):
+    for command in _commands("test_the_first_run_from_a_checkout", "docs/playbooks.md"):
         shell.type(command)
     assert (shell.folder / "inventories/mysite/hosts.yml").is_file()
 
@@ -236,6 +236,29 @@ def test_other_names_of_the_groups(shell: Shell) -> None:
     assert "sensor1 (10.10.0.1) may reach download.microsoft.com:443" in shell.type(asked)
 
 
+@pytest.mark.parametrize("password", ["", "another"])
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ("playbooks/site.yml", "plant-a-dmz-proxy: squid_parents"),
+        # Here nothing else is vaulted, and each of three sensors has it.
+        ("playbooks/sensors.yml -e '{\"squid_parents\": []}'", "plant-a-line1-sensor: sensor_proxy_console_password"),
+    ],
+)
+def test_a_missing_vault_password_is_one_sentence(command: str, variable: str, password: str, shell: Shell) -> None:
+    _as_site(shell)
+    del shell.environment["ANSIBLE_VAULT_PASSWORD_FILE"]
+    shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+    (shell.home / "vault").write_text(password)
+    done = shell.try_to(
+        f"ansible-playbook -i inventories/plant_a {command}{f' --vault-password-file {shell.home}/vault' if password else ''}"
+    )
+    (said,) = re.findall("^fatal: .*=> (.*)$", done.stdout, re.MULTILINE)
+    assert yaml.safe_load(said)["msg"][1:] == [
+        f"{variable} is vaulted, and the vault password is missing or another one; add --ask-vault-pass, or --vault-password-file."
+    ]
+
+
 def _to_read() -> list[str]:
     """Return the commands that are not executed here; of those that differ only in how it is run, the one with most options."""
     found: dict[str, str] = {}
@@ -266,6 +289,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Compl
     for folder in ("inventories/mysite", "mysite"):
         (shell.folder / folder).mkdir()
         (shell.folder / folder / "hosts.yml").write_text(site)
+    (shell.folder / "hosts.yml").write_text(site)
     (shell.folder / "mysite-awx.yml").write_text("{}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = pool.map(lambda command: shell.try_to(f"{command} --list-hosts", f"{EXAMPLE_PASSWORD}\n" * 2), READ)

@@ -21,7 +21,13 @@ COLLECTION = Path(arguments.__file__).parents[3]
 ON_THE_CONTROLLER = {"add_host", "assert", "debug", "fail", "set_stats"}
 """Actions of ansible-core that connect to no host and set no fact."""
 
-FILES = sorted([*COLLECTION.glob("roles/*/tasks/*.yml"), *COLLECTION.glob("roles/*/handlers/*.yml"), *COLLECTION.glob("playbooks/**/*.yml")])
+FILES = sorted(
+    [
+        *COLLECTION.glob("roles/*/tasks/*.yml"),
+        *COLLECTION.glob("roles/*/handlers/*.yml"),
+        *COLLECTION.glob("playbooks/**/*.yml"),
+    ]
+)
 
 
 def tasks(node: Any) -> Iterator[dict[str, Any]]:
@@ -40,9 +46,15 @@ def leaves_facts(task: dict[str, Any]) -> bool:
         # Its tasks run once too.
         return any(leaves_facts({**each, "run_once": True}) for each in tasks(task["block"]))
     names = [key for key in task if "." in key]
-    own = [COLLECTION / "plugins/action" / f"{name.rpartition('.')[2]}.py" for name in names if name.startswith("ot_security.")]
+    own = [
+        COLLECTION / "plugins/action" / f"{name.rpartition('.')[2]}.py"
+        for name in names
+        if name.startswith("ot_security.")
+    ]
     if own:
-        return not all(path.exists() and "_requires_connection = False" in path.read_text(encoding="utf-8") for path in own)
+        return not all(
+            path.exists() and "_requires_connection = False" in path.read_text(encoding="utf-8") for path in own
+        )
     return not any(name.removeprefix("ansible.builtin.") in ON_THE_CONTROLLER for name in names)
 
 

@@ -16,11 +16,18 @@ import termios
 
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils import _columns
 
+ASKED = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("columns", sys.argv[1])
+columns = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(columns)
+print(columns.width())
+"""
 # As ansible-core's worker: its parent has the terminal, and itself has none.
-ASK = """
+ASK = f"""
 import subprocess, sys
-child = "import sys, importlib.util as u\\nspec = u.spec_from_file_location('c', sys.argv[1])\\nm = u.module_from_spec(spec)\\nspec.loader.exec_module(m)\\nprint(m.width())"
-done = subprocess.run([sys.executable, "-c", child, sys.argv[1]], stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True)
+command = [sys.executable, "-c", {ASKED!r}, sys.argv[1]]
+done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True)
 sys.stderr.write(done.stdout + done.stderr)
 """
 

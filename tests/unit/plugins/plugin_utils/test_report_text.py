@@ -55,9 +55,7 @@ def test_the_table_of_the_demo() -> None:
 
 @pytest.mark.parametrize("results", [demo(), generated()], ids=["demo", "generated"])
 def test_no_line_is_longer_than_the_terminal(results: Any) -> None:
-    narrow = table(results, 60)
-    assert max(map(len, narrow)) <= 60
-    assert " ".join(" ".join(table(results)).split()).count(" endpoints") == " ".join(narrow).count("endpoints")
+    assert max(map(len, table(results, 60))) <= 60
 
 
 def test_a_path_is_folded_in_its_own_column() -> None:
