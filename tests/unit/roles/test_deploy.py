@@ -275,6 +275,14 @@ def test_who_is_removed_is_let_in_no_more_and_the_others_are(rotating: Plant, fa
     assert re.findall(r"(?m)^acl (s\d) src", rotating.configurations()["site"]) == ["s1"]
 
 
+def test_a_console_that_nobody_signs_in_at_is_left_to_a_person(rotating: Plant) -> None:
+    sensors = signing_in("former")
+    del sensors["s2"]["sensor_proxy_console_password"]
+    done, log, text = rotating.run(SITE, sensors, "-e", "topology_removed_sensors=s2", playbook="remove_sensor")
+    assert (done, log) == (0, ["site begin"]), text
+    assert "s2: nobody signs in at its console; switch the proxy off there by hand." in text
+
+
 def test_nobody_is_removed_where_nobody_is_named(rotating: Plant) -> None:
     code, log, text = rotating.run(
         SITE, signing_in("former"), "-e", "topology_removed_sensors=,", playbook="remove_sensor"
