@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.browser import chromium
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import needs
 
 UFW = {"state": "present", "firewall": "ufw"}
@@ -40,7 +41,7 @@ def test_many_hosts_are_one_sentence() -> None:
 
 
 def test_what_nobody_has_installed_is_not_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr(needs.chromium, "installed", lambda: None)
+    monkeypatch.setattr(chromium, "installed", lambda: None)
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
     found = needs.missing({"p": UFW}, {"s": BROWSER})
     assert ["Chromium" in sentence for sentence in found].count(True) == 1
