@@ -227,6 +227,36 @@ def test_the_readmes_inventory_is_whole(shell: Shell) -> None:
     assert graph["sensors"]["sensor1"]["path"] == ["plant-a-proxy", "dmz-proxy", "proxy.corp.example"]
 
 
+INI = """
+[proxies]
+plant-a-proxy ansible_host=172.16.0.11 squid_addresses=10.10.0.250/24,10.50.0.21/24 squid_parents=dmz-proxy
+dmz-proxy ansible_host=172.16.0.10 squid_addresses=10.50.0.10/24,198.51.100.210/24 squid_parents='[{"host":"proxy.corp.example","port":8080}]'
+[proxies:vars]
+squid_probe_endpoints=download.microsoft.com
+[sensors]
+sensor1 ansible_host=10.10.0.1
+sensor2 ansible_host=10.10.0.2
+[sensors:vars]
+sensor_proxy_via=plant-a-proxy
+"""
+
+
+def test_the_readmes_inventory_means_the_same_as_ini(shell: Shell) -> None:
+    _as_checkout(shell, _readmes_inventory())
+    (shell.folder / "hosts.ini").write_text(INI)
+    shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+    graphs = [
+        yaml.safe_load(
+            shell.type(
+                f"ansible -i {inventory} 'proxies[0]' -m ot_security.proxy_chaining.topology -a whole=true"
+            ).partition("=>")[2]
+        )["graph"]
+        for inventory in ("inventories/mysite", "hosts.ini")
+    ]
+    assert graphs[0] == graphs[1]
+    assert graphs[0]["sensors"].keys() == {"sensor1", "sensor2"}
+
+
 def test_other_names_of_the_groups(shell: Shell) -> None:
     """The options of the command, with a playbook that connects to no host."""
     renamed = _readmes_inventory().replace("proxies:", "squids:").replace("sensors:", "ot_sensors:")
