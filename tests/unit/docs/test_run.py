@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -230,7 +231,7 @@ def test_the_readmes_inventory_is_whole(shell: Shell) -> None:
 INI = """
 [proxies]
 plant-a-proxy ansible_host=172.16.0.11 squid_addresses=10.10.0.250/24,10.50.0.21/24 squid_parents=dmz-proxy
-dmz-proxy ansible_host=172.16.0.10 squid_addresses=10.50.0.10/24,198.51.100.210/24 squid_parents='[{"host":"proxy.corp.example","port":8080}]'
+dmz-proxy ansible_host=172.16.0.10 squid_addresses=10.50.0.10/24,198.51.100.210/24
 [proxies:vars]
 squid_probe_endpoints=download.microsoft.com
 [sensors]
@@ -243,7 +244,8 @@ sensor_proxy_via=plant-a-proxy
 
 def test_the_readmes_inventory_means_the_same_as_ini(shell: Shell) -> None:
     _as_checkout(shell, _readmes_inventory())
-    (shell.folder / "hosts.ini").write_text(INI)
+    parents = json.dumps([{"host": "proxy.corp.example", "port": 8080}])
+    (shell.folder / "hosts.ini").write_text(INI.replace("210/24", f"210/24 squid_parents='{parents}'"))
     shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
     graphs = [
         yaml.safe_load(
