@@ -59,7 +59,7 @@ demo: venv engine ## a plant in containers: deploys the chain, proves it, prints
 demo-down: ## removes the demo (10 seconds)
 	@tools/demo down
 
-bench: venv engine ## measures what the README claims about speed (10 minutes)
+bench: venv engine ## measures what docs/figures.md has (10 minutes)
 	@tools/bench
 
 release: venv ## changelog and tarball of the version in galaxy.yml, checked as Galaxy would (ARGS=--write keeps them; 4 minutes)

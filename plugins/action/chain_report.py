@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._columns import shown
+from ..plugin_utils._columns import shown, width
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import changes, files, provenance, table
 
@@ -80,7 +80,7 @@ def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[
     began = datetime.fromtimestamp(graph_file.path_of(args["topology"]).stat().st_mtime, timezone.utc)
     judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, report_dir)
     results = changes.changes(judged, files.earlier(folder) if report_dir else None, history)
-    lines, problem = table.table(results), ""
+    lines, problem = table.table(results, width()), ""
     if report_dir:
         try:
             problem = files.write(folder, results, history, str(args["signing_key"]))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._chain import credentials, graph_file
@@ -34,9 +34,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "shared": walks.shared_by(graph, proxy),
             "passwords": passwords,
         }
-        result: dict[str, Any] = self._execute_module(
-            module_name="ot_security.proxy_chaining.chain_walk",
-            module_args={**self._task.args, **filled},
-            task_vars=task_vars,
-        )
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name="ot_security.proxy_chaining.chain_walk",
+                module_args={**self._task.args, **filled},
+                task_vars=task_vars,
+            )
+        except AnsibleConnectionFailure as error:
+            # A result too; Ansible would say it with the task, its origin and the whole of what it would have run.
+            why = str(error).strip().partition("\n")[0].rstrip(".")
+            return {
+                "changed": False,
+                "msg": why,
+                "warnings": [f"{proxy} cannot be reached, and proves nothing: {why}."],
+            }
         return result

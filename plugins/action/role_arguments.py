@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleUndefinedVariable
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 try:
@@ -20,7 +21,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 
 
 from ..plugin_utils import _collector, _cores
-from ..plugin_utils._chain import graph_file
+from ..plugin_utils._chain import graph_file, hostvars
 from ..plugin_utils._roles import arguments, check
 
 
@@ -28,7 +29,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("role", "variables", "document"))
+    _VALID_ARGS = frozenset(("role", "variables", "document", "later"))
 
     @_collector.only_new_objects()
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         place: dict[str, Any] = {}
         given: dict[str, Any] = {}
         unset: dict[str, str] = {}
+        locked: list[str] = []
         for name in some or options:
             # Outside of the role its defaults are known from the specification only.
             value = variables[name] if name in variables else _trusted(options[name]["default"])
@@ -54,15 +56,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 # Such a default may also need what the role alone knows.
                 if name in variables:
                     unset[name] = str(error)
+            except AnsibleError as error:
+                if not hostvars.is_locked(error):
+                    raise
+                locked.append(f"{host}: {name} {hostvars.LOCKED}.")
         typed, mistakes = check.check(role, host, given)
-        mistakes += check.unset_problems(host, unset)
+        mistakes += check.unset_problems(host, unset) + hostvars.once(locked)
+        # Where one of the two is a mistake there is nothing to decide.
+        typed = typed if mistakes else check.decided(typed)
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
                 place = check.placed(role, typed, *_place(variables, check.PLACES[role], host))
                 mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
         if mistakes:
-            return result | {"failed": True, "msg": mistakes}
+            later = boolean(self._task.args.get("later", False))
+            return result | ({"mistakes": mistakes} if later else {"failed": True, "msg": mistakes})
 
         if role == "squid":
             result |= check.derived(typed, document)

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._chain import topology as chain_topology
+from ..plugin_utils._chain.hostvars import once
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -40,7 +41,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             removed,
         )
         if graph["mistakes"]:
-            return result | {"failed": True, "msg": ["Correct the inventory; no host was touched.", *graph["mistakes"]]}
+            return result | {
+                "failed": True,
+                "msg": ["Correct the inventory; no host was touched.", *once(graph["mistakes"])],
+            }
         proxies = {
             name: {key: entry[key] for key in ("kind", "tier", "addresses", "port")}
             for name, entry in graph["proxies"].items()

@@ -30,6 +30,12 @@ options:
   document:
     description: What is in C(squid_endpoints_file), parsed. Only for O(role=squid).
     type: raw
+  later:
+    description:
+      - Returns what is wrong as C(mistakes) instead of failing with it, for M(ot_security.proxy_chaining.ready) to say it with that of all
+        hosts.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - ot_security.proxy_chaining.read_only
 """
@@ -46,6 +52,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+mistakes:
+  description: What is wrong, one sentence each; nothing else is returned then.
+  type: list
+  elements: str
+  returned: with O(later), if anything is wrong
 allowed:
   description: Of the role squid, what clients may reach, as Squid's dstdomain wants it.
   type: list

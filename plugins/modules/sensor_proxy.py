@@ -155,6 +155,11 @@ version:
   returned: when the console could be read
   type: str
   sample: 25.2.2
+told:
+  description: The same in a few words. In check mode what would be changed, beside what the sensor has.
+  returned: success
+  type: str
+  sample: proxy 192.0.2.250:3128, connected to the cloud
 rolled_back:
   description: Whether the previous settings were put back.
   returned: when the console could be read
@@ -179,7 +184,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._console import options
 from ..module_utils._console.model import ClientCertificate, ConsoleError
-from ..module_utils._console.push import Pushed, PushError, Sequence, Terms, WantedProxy
+from ..module_utils._console.push import Pushed, PushError, Sequence, Terms, WantedProxy, told
 
 ARGUMENTS: dict[str, Any] = {
     **options.ARGUMENTS,
@@ -234,7 +239,7 @@ def _push(params: dict[str, Any], check: bool) -> dict[str, Any]:
         return {"failed": True, "msg": str(error), **_result(error.outcome), **kept}
     finally:
         console.close()
-    result = {**_result(outcome), "warnings": outcome.warnings}
+    result = {**_result(outcome), "told": told(outcome, check), "warnings": outcome.warnings}
     if outcome.changed:
         result["diff"] = {
             "before": _lines(result["before"], sends=False),

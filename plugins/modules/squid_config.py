@@ -96,6 +96,10 @@ options:
     type: list
     elements: str
     default: []
+  new:
+    description: Whether this run has installed Squid, so that a restart drops no tunnel that anybody would miss.
+    type: bool
+    default: false
   probe_timeout:
     description: Seconds to wait for an upstream answer.
     type: float
@@ -213,6 +217,7 @@ ARGUMENTS: dict[str, Any] = {
     "worked": {"type": "list", "elements": "str", "default": []},
     "phase": {"type": "str", "choices": ["whole", "begin", "finish"], "default": "whole"},
     "moving_users": {"type": "list", "elements": "str", "default": []},
+    "new": {"type": "bool", "default": False},
     "probe_timeout": {"type": "float", "default": 5},
     "reload_timeout": {"type": "float", "default": 20},
     "restart_timeout": {"type": "float", "default": 45},
@@ -246,7 +251,7 @@ def main() -> None:
         module.fail_json(msg=f"{params['path']}: {error}")
     except (OSError, KeyError) as error:
         module.fail_json(msg=f"{params['path']}: could not be changed on this host: {error}; see that it runs as root.")
-    if outcome.restart_reasons:
+    if outcome.restart_reasons and not params["new"]:
         will = "would be" if module.check_mode else "was"
         reasons = ", ".join(outcome.restart_reasons)
         module.warn(f"Squid {will} restarted, which drops every tunnel: a reload cannot change {reasons}.")

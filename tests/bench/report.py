@@ -54,7 +54,7 @@ def text(part: Part) -> str:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    """Return all parts for the README."""
+    """Return all parts for docs/figures.md."""
     lines = []
     for _name, part in sorted(document.items()):
         for title, rows in part["tables"].items():

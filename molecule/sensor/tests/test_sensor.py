@@ -363,7 +363,7 @@ def test_a_removed_sensor_loses_its_proxy_its_rule_and_nobody_elses_user() -> No
     assert f"{OTHER}: its console was taken as scrapped, since https://10.104.0.99: nobody answers on " in done.text
     said = f"its console still has its proxy: https://{SENSORS[locked].address}: the console does not let"
     assert f"{locked}: the proxies have forgotten it, but {said}" in done.text
-    assert f"{by_hand}: its sensor_proxy_state is handoff; switch the proxy off" in done.text
+    assert f"{by_hand}: nobody signs in at its console; switch the proxy off there" in done.text
     assert SENSORS[by_hand].simulated.count("sign_ins") == 0
     assert {name: done.failed(name) for name in SENSORS} == {**dict.fromkeys(SENSORS, 0), locked: 1}
     for name in (ONE, OTHER, locked, by_hand):

@@ -359,6 +359,22 @@ class Sequence:
         return all(getattr(found, name) == getattr(previous, name) for name in fields)
 
 
+def told(outcome: Pushed, check: bool) -> str:
+    """Return how the sensor is in a few words; in check mode what would be changed beside what it has, whose verdict it is."""
+    if outcome.before is None or outcome.after is None:
+        return "not known"
+    cloud = ""
+    if outcome.cloud is not None:
+        issues = ", ".join(outcome.cloud.issues) or "not connected to the cloud"
+        cloud = f", {'connected to the cloud' if outcome.cloud.connected else issues}"
+    if check and outcome.changed:
+        fields = ", ".join(outcome.changed)
+        return (
+            f"would be {described(outcome.after)} (changes {fields}); now {described(outcome.before.settings)}{cloud}"
+        )
+    return f"{described(outcome.after)}{cloud}"
+
+
 def described(settings: ProxySettings) -> str:
     """Return the settings in a few words, without anything secret."""
     if not settings.enabled:

@@ -46,7 +46,7 @@ def check_fingerprint(connection: ssl.SSLSocket, trust: Trust) -> None:
     if not hmac.compare_digest(found, trust.fingerprint):
         raise UntrustedError(
             f"its certificate has the SHA-256 fingerprint {found}, not the pinned {trust.fingerprint}; "
-            "find out whether it was renewed before pinning the new one"
+            "find out whether it was renewed before putting the new one into sensor_proxy_console_fingerprint"
         )
 
 
@@ -54,7 +54,8 @@ def refusal(error: ssl.SSLError) -> UntrustedError | UnreachableError:
     """Return what a failed handshake means."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return UntrustedError(
-            f"its certificate is not trusted ({error.verify_message}); pin its fingerprint, or name the CA that signed it"
+            f"its certificate is not trusted ({error.verify_message}); note its SHA-256 fingerprint at the sensor and put it into "
+            "sensor_proxy_console_fingerprint, or name the CA that signed it in sensor_proxy_console_ca_path"
         )
     if isinstance(error, ssl.SSLEOFError):
         return UnreachableError(

@@ -10,11 +10,29 @@ cost at 10,000 hosts; the raw values are read instead, and only one that holds a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.errors import AnsibleError
+
+LOCKED = "is vaulted, and the vault password is missing or another one; add --ask-vault-pass, or --vault-password-file"
+"""What is wrong with a value that the run's passwords do not open."""
+
+_LOCKED = re.compile("vault secrets|undecryptable|Decryption failed")
+
+
+def is_locked(error: BaseException) -> bool:
+    """Say whether an error is that of a vaulted value which no password of the run opens; each ansible-core wraps it another way."""
+    return bool(_LOCKED.search(str(error)))
+
+
+def once(mistakes: Iterable[str]) -> list[str]:
+    """Return the mistakes, of those for which the vault password is missing only the first one: the others are the same."""
+    found = list(dict.fromkeys(mistakes))
+    locked = [mistake for mistake in found if LOCKED in mistake]
+    return [mistake for mistake in found if mistake not in locked[1:]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +47,9 @@ class Secret:
         """Return the secret, empty if there is none.
 
         Raises:
-            ValueError: it is a template of something that is not there.
+            ValueError: it is a template of something that is not there, or vaulted with another password.
         """
-        value = _rendered(self.render) if self.render else self.raw
+        value = _rendered(self.render or (lambda: "" if self.raw is None else str(self.raw)))
         return "" if value is None else str(value)
 
 
@@ -109,6 +127,8 @@ def _rendered(render: Callable[[], object]) -> object:
     try:
         return render()
     except AnsibleError as error:
+        if is_locked(error):
+            raise ValueError(LOCKED) from None
         said = next(iter(str(error).splitlines()), "").rstrip(".")
         raise ValueError(f"cannot be rendered ({said}); define what it names, or correct it") from None
 

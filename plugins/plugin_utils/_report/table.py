@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections import defaultdict
 from typing import NamedTuple
@@ -37,9 +38,14 @@ MOST = 12
 """So many names stand in one paragraph."""
 
 
-def table(results: Results) -> list[str]:
-    """Return a row for each sensor, then a paragraph for each distinct failure, the changes and the counts."""
-    lines = _rows(results)
+def table(results: Results, width: int = sys.maxsize) -> list[str]:
+    """Return a row for each sensor, then a paragraph for each distinct failure, the changes and the counts.
+
+    Args:
+        results: what was found.
+        width: how long a line may be; only what has no blank is longer.
+    """
+    lines = _rows(results, width)
     now = moment(results.get("time"))
     failures = failures_of(results)
     if failures:
@@ -55,11 +61,15 @@ def table(results: Results) -> list[str]:
     if changes:
         lines += ["", f"changed since the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in changes for line in one]
-    setup = [_wrap(f"{one.kind}: {some(one.names, MOST)}" if one.names else one.kind) for one in setup_of(results)]
+    setup = [
+        _wrap(f"{one.kind}: {some(one.names, MOST)}" if one.names else one.kind, width) for one in setup_of(results)
+    ]
     if setup:
         lines += ["", f"another setup than in the report of {clock(results.get('previous'), now)}"]
         lines += [line for one in setup for line in one]
-    return [*lines, "", tally(results)]
+    return [
+        part for line in [*lines, "", tally(results)] for part in ([line] if len(line) <= width else _wrap(line, width))
+    ]
 
 
 class Change(NamedTuple):
@@ -141,7 +151,7 @@ def _verdict_words(before: str | None, after: str | None, arrow: str) -> str:
     return f"{known(before)}{arrow}{known(after)}"
 
 
-def _rows(results: Results) -> list[str]:
+def _rows(results: Results, width: int) -> list[str]:
     now = moment(results.get("time"))
     moved = {
         change.get("sensor"): ", now direct" if goes_direct(change) else ", other path"
@@ -153,7 +163,7 @@ def _rows(results: Results) -> list[str]:
         name = sensor.get("name")
         verdict = known(sensor.get("verdict")) + moved.get(name, "")
         rows.append((clean(name), path_of(sensor), verdict, seen_of(sensor, now)))
-    return aligned(rows)
+    return aligned(rows, width)
 
 
 def _paragraph(failure: Failure, results: Results) -> list[str]:
@@ -168,5 +178,5 @@ def _paragraph(failure: Failure, results: Results) -> list[str]:
     return _wrap(f"{title}: {example}{failure.reason or 'no reason was given.'} ({hit})")
 
 
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]
+def _wrap(text: str, width: int = WIDTH) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False) or [""]

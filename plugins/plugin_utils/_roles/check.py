@@ -56,6 +56,13 @@ def unset_problems(host: str, unset: Mapping[str, str]) -> list[str]:
     return [f"{host}: {problem}" for problem in dict.fromkeys(problems.values())]
 
 
+def decided(typed: Values) -> Values:
+    """Return the values with a sensor's ``auto`` decided: a console is signed in at where somebody's password for it is known."""
+    if typed.get("sensor_proxy_state") != "auto":
+        return typed
+    return {**typed, "sensor_proxy_state": "present" if typed["sensor_proxy_console_password"] else "handoff"}
+
+
 def contradictions(role: str, host: str, typed: Values, document: object = None) -> list[str]:
     """Return what is wrong with values that are right by themselves.
 
@@ -256,7 +263,7 @@ def _sensor_proxy(values: Values, _document: object) -> Iterator[str]:
     if not values["sensor_proxy_console_password"]:
         yield (
             "sensor_proxy_console_password is empty; put it into a vaulted variable or into the environment variable "
-            "SENSOR_CONSOLE_PASSWORD, or set sensor_proxy_state to handoff and let a person enter the proxy."
+            "SENSOR_CONSOLE_PASSWORD, or leave sensor_proxy_state at auto and let a person enter the proxy."
         )
     if values["sensor_proxy_transport"] == "http" and not values["sensor_proxy_profile"]:
         yield (

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -139,14 +140,14 @@ def test_the_quick_start(shell: Shell, tarball: Path) -> None:
 
 def test_the_first_run_from_a_tarball(shell: Shell, tarball: Path) -> None:
     shutil.copy(tarball, shell.folder)
-    for command in _commands("test_the_first_run_from_a_tarball", "README.md"):
+    for command in _commands("test_the_first_run_from_a_tarball", "docs/playbooks.md"):
         shell.type(command)
     assert (shell.folder / "mysite/hosts.yml").is_file()
 
 
 def test_the_first_run_from_a_checkout(shell: Shell) -> None:
     shutil.copytree(ROOT / "inventories/example", shell.folder / "inventories/example")
-    for command in _commands("test_the_first_run_from_a_checkout", "README.md"):
+    for command in _commands("test_the_first_run_from_a_checkout", "docs/playbooks.md"):
         shell.type(command)
     assert (shell.folder / "inventories/mysite/hosts.yml").is_file()
 
@@ -227,6 +228,37 @@ def test_the_readmes_inventory_is_whole(shell: Shell) -> None:
     assert graph["sensors"]["sensor1"]["path"] == ["plant-a-proxy", "dmz-proxy", "proxy.corp.example"]
 
 
+INI = """
+[proxies]
+plant-a-proxy ansible_host=172.16.0.11 squid_addresses=10.10.0.250/24,10.50.0.21/24 squid_parents=dmz-proxy
+dmz-proxy ansible_host=172.16.0.10 squid_addresses=10.50.0.10/24,198.51.100.210/24
+[proxies:vars]
+squid_probe_endpoints=download.microsoft.com
+[sensors]
+sensor1 ansible_host=10.10.0.1
+sensor2 ansible_host=10.10.0.2
+[sensors:vars]
+sensor_proxy_via=plant-a-proxy
+"""
+
+
+def test_the_readmes_inventory_means_the_same_as_ini(shell: Shell) -> None:
+    _as_checkout(shell, _readmes_inventory())
+    parents = json.dumps([{"host": "proxy.corp.example", "port": 8080}])
+    (shell.folder / "hosts.ini").write_text(INI.replace("210/24", f"210/24 squid_parents='{parents}'"))
+    shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+    graphs = [
+        yaml.safe_load(
+            shell.type(
+                f"ansible -i {inventory} 'proxies[0]' -m ot_security.proxy_chaining.topology -a whole=true"
+            ).partition("=>")[2]
+        )["graph"]
+        for inventory in ("inventories/mysite", "hosts.ini")
+    ]
+    assert graphs[0] == graphs[1]
+    assert graphs[0]["sensors"].keys() == {"sensor1", "sensor2"}
+
+
 def test_other_names_of_the_groups(shell: Shell) -> None:
     """The options of the command, with a playbook that connects to no host."""
     renamed = _readmes_inventory().replace("proxies:", "squids:").replace("sensors:", "ot_sensors:")
@@ -234,6 +266,29 @@ def test_other_names_of_the_groups(shell: Shell) -> None:
     (command,) = _commands("test_other_names_of_the_groups", "docs/inventory.md")
     asked = f"{command.replace('site.yml', 'explain.yml')} -e explain_sensor=sensor1 -e explain_endpoint=download.microsoft.com"
     assert "sensor1 (10.10.0.1) may reach download.microsoft.com:443" in shell.type(asked)
+
+
+@pytest.mark.parametrize("password", ["", "another"])
+@pytest.mark.parametrize(
+    ("command", "variable"),
+    [
+        ("playbooks/site.yml", "plant-a-dmz-proxy: squid_parents"),
+        # Here nothing else is vaulted, and each of three sensors has it.
+        ("playbooks/sensors.yml -e '{\"squid_parents\": []}'", "plant-a-line1-sensor: sensor_proxy_console_password"),
+    ],
+)
+def test_a_missing_vault_password_is_one_sentence(command: str, variable: str, password: str, shell: Shell) -> None:
+    _as_site(shell)
+    del shell.environment["ANSIBLE_VAULT_PASSWORD_FILE"]
+    shell.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+    (shell.home / "vault").write_text(password)
+    done = shell.try_to(
+        f"ansible-playbook -i inventories/plant_a {command}{f' --vault-password-file {shell.home}/vault' if password else ''}"
+    )
+    (said,) = re.findall("^fatal: .*=> (.*)$", done.stdout, re.MULTILINE)
+    assert yaml.safe_load(said)["msg"][1:] == [
+        f"{variable} is vaulted, and the vault password is missing or another one; add --ask-vault-pass, or --vault-password-file."
+    ]
 
 
 def _to_read() -> list[str]:
@@ -266,6 +321,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Compl
     for folder in ("inventories/mysite", "mysite"):
         (shell.folder / folder).mkdir()
         (shell.folder / folder / "hosts.yml").write_text(site)
+    (shell.folder / "hosts.yml").write_text(site)
     (shell.folder / "mysite-awx.yml").write_text("{}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = pool.map(lambda command: shell.try_to(f"{command} --list-hosts", f"{EXAMPLE_PASSWORD}\n" * 2), READ)

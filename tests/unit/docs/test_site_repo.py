@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,11 +68,32 @@ def test_wrapper_is_one_line_that_names_its_playbook(wrapper: Path) -> None:
     assert (ROOT / "playbooks" / wrapper.name).is_file()
 
 
+@pytest.mark.parametrize("folder", ["handover", "handoff"])
 @pytest.mark.parametrize("repository", [ROOT, SITE], ids=lambda path: path.name)
-def test_a_sheet_with_a_service_key_stays_where_it_is(repository: Path) -> None:
-    folder = yaml.safe_load((ROOT / "roles/multicloud/defaults/main.yml").read_text())["multicloud_handover_dir"]
-    assert f"/{Path(folder)}/" in (repository / ".gitignore").read_text().splitlines()
-    assert str(Path(folder)) in yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+def test_what_a_run_writes_for_people_stays_where_it_is(repository: Path, folder: str) -> None:
+    defaults = [(ROOT / f"roles/{role}/defaults/main.yml").read_text() for role in ("multicloud", "sensor_proxy")]
+    assert re.search(rf"_dir: .*{folder}\"?$", "\n".join(defaults), re.MULTILINE)
+    assert f"/{folder}/" in (repository / ".gitignore").read_text().splitlines()
+    assert folder in yaml.safe_load((ROOT / "galaxy.yml").read_text())["build_ignore"]
+
+
+def test_linters_pass_with_what_it_brings(tmp_path: Path) -> None:
+    """As whoever has copied it runs them; what lies here and not in a copy is what its own .gitignore names."""
+    shutil.copytree(SITE, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(ROLE.parents[4], tmp_path / "collections", dirs_exist_ok=True)
+    (tmp_path / ".vault-password").write_text(_password())
+    environment = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": ".vault-password", "NO_COLOR": "1"}
+    environment.pop("ANSIBLE_COLLECTIONS_PATH", None)
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "add", "."],
+        ["yamllint", "--strict", "."],
+        ["ansible-lint", "--strict"],
+    ):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("plant", PLANTS)

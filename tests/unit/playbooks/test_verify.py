@@ -98,6 +98,14 @@ def test_what_was_not_proven_is_reported_and_no_success(run: tuple[str, str], ru
     assert "2 of 2 sensors' paths are not proven to work (unknown)" in " ".join(done.output.split())
 
 
+def test_a_proxy_that_cannot_be_reached_is_one_line(runs: dict[tuple[str, str], Run]) -> None:
+    output = runs["verify", ""].output
+    assert "UNREACHABLE!" not in output
+    (said,) = [line for line in output.splitlines() if line.startswith("[WARNING]: site ")]
+    assert said.startswith("[WARNING]: site cannot be reached, and proves nothing: ")
+    assert "no way to the host" in said
+
+
 @pytest.mark.parametrize(
     ("run", "left_out"),
     [

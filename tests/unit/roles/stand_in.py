@@ -46,6 +46,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "diversions": ["/etc/logrotate.d/squid"],
             "enabled": True,
             "files": {},
+            "has_ufw_rules": False,
+            "watches_parents": True,
             "configuration": config,
             "listeners": [vars(each) for each in squid_text.bound(config)],
             "endpoints": endpoints,
@@ -76,7 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return {"failed": True, "msg": "no cloud.", "after": after, "cloud": {"connected": False}, "gone": gone}
         self._log(f"uses {host or 'no proxy'}{user and f' as {user}'}")
         no_screen = self._faults.get(self._host) == "no screen"
-        return {"changed": True, "after": after, "cloud": None if no_screen else {"connected": True}}
+        return {"changed": True, "after": after, "cloud": None if no_screen else {"connected": True}, "told": "pushed"}
 
     def _answer(self) -> str:
         """A host with a word of the log for its fault is cut off from when that word is there."""

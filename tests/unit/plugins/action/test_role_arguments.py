@@ -115,10 +115,18 @@ def test_every_mistake_of_a_role_is_named(play: Play) -> None:
 
 
 def test_a_sensor_without_what_it_takes(play: Play) -> None:
-    done = play("-e", "sensor_proxy_transport=http", SENSOR_CONSOLE_PASSWORD="")
+    wrong = ("-e", "sensor_proxy_state=present", "-e", "sensor_proxy_transport=http")
+    done = play(*wrong, SENSOR_CONSOLE_PASSWORD="")
     said = " ".join(done.stdout.replace("''", "'").split())
     assert "sensor1: sensor_proxy_console_password is empty; put it into a vaulted variable" in said
     assert "sensor1: sensor_proxy_transport is http, but sensor_proxy_profile names no console profile;" in said
+
+
+@pytest.mark.parametrize(("password", "state"), [("", "handoff"), ("c0nsole", "present")])
+def test_a_console_whose_password_nobody_knows_is_left_to_a_person(password: str, state: str, play: Play) -> None:
+    done = play("-vvv", SENSOR_CONSOLE_PASSWORD=password)
+    assert done.returncode == 0, done.stdout
+    assert f"state: {state}\n" in done.stdout or f'"state": "{state}"' in done.stdout
 
 
 def test_a_template_of_nothing(play: Play) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._consol
     Trust,
     UnreachableError,
 )
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.tls import certificate
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._console.tls import certificate, refusal
 
 Serve = Callable[[Callable[[socket.socket], None]], int]
 
@@ -99,3 +100,14 @@ def test_only_the_address_itself_says_that_it_is_gone(
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     assert str(error) in _said(443, "192.0.2.10", gone=gone)
+
+
+def test_a_certificate_that_is_not_trusted_names_the_variables_that_trust_it() -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = "self-signed certificate"
+    said = str(refusal(error))
+    assert said.startswith("its certificate is not trusted (self-signed certificate); ")
+    assert (
+        "put it into sensor_proxy_console_fingerprint, or name the CA that signed it in sensor_proxy_console_ca_path"
+        in said
+    )

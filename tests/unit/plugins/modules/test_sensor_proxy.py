@@ -67,6 +67,7 @@ class TestPush:
         assert "password: sent\n" in result["diff"]["after"]
         assert "password: none\n" in result["diff"]["before"]
         assert "secret" not in json.dumps(result)
+        assert result["told"] == "proxy 192.0.2.250:3128, user plant, connected to the cloud"
         assert console.closed
 
     def test_a_second_push(self, push: Run) -> None:
@@ -82,6 +83,11 @@ class TestPush:
         assert result["changed"]
         assert result["after"]["enabled"] is True
         assert console.settings == OFF
+        # The verdict is that of what it has, and stands there.
+        assert result["told"] == (
+            "would be proxy 192.0.2.250:3128, user plant (changes enabled, host, port, username, password); now proxy off, "
+            "Proxy authentication issues"
+        )
 
     def test_a_push_that_does_not_work(self, push: Run, console: FakeConsole) -> None:
         """One sentence with the console, what the sensor says, and what is in force now."""

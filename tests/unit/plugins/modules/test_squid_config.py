@@ -146,6 +146,12 @@ def test_a_restart_is_a_warning(run: Run) -> None:
     assert "Squid was restarted, which drops every tunnel: a reload cannot change workers." in str(result["warnings"])
 
 
+def test_the_restart_of_what_was_just_installed_drops_nothing(run: Run) -> None:
+    result = run(content=config(more="workers 4\n"), new=True)
+    assert (result["action"], result["restart_reasons"]) == ("restart", ["workers"])
+    assert "restarted" not in str(result["warnings"])
+
+
 def test_a_restart_to_come_is_a_warning_too(run: Run) -> None:
     result = run(content=config(more="workers 4\n"), _ansible_check_mode=True)
     assert "Squid would be restarted, which drops every tunnel" in str(result["warnings"])

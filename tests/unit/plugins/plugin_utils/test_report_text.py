@@ -53,6 +53,21 @@ def test_the_table_of_the_demo() -> None:
     ]
 
 
+@pytest.mark.parametrize("results", [demo(), generated()], ids=["demo", "generated"])
+def test_no_line_is_longer_than_the_terminal(results: Any) -> None:
+    assert max(map(len, table(results, 60))) <= 60
+
+
+def test_a_path_is_folded_in_its_own_column() -> None:
+    assert table(demo(), 60)[:5] == [
+        "SENSOR   PATH                         VERDICT  LAST SEEN",
+        "sensor1  plant-a-proxy > dmz-proxy >  broken   1 tunnel open",
+        "         endpoints",
+        "sensor2  plant-a-proxy > dmz-proxy >  broken   403 2 min ago",
+        "         endpoints",
+    ]
+
+
 def test_without_a_failure_there_are_no_details() -> None:
     lines = _table(demo(broken=False))
     assert lines[1:3] == [

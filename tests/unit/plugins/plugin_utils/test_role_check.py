@@ -155,6 +155,22 @@ def test_what_keeps_a_variable_from_being_rendered() -> None:
     assert problem == ["s: sensor_proxy_username cannot be rendered: 'bob' is undefined"]
 
 
+@pytest.mark.parametrize(
+    ("state", "password", "decided"),
+    [
+        ("auto", "", "handoff"),
+        ("auto", "x", "present"),
+        # What somebody wrote is what is meant.
+        ("present", "", "present"),
+        ("handoff", "x", "handoff"),
+        ("absent", "", "absent"),
+    ],
+)
+def test_who_signs_in_at_a_console(state: str, password: str, decided: str) -> None:
+    typed = {"sensor_proxy_state": state, "sensor_proxy_console_password": password}
+    assert check.decided(typed) == {**typed, "sensor_proxy_state": decided}
+
+
 HOP = {"proxy": {"address": "10.0.0.250", "port": 3128}, "path": ["site", "dmz"]}
 
 

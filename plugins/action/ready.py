@@ -1,0 +1,40 @@
+# Copyright: ot_security.proxy_chaining contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+from ..plugin_utils import _cores
+from ..plugin_utils._chain.hostvars import once, raw_variables
+from ..plugin_utils._roles import needs
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
+
+    _requires_connection = False
+    _VALID_ARGS = frozenset[str]()
+
+    def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Gather what is wrong."""
+        _cores.refuse()
+        result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
+        variables = task_vars or {}
+        checked: dict[str, dict[str, Any]] = {"__squid": {}, "__sensor_proxy": {}}
+        for host in variables["ansible_play_hosts_all"]:
+            known = raw_variables(variables["hostvars"], host)
+            for name, found in checked.items():
+                if name in known:
+                    found[host] = known[name]
+        proxies, sensors = checked.values()
+        mistakes = [
+            sentence for found in checked.values() for each in found.values() for sentence in each.get("mistakes", [])
+        ]
+        lacking = needs.missing(proxies, sensors)
+        if mistakes or lacking:
+            return result | {"failed": True, "msg": ["Correct this; no host was touched.", *once(mistakes), *lacking]}
+        return result
