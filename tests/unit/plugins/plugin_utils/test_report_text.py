@@ -59,11 +59,11 @@ def test_no_line_is_longer_than_the_terminal(results: Any) -> None:
 
 
 def test_a_path_is_folded_in_its_own_column() -> None:
-    assert table(demo(), 60)[:5] == [
+    assert table(demo(), 74)[:5] == [
         "SENSOR   PATH                         VERDICT  LAST SEEN",
         "sensor1  plant-a-proxy > dmz-proxy >  broken   1 tunnel open",
         "         endpoints",
-        "sensor2  plant-a-proxy > dmz-proxy >  broken   403 2 min ago",
+        "sensor2  plant-a-proxy > dmz-proxy >  broken   403 2 min ago, no success",
         "         endpoints",
     ]
 
