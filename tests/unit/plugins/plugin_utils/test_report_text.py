@@ -59,7 +59,7 @@ def test_no_line_is_longer_than_the_terminal(results: Any) -> None:
 
 
 def test_a_path_is_folded_in_its_own_column() -> None:
-    assert table(demo(), 74)[:5] == [
+    assert table(demo(), 72)[:5] == [
         "SENSOR   PATH                         VERDICT  LAST SEEN",
         "sensor1  plant-a-proxy > dmz-proxy >  broken   1 tunnel open",
         "         endpoints",
