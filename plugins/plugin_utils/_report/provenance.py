@@ -117,7 +117,7 @@ def _source(path: Path, report_dir: str) -> Source:
     revision = _git(folder, "rev-parse", "HEAD") if path.exists() else None
     modified = False
     if revision:
-        report = Path(report_dir).absolute()
+        report = Path(report_dir).resolve()
         but = [
             f":(exclude,top){report.relative_to(top)}"
             for top in _top(folder)

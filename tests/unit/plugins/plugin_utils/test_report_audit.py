@@ -109,7 +109,9 @@ def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -
     report = inventory.parent / "chain-report"
     report.mkdir()
     (report / "results.json").write_text("{}")
-    assert _source(inventory, str(report))["modified"] is False
+    (tmp_path / "link").symlink_to(inventory.parent)
+    for path in (report, tmp_path / "link/chain-report"):
+        assert _source(inventory, str(path))["modified"] is False
     assert _source(inventory)["modified"] is True
     (inventory.parent / "host_vars").mkdir()
     (inventory.parent / "host_vars/new.yml").write_text("a: 1\n")
