@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,9 +14,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import graph_file
+from ..plugin_utils._chain import admissions, graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._chain.model import Graph
 from ..plugin_utils._columns import shown
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import changes, files, table
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         hostvars, args = variables["hostvars"], self._task.args
         own = chain_hostvars.raw_variables(hostvars, str(variables["inventory_hostname"]))
         if args["step"] == "judge":
-            return result | _judged(hostvars, graph_file.read(args["topology"]), str(args["report_dir"]), own)
+            return result | _judged(hostvars, args["topology"], str(args["report_dir"]), own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
             return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
@@ -45,20 +45,28 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
             "the table above says where they end."
         )
-        return result if results["verdict"] in _PROVEN else result | {"failed": True, "msg": sentence}
+        wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
+        return result | {"failed": True, "msg": " ".join(wrong)} if wrong else result
 
 
 _PROVEN = ("ok", "degraded")
 
 
-def _judged(hostvars: Mapping[str, Any], graph: Graph, report_dir: str, own: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(
+    hostvars: Mapping[str, Any], topology: Mapping[str, Any], report_dir: str, own: Mapping[str, Any]
+) -> dict[str, Any]:
+    graph = graph_file.read(topology)
+    reports = found.reports_of(graph, hostvars)
+    unknown = admissions.unknown(
+        graph, {proxy: report.others for proxy, report in reports.items()}, topology["removed_sensors"]
+    )
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     folder = Path(report_dir)
     results = changes.changes(
-        verdict.judge(graph, found.reports_of(graph, hostvars), now, found.cloud_of(own)),
+        verdict.judge(graph, reports, now, found.cloud_of(own)),
         files.earlier(folder) if report_dir else None,
     )
-    lines, problem = table.table(results), ""
+    lines, problem = [*table.table(results), *(["", *textwrap.wrap(unknown, table.WIDTH)] if unknown else [])], ""
     if report_dir:
         try:
             problem = files.write(folder, results)
@@ -71,8 +79,9 @@ def _judged(hostvars: Mapping[str, Any], graph: Graph, report_dir: str, own: Map
         "chain_verify_verdict": results["verdict"],
         "chain_verify_counts": {**results["counts"], "never_seen": results["never_seen"]},
         "chain_verify_failing": _failing(results),
+        "chain_verify_unknown": unknown,
     }
-    told = {"lines": lines, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
+    told = {"lines": lines, "unknown": unknown, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
     return {**results, **told, **({"warnings": [problem]} if problem else {})}
 
 

@@ -88,6 +88,11 @@ clients:
   returned: success, unless RV(clients_problem)
   type: list
   elements: dict
+others:
+  description: ACL name and addresses of each client that the running configuration admits and that is none of O(clients).
+  returned: success
+  type: list
+  elements: list
 clients_problem:
   description: Why nothing is known of the sensors; V(null) otherwise.
   returned: success
@@ -127,7 +132,7 @@ def main() -> None:
     )
     given = module.params
     walks = [_walk(given, walk) for walk in given["walks"]]
-    clients, problem = [], None
+    clients, others, problem = [], [], None
     try:
         proxy = ProxyHost(
             config=FOLDER / "squid.conf",
@@ -137,12 +142,13 @@ def main() -> None:
             since=datetime.now(timezone.utc) - timedelta(minutes=given["log_minutes"]),
         )
         clients = proxy.look_up(given["clients"], *walk_all.split(given["endpoints"][0]))
+        others = proxy.others(given["clients"])
     except ValueError as error:
         problem = f"{error}."
     else:
         if proxy.rules_problem:
             module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
-    module.exit_json(changed=False, walks=walks, clients=clients, clients_problem=problem)
+    module.exit_json(changed=False, walks=walks, clients=clients, others=others, clients_problem=problem)
 
 
 def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:

@@ -33,8 +33,8 @@ options:
     default: cloud_sites
   removed_sensors:
     description:
-      - Names of sensors that are taken as gone, although the inventory still has them, as a list, or as text with commas or white space
-        between them.
+      - Names of those that are gone, as a list, or as text with commas or white space between them. Sensors that the inventory still
+        has are taken as gone.
     type: list
     elements: str
     default: []

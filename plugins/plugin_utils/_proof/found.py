@@ -54,10 +54,11 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     try:
         walks = [_walk(each) for each in result["walks"]]
         clients = [_client(each) for each in result["clients"]]
+        others = [(_text(acl), [_text(address) for address in addresses]) for acl, addresses in result["others"]]
         problem = _text(result["clients_problem"] or "").rstrip(".")
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
-    return Report(walks, clients, clients_problem=problem or None)
+    return Report(walks, clients, others, clients_problem=problem or None)
 
 
 def _walk(said: Mapping[str, Any]) -> Walked:

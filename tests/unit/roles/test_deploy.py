@@ -282,3 +282,70 @@ def test_nobody_is_removed_where_nobody_is_named(rotating: Plant) -> None:
     )
     assert (code, log) == (2, [])
     assert "Name the sensors that go, such as -e topology_removed_sensors=sensor1,sensor2; no host was touched." in text
+
+
+ONLY_S1 = {"s1": SENSORS["s1"]}
+WITHOUT_B = {name: given for name, given in PROXIES.items() if name != "b-plant"}
+S1_ELSEWHERE = {**SENSORS, "s1": {**SENSORS["s1"], "sensor_proxy_via": "a-plant"}}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sensors", "options", "playbook", "said"),
+    [
+        (PROXIES, ONLY_S1, (), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("--check",), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("--limit", "dmz-2"), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("-e", "topology_removed_sensors=s1"), "remove_sensor", "dmz-2 admits s2"),
+        (PROXIES, {}, (), "site", "b-plant admits s1; dmz-2 admits s2"),
+        (WITHOUT_B, S1_ELSEWHERE, (), "site", "a-plant admits b-plant"),
+        ({**PROXIES, "dmz-2": {**PROXIES["dmz-2"], "squid_state": "absent"}}, ONLY_S1, (), "site", "dmz-2 admits s2"),
+    ],
+    ids=["disabled", "check mode", "limit", "while another is removed", "all of them", "a child", "its proxy goes"],
+)
+def test_who_is_missing_from_the_inventory_is_not_cut_off(
+    proxies: dict[str, Vars], sensors: dict[str, Vars], options: tuple[str, ...], playbook: str, said: str, plant: Plant
+) -> None:
+    before = plant.configurations()
+    code, log, text = plant.run(proxies, sensors, *options, playbook=playbook)
+    assert (code, log, plant.configurations()) == (2, [], before), text
+    assert f"{said}, and the inventory has nobody of that name or address" in text
+    assert "topology_removed_sensors" in text
+    assert text.count(" admits ") == text.count(said) * said.count(" admits "), "once for all of them"
+
+
+@pytest.mark.parametrize(
+    ("sensors", "options", "admitted"),
+    [
+        (ONLY_S1, ("-e", "topology_removed_sensors=s2"), []),
+        (ONLY_S1, ("-e", '{"topology_removed_sensors": ["S2", "long-gone"]}'), []),
+        ({**ONLY_S1, "renamed": SENSORS["s2"]}, (), ["renamed"]),
+    ],
+    ids=["declared", "declared beside one that went earlier", "another name"],
+)
+def test_who_is_declared_gone_or_has_another_name_is_no_mistake(
+    sensors: dict[str, Vars], options: tuple[str, ...], admitted: list[str], plant: Plant
+) -> None:
+    code, _log, text = plant.run(PROXIES, sensors, *options, playbook="site")
+    assert code == 0, text
+    assert re.findall(r"(?m)^http_access allow (s2|renamed)$", plant.configurations()["dmz-2"]) == admitted
+    assert plant.run(PROXIES, sensors, *options)[:2] == (
+        0,
+        [f"{name} uses 10.0.0.{4 if name == 's1' else 2}" for name in sensors],
+    )
+
+
+def test_in_one_acl_for_all_a_missing_sensor_is_found_too(tmp_path: Path, collections: Path) -> None:
+    combined = {"site": {**SITE["site"], "squid_acl_layout": "combined"}}
+    plant = Plant(tmp_path, collections)
+    sensors = signing_in("user")
+    assert plant.run(combined, sensors, playbook="site")[0] == 0
+    code, log, text = plant.run(combined, {"s1": sensors["s1"]}, playbook="site")
+    assert (code, log) == (2, [])
+    assert "site admits s2, and" in text
+
+
+def test_who_is_unknown_is_not_removed(rotating: Plant) -> None:
+    removed = ("-e", "topology_removed_sensors=s3")
+    code, log, text = rotating.run(SITE, signing_in("former"), *removed, playbook="remove_sensor")
+    assert (code, log) == (2, [])
+    assert "s3: it is to be removed, and the inventory has no such sensor in the group 'sensors'" in text

@@ -125,6 +125,7 @@ def test_deployment() -> None:
         "ready": [],
         "rotating": [],
         "left_behind": [],
+        "missing": "",
     }
 
 

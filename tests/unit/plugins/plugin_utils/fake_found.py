@@ -75,7 +75,7 @@ class Found:
             made = [{**walk, "endpoints": [probe(each) for each in endpoints]} for walk in walks.walks_of(graph, proxy)]
             clients = [client(sensor["name"]) for sensor in walks.sensors_of(graph, proxy)]
             self.hostvars[proxy] = {
-                "__chain_verify_walked": {"walks": made, "clients": clients, "clients_problem": None}
+                "__chain_verify_walked": {"walks": made, "clients": clients, "others": [], "clients_problem": None}
             }
 
     def walks(self, source: str) -> list[Json]:

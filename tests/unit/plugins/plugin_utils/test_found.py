@@ -33,7 +33,7 @@ GONE = {"unreachable": True, "msg": "Failed to connect to the host via ssh: no r
 def _report(*walks: dict[str, Any], **more: Any) -> Report:
     """The report of a host where the walks ended so."""
     made = [item | walk for item, walk in zip(ITEMS, walks, strict=False)]
-    walked = {"walks": made, "clients": [], "clients_problem": None, **more}
+    walked = {"walks": made, "clients": [], "others": [], "clients_problem": None, **more}
     return report_of({"site": {"__chain_verify_walked": walked}}, "site")
 
 
