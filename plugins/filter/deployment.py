@@ -34,10 +34,6 @@ options:
     description: Whether the sensors have been pushed, and may have arrived.
     type: bool
     default: false
-  missing:
-    description: Whether the looks at the proxies are searched for whom only the inventory's silence would cut off.
-    type: bool
-    default: false
 """
 
 EXAMPLES = r"""
@@ -88,27 +84,19 @@ _value:
       description: With O(sensors), those of them that were not seen to reach the cloud as their new user.
       type: list
       elements: str
-    missing:
-      description: With O(missing), a sentence that names whom a proxy admits and nobody knows, and what to do. Empty where there is none.
-      type: str
 """
 
 
 def deployment(
-    topology: Mapping[str, Any],
-    hostvars: Mapping[str, Any],
-    before_tier: int | None = None,
-    sensors: bool = False,
-    missing: bool = False,
+    topology: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
     from ..plugin_utils._chain import deployment as chain_deployment
     from ..plugin_utils._chain import graph_file
 
-    graph = graph_file.read(topology)
-    stands = asdict(chain_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
-    sentence = chain_deployment.missing(graph, hostvars, topology["removed_sensors"]) if missing else ""
-    return stands | {"missing": sentence}
+    return asdict(
+        chain_deployment.deployment(graph_file.read(topology), hostvars, before_tier=before_tier, sensors=sensors)
+    )
 
 
 class FilterModule:

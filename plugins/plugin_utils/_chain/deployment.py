@@ -9,12 +9,10 @@ Private to this collection. It reads what the playbook proxies.yml registered on
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...module_utils._squid.admitted import admitted
-from .admissions import unknown
 from .hostvars import raw_variables
 from .model import ClientEntry, Graph, SensorEntry
 
@@ -115,20 +113,6 @@ def deployment(
         rotating=[client["name"] for client in rotating],
         left_behind=[client["name"] for client in rotating if not _has_moved(client, hostvars)],
     )
-
-
-def missing(graph: Graph, hostvars: Mapping[str, Any], removed: Collection[str]) -> str:
-    """Say who would be cut off for no other reason than that the inventory does not have them; empty where nobody would.
-
-    Args:
-        graph: the topology.
-        hostvars: Ansible's hostvars, with the first look at each proxy.
-        removed: names of those that were declared gone.
-    """
-    looks = {name: _registered(hostvars, name).get(LOOK, {}) for name in graph["proxies"]}
-    running = {name: admitted(str(look.get("configuration", ""))) for name, look in looks.items()}
-    sentence = unknown(graph, running, removed)
-    return sentence and f"{sentence} No host was touched."
 
 
 def _may_end(clients: Iterable[ClientEntry], kept: Mapping[str, Any], arrived: Set[str]) -> bool:

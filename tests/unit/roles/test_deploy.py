@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Plant:
                 "-i",
                 inventory,
                 self.collections / f"{playbook}.yml",
+                *("-e", f"__squid_lock_path={self.folder}/{{{{ inventory_hostname }}}}.lock"),
                 *options,
             ],
             env=ours | settings,
@@ -123,6 +125,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if "import_playbook" in play:
                 play["import_playbook"] = f"ot_security.proxy_chaining.{play['import_playbook'].removesuffix('.yml')}"
         (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    for name in ("proxies", "rollback"):
+        shutil.copy(copy / f"playbooks/{name}.yml", folder)
     return folder
 
 
@@ -349,3 +353,50 @@ def test_who_is_unknown_is_not_removed(rotating: Plant) -> None:
     code, log, text = rotating.run(SITE, signing_in("former"), *removed, playbook="remove_sensor")
     assert (code, log) == (2, [])
     assert "s3: it is to be removed, and the inventory has no such sensor in the group 'sensors'" in text
+
+
+def lock(plant: Plant, host: str, *, seconds: float) -> str:
+    """Another run has a proxy for so long."""
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + seconds
+    held = {"run": "other/run", "holder": "AWX job 7 (Deploy), launched by eve,", "since": "10:40 UTC", "until": until}
+    text = json.dumps(held)
+    (plant.folder / f"{host}.lock").write_text(text, encoding="utf-8")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"),
+    [("site", ()), ("proxies", ()), ("rollback", ()), ("remove_sensor", ("-e", "topology_removed_sensors=s2"))],
+)
+def test_a_run_refuses_while_another_one_is_at_work(playbook: str, options: tuple[str, ...], plant: Plant) -> None:
+    # So that there is something to go back to.
+    plant.run(MOVED, playbook="proxies")
+    before = plant.configurations()
+    theirs = lock(plant, "dmz-2", seconds=600)
+    code, log, text = plant.run(PROXIES, SENSORS, *options, playbook=playbook)
+    assert (code, log, plant.configurations()) == (2, [], before), text
+    assert (
+        "AWX job 7 (Deploy), launched by eve, has been at work on dmz-2 since 10:40 UTC, and two runs must not" in text
+    )
+    assert "or with -e squid_break_lock=true. No host was touched." in text
+    locks = {path.stem: path.read_text() for path in plant.folder.glob("*.lock")}
+    assert {name: text for name, text in locks.items() if text} == {"dmz-2": theirs}
+    code, log, text = plant.run(PROXIES, SENSORS, *options, "-e", "squid_break_lock=true", playbook=playbook)
+    assert code == 0, text
+    assert log
+    assert [path.read_text() for path in plant.folder.glob("*.lock")] == [""] * 4
+
+
+def test_a_dead_run_keeps_nobody_out_for_ever_and_check_mode_asks_nobody(plant: Plant) -> None:
+    theirs = lock(plant, "dmz-2", seconds=600)
+    assert plant.run(PROXIES, SENSORS, "--check", playbook="proxies")[0] == 0
+    assert (plant.folder / "dmz-2.lock").read_text() == theirs
+    for seconds in (-1, 3600):
+        lock(plant, "dmz-2", seconds=seconds)
+        assert plant.run(PROXIES, playbook="proxies")[0] == 0
+
+
+def test_a_proxy_whose_change_fails_is_free_for_the_next_run(plant: Plant) -> None:
+    code, _log, text = plant.run({**PROXIES, "dmz-2": {**PROXIES["dmz-2"], "squid_port": 3200}}, dmz_2="refuses")
+    assert code == 2, text
+    assert [path.read_text() for path in plant.folder.glob("*.lock")] == [""] * 4

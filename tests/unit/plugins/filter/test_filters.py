@@ -125,7 +125,6 @@ def test_deployment() -> None:
         "ready": [],
         "rotating": [],
         "left_behind": [],
-        "missing": "",
     }
 
 
