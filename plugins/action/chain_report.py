@@ -16,9 +16,9 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _cores
 from ..plugin_utils._chain import admissions, graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._columns import shown
+from ..plugin_utils._columns import in_awx, shown
 from ..plugin_utils._proof import found, verdict
-from ..plugin_utils._report import changes, files, table
+from ..plugin_utils._report import brief, changes, files, table
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -39,7 +39,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | _judged(hostvars, args["topology"], str(args["report_dir"]), own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
-            return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
+            lines = (
+                [*brief.brief(results), *textwrap.wrap(results["unknown"], brief.WIDTH)]
+                if in_awx()
+                else results["lines"]
+            )
+            return result | {"msg": shown(lines), "_ansible_verbose_always": True}
         failing = _failing(results)
         sentence = (
             f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
@@ -80,6 +85,7 @@ def _judged(
         "chain_verify_counts": {**results["counts"], "never_seen": results["never_seen"]},
         "chain_verify_failing": _failing(results),
         "chain_verify_unknown": unknown,
+        **({"chain_verify_table": lines} if in_awx() else {}),
     }
     told = {"lines": lines, "unknown": unknown, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
     return {**results, **told, **({"warnings": [problem]} if problem else {})}

@@ -38,6 +38,12 @@ options:
     type: list
     elements: str
     default: []
+  repository:
+    description:
+      - The repository's own inventory, a file or a folder, from the folder of the run. With it the module also fails where what the run was
+        given differs, in hosts, groups or variables, since AWX keeps what was added to its inventory by hand.
+    type: str
+    default: ""
   whole:
     description: Whether RV(graph) is returned, too. Ansible copies it for each host and each task.
     type: bool

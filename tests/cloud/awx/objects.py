@@ -66,6 +66,9 @@ class Objects:
             key.items() <= other.items() for other in self.kept[kind].values()
         ):
             raise RefusedError({"__all__": [f"{kind} with this {', '.join(key)} already exists."]})
+        if kind == "inventory_sources":
+            # awx/main/models/inventory.py, line 1122 (24.6.1).
+            fields = {"organization": self.kept["inventories"][fields["inventory"]]["organization"], **fields}
         number = next(iter(self._ids))
         self.kept[kind][number] = {"type": kind.removesuffix("s").replace("inventorie", "inventory"), **fields}
         return self.shown(kind, number)
@@ -79,12 +82,15 @@ class Objects:
     def find(self, kinds: Iterable[str], wanted: Mapping[str, str]) -> list[Json]:
         """Return the objects that a query selects; conditions that begin with or__ are alternatives."""
         either = {name.removeprefix("or__"): value for name, value in wanted.items() if name.startswith("or__")}
-        every = {name: value for name, value in wanted.items() if not name.startswith("or__")}
+        begins = wanted.get("name__startswith", "")
+        paging = {"name__startswith", "page_size", "page"}
+        every = {name: value for name, value in wanted.items() if not name.startswith("or__") and name not in paging}
         shown = (self.shown(kind, number) for kind in kinds for number in self.kept[kind])
         return [
             item
             for item in shown
             if all(str(item.get(name)) == value for name, value in every.items())
+            and str(item.get("name", "")).startswith(begins)
             and (not either or any(str(item.get(name)) == value for name, value in either.items()))
         ]
 
