@@ -139,8 +139,9 @@ def test_second_run_changes_nothing(second: Run) -> None:
     """Nor does it replace a secret that AWX has. A project is fetched again, which is how templates find new playbooks."""
     assert (second.code, second.changed) == (0, 0), second.output
     assert [(asked.method, asked.path.split("/")[0], asked.path.split("/")[-1]) for asked in second.sent] == [
-        ("POST", "projects", "update")
-    ] * 2
+        *[("POST", "projects", "update")] * 2,
+        *[("POST", "inventory_sources", "update")] * 2,
+    ]
 
 
 BY_HAND: dict[str, dict[str, Any]] = {
@@ -267,6 +268,19 @@ def test_settings_arrive(service: Started, second: Run) -> None:
     assert [item["execution_environment"] for item in templates] == [
         environments[f"{PREFIX}execution environment"]["id"]
     ] * 7
+
+
+def test_an_inventory_without_hosts_is_no_success(service: Started, second: Run) -> None:
+    """A path that is wrong is found here, and not by the first job."""
+    awx, environment = service
+    assert "Proxy chaining: plants: 5 hosts" in " ".join(second.output.split())
+    awx.objects.hosts = 0
+    run = configure(awx, environment)
+    awx.objects.hosts = 5
+    assert run.code != 0
+    assert "has no host after inventories/example was read into it; correct configure_awx_inventory_path" in " ".join(
+        run.output.split()
+    )
 
 
 def test_refuses_an_organization_without_galaxy_credential(tmp_path: Path) -> None:
