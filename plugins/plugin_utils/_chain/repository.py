@@ -106,7 +106,7 @@ def _of_variables(name: str, mine: Mapping[str, Any], theirs: Mapping[str, Any],
 
 def _hosts(inventory: Listed) -> set[str]:
     groups = (group for name, group in inventory.items() if name != "_meta")
-    return {host for group in groups for host in group.get("hosts", ())} | inventory["_meta"]["hostvars"].keys()
+    return {*inventory["_meta"]["hostvars"]}.union(*(group.get("hosts", ()) for group in groups))
 
 
 def _members(inventory: Listed, group: str) -> set[str]:
