@@ -61,6 +61,7 @@ def test_it_can_be_broken(path: str) -> None:
             for odd in ({}, {"until": 1e12}, {"until": "soon"}, {"holder": 1, "until": lock._now() + 60})
         ),
     ],
+    ids=range(9),
 )
 def test_what_has_ended_or_is_none_keeps_nobody_out(text: str, path: str) -> None:
     Path(path).write_text(text)
