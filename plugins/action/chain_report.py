@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,11 +14,11 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import graph_file
+from ..plugin_utils._chain import admissions, graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
-from ..plugin_utils._columns import shown, width
+from ..plugin_utils._columns import in_awx, shown, width
 from ..plugin_utils._proof import found, verdict
-from ..plugin_utils._report import changes, files, provenance, table
+from ..plugin_utils._report import brief, changes, files, provenance, table
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -40,13 +41,19 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | _judged(variables, args, own)
         results = own["chain_verify_results"]
         if args["step"] == "show":
-            return result | {"msg": shown(results["lines"]), "_ansible_verbose_always": True}
+            lines = (
+                [*brief.brief(results), *textwrap.wrap(results["unknown"], brief.WIDTH)]
+                if in_awx()
+                else results["lines"]
+            )
+            return result | {"msg": shown(lines), "_ansible_verbose_always": True}
         failing = _failing(results)
         sentence = (
             f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
             "the table above says where they end."
         )
-        return result if results["verdict"] in _PROVEN else result | {"failed": True, "msg": sentence}
+        wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
+        return result | {"failed": True, "msg": " ".join(wrong)} if wrong else result
 
 
 _PROVEN = ("ok", "degraded")
@@ -75,12 +82,17 @@ def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[
     now = datetime.now(timezone.utc)
     folder = Path(report_dir)
     reports = found.reports_of(graph, variables["hostvars"])
+    unknown = admissions.unknown(
+        graph, {proxy: report.others for proxy, report in reports.items()}, args["topology"]["removed_sensors"]
+    )
     judged = verdict.judge(graph, reports, now.isoformat(timespec="seconds"), found.cloud_of(own))
     # The run began when its topology was derived.
     began = datetime.fromtimestamp(graph_file.path_of(args["topology"]).stat().st_mtime, timezone.utc)
     judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, report_dir)
     results = changes.changes(judged, files.earlier(folder) if report_dir else None, history)
     lines, problem = table.table(results, width()), ""
+    if unknown:
+        lines += ["", *textwrap.wrap(unknown, min(table.WIDTH, width()))]
     if report_dir:
         try:
             problem = files.write(folder, results, history, str(args["signing_key"]))
@@ -93,8 +105,10 @@ def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[
         "chain_verify_verdict": results["verdict"],
         "chain_verify_counts": {**results["counts"], "never_seen": results["never_seen"]},
         "chain_verify_failing": _failing(results),
+        "chain_verify_unknown": unknown,
+        **({"chain_verify_table": lines} if in_awx() else {}),
     }
-    told = {"lines": lines, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
+    told = {"lines": lines, "unknown": unknown, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
     return {**results, **told, **({"warnings": [problem]} if problem else {})}
 
 

@@ -11,7 +11,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _collector, _cores
-from ..plugin_utils._chain import graph_file
+from ..plugin_utils._chain import graph_file, repository
 from ..plugin_utils._chain import topology as chain_topology
 from ..plugin_utils._chain.hostvars import once
 
@@ -20,7 +20,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "whole"))
+    _VALID_ARGS = frozenset(
+        ("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "repository", "whole")
+    )
 
     @_collector.only_new_objects()
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -40,11 +42,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             args.get("cloud_sites_group", "cloud_sites"),
             removed,
         )
-        if graph["mistakes"]:
-            return result | {
-                "failed": True,
-                "msg": ["Correct the inventory; no host was touched.", *once(graph["mistakes"])],
-            }
+        mistakes = once(graph["mistakes"])
+        if path := args.get("repository"):
+            mistakes = [*repository.mistakes(str(path), variables["ansible_inventory_sources"]), *mistakes]
+        if mistakes:
+            return result | {"failed": True, "msg": ["Correct the inventory; no host was touched.", *mistakes]}
         proxies = {
             name: {key: entry[key] for key in ("kind", "tier", "addresses", "port")}
             for name, entry in graph["proxies"].items()

@@ -21,7 +21,7 @@ options:
   step:
     description:
       - V(judge) judges, and writes the report. Register it as C(chain_verify_results).
-      - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven.
+      - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven, or RV(unknown) is not empty.
       - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that was registered.
     type: str
     choices: [judge, show, prove, index]
@@ -146,6 +146,10 @@ previous:
   returned: with O(step=judge)
 previous_problem:
   description: Why an earlier report was not used; null otherwise.
+  type: str
+  returned: with O(step=judge)
+unknown:
+  description: A sentence that names whom a proxy admits although the inventory has nobody of that name or address. Empty for nobody.
   type: str
   returned: with O(step=judge)
 lines:

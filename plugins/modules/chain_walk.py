@@ -98,6 +98,11 @@ holds:
   returned: success
   type: list
   elements: str
+others:
+  description: ACL name and addresses of each client that the running configuration admits and that is none of O(clients).
+  returned: success
+  type: list
+  elements: list
 clients_problem:
   description: Why nothing is known of the sensors; V(null) otherwise.
   returned: success
@@ -153,7 +158,7 @@ def main() -> None:
     )
     given = module.params
     walks = [_walk(given, walk) for walk in given["walks"]]
-    clients, problem = [], None
+    clients, others, problem = [], [], None
     try:
         proxy = ProxyHost(
             config=FOLDER / "squid.conf",
@@ -163,6 +168,7 @@ def main() -> None:
             since=datetime.now(timezone.utc) - timedelta(minutes=given["log_minutes"]),
         )
         clients = proxy.look_up(given["clients"], *walk_all.split(given["endpoints"][0]))
+        others = proxy.others(given["clients"])
     except ValueError as error:
         problem = f"{error}."
     else:
@@ -172,6 +178,7 @@ def main() -> None:
         changed=False,
         walks=walks,
         clients=clients,
+        others=others,
         clients_problem=problem,
         squid_version=_version(module),
         config_sha256=_config_sha256(FOLDER / "squid.conf"),

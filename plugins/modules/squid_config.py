@@ -26,7 +26,8 @@ options:
   state:
     description:
       - What the host shall have, V(present) for O(content), or V(previous) for what was live before the last change.
-      - Going back twice is going back once. The next change with V(present) goes on from there.
+      - Going back twice is going back once. Where there is nothing to go back to, a warning says so.
+      - The next change with V(present) goes on from there.
     type: str
     choices: [present, previous]
     default: present

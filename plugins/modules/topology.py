@@ -33,11 +33,17 @@ options:
     default: cloud_sites
   removed_sensors:
     description:
-      - Names of sensors that are taken as gone, although the inventory still has them, as a list, or as text with commas or white space
-        between them.
+      - Names of those that are gone, as a list, or as text with commas or white space between them. Sensors that the inventory still
+        has are taken as gone.
     type: list
     elements: str
     default: []
+  repository:
+    description:
+      - The repository's own inventory, a file or a folder, from the folder of the run. With it the module also fails where what the run was
+        given differs, in hosts, groups or variables, since AWX keeps what was added to its inventory by hand.
+    type: str
+    default: ""
   whole:
     description: Whether RV(graph) is returned, too. Ansible copies it for each host and each task.
     type: bool

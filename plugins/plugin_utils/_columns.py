@@ -58,7 +58,12 @@ def _folded(row: Sequence[str], column: int, most: int) -> list[list[str]]:
     return [list(line) for line in zip_longest(*cells, fillvalue="")]
 
 
+def in_awx() -> bool:
+    """Whether ansible-runner shows this run, as it does every job of AWX. It shows JSON, whatever the callback default would."""
+    return bool(constants.DEFAULT_STDOUT_CALLBACK == "awx_display")
+
+
 def shown(lines: Sequence[str]) -> str | list[str]:
     """Give lines the form in which the terminal shows them unbroken; see the filter shown."""
     form = constants.config.get_config_value("result_format", plugin_type="callback", plugin_name="default")
-    return "\n".join(lines) if form == "yaml" else list(lines)
+    return "\n".join(lines) if form == "yaml" and not in_awx() else list(lines)

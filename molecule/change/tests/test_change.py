@@ -20,6 +20,7 @@ SENSORS = {
     "ot-change-sensor5": "ot-change-proxy-3",
 }
 NEWCOMER = "ot-change-newcomer"
+GONE = {"all": {"vars": {"topology_removed_sensors": [NEWCOMER]}}}
 ENDPOINT = "hub.azure-devices.net"
 KEPT = {"squid.conf.previous", "users.previous"}
 
@@ -90,7 +91,7 @@ def from_the_scenario() -> Iterator[None]:
     yield
     nothing_left_behind()
     if {proxy: config(proxy) for proxy in PROXIES} != start:
-        run = deploy()
+        run = deploy(GONE)
         assert run.code == 0, run.output
 
 
@@ -110,8 +111,11 @@ def test_adding_a_sensor_drops_no_tunnel() -> None:
 def test_removing_a_sensor_drops_no_other_tunnel() -> None:
     deploy(with_newcomer())
     assert status(NEWCOMER, PROXIES[0]) == 200
+    missing = deploy()
+    assert (missing.code, status(NEWCOMER, PROXIES[0])) == (2, 200)
+    assert f"{PROXIES[0]} admits {NEWCOMER}, and the inventory has nobody of that name or address" in missing.text
     with watching() as watch:
-        run = deploy()
+        run = deploy(GONE)
     assert run.code == 0, run.output
     assert f"-acl {NEWCOMER} src 10.103.0.5" in run.output
     assert status(NEWCOMER, PROXIES[0]) == 403

@@ -102,8 +102,9 @@ class Change:
         interrupted = self._host.read(_kept(self._wanted.path))
         if not check_mode:
             self._sweep(interrupted)
-        if self._wanted.previous:
-            self._want_previous()
+        if self._wanted.previous and not self._want_previous():
+            self._outcome.warnings.append("this host has no previous configuration to go back to, and stays as it is")
+            return self._outcome
         users = self._users(current.users)
         self._be_patient(current.users, users)
         token = squid_text.token_of(current.config or "")
@@ -114,11 +115,12 @@ class Change:
             self._apply(current, users, interrupted, check_mode)
         return self._outcome
 
-    def _want_previous(self) -> None:
+    def _want_previous(self) -> bool:
         content = squid_text.untoken(self._host.read(_previous(self._wanted.path)) or "")
         if content is None:
-            raise ChangeError("this host has no previous configuration to go back to; nothing was changed.")
+            return False
         self._wanted = replace(self._wanted, content=content, secrets={})
+        return True
 
     def _filled(self, token: str) -> str:
         try:

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import text
 from .acls import Request
+from .admitted import admitted
 from .evidence import Entry, entries, open_connections, plain
 from .rules import ALLOW, Decision, Rules
 
@@ -67,6 +68,12 @@ class ProxyHost:
             _one(client, rules, Request("", host, port, client.get("username")), made, opened, changed)
             for client in clients
         ]
+
+    def others(self, clients: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+        """Return ACL name and addresses of whom else the configuration admits."""
+        theirs = {address for client in clients for address in client["addresses"]}
+        config = self.config.read_text(encoding="utf-8", errors="replace")
+        return [(who.acl, who.addresses) for who in admitted(config) if not theirs.issuperset(who.addresses)]
 
     def _rules(self, config: str) -> Rules | None:
         try:

@@ -11,17 +11,13 @@ still declares somewhere, can be kept, so that nothing is ever open that was nei
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .addresses import is_address
 from .model import ClientEntry, Graph
-from .names import username_problem
-
-_SOURCE = re.compile(r"^acl (\S+) src ([^#\n]+?)(?: # (.+))?$", re.MULTILINE)
-_RULE = re.compile(r"^http_access allow (\S+)(?: (user:\S+|users))?$", re.MULTILINE)
+from .names import acl_name, username_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,41 @@ def admissions(
     return Admissions(clients, leaving, kept)
 
 
+def unknown(graph: Graph, running: Mapping[str, Iterable[Sequence[Any]]], removed: Collection[str]) -> str:
+    """Say whom proxies admit and nobody knows, neither by name nor by all of their addresses; empty where there is nobody.
+
+    A host that is switched off in AWX, or in another slice of a job, is not in the inventory; that alone takes nobody's access away.
+
+    Args:
+        graph: the topology.
+        running: for each proxy, ACL name and addresses of each client that its running configuration admits, and perhaps more.
+        removed: names of those that were declared gone.
+    """
+    entries = [*graph["proxies"].values(), *graph["sensors"].values()]
+    names = {entry["acl"] for entry in entries} | {acl_name(name) for name in removed}
+    clients = (client for entry in graph["proxies"].values() for client in entry["clients"])
+    # With another name at the same address it is a new name, and no loss.
+    known = {address for each in (*entries, *clients) for address in each["addresses"]}
+    found = {
+        # A host that somebody has taken over may write anything there.
+        proxy: list(
+            dict.fromkeys(
+                acl_name(acl)
+                for acl, addresses, *_user in given
+                if acl not in names and not known.issuperset(addresses)
+            )
+        )
+        for proxy, given in running.items()
+    }
+    admitting = "; ".join(f"{proxy} admits {', '.join(who)}" for proxy, who in found.items() if who)
+    who = ", ".join(dict.fromkeys(name for names in found.values() for name in names))
+    return admitting and (
+        f"{admitting}, and the inventory has nobody of that name or address. A host that is switched off, or left out of the inventory, "
+        "is not cut off for that: put it back (in AWX: switch it on, and use no slices), or declare it gone, in the inventory by "
+        f"topology_removed_sensors: [{who}]. A sensor that is put back can be taken out with its console by the playbook remove_sensor."
+    )
+
+
 def _declared(clients: Collection[ClientEntry], auth: bool, accept_previous: bool) -> Iterator[Admission]:
     for client in clients:
         who = client["name"], client["acl"], tuple(client["addresses"])
@@ -113,18 +144,10 @@ def _leaving(graph: Graph, clients: list[Admission], config: str) -> Iterator[Ad
 
 
 def _running(config: str) -> Iterator[tuple[str, list[str], str | None]]:
-    """Yield ACL name, addresses and user of each client that a configuration of the role admits, in whichever layout.
-
-    A host may say what it likes: what is neither an address nor a user's name is left out.
-    """
-    sources: dict[str, list[tuple[list[str], list[str]]]] = {}
-    for acl, addresses, comment in _SOURCE.findall(config):
-        sources.setdefault(acl, []).append((addresses.split(), (comment or acl).split()))
-    for acl, login in _RULE.findall(config):
-        for addresses, (client, *users) in sources.get(acl, ()):
-            for user in users if login == "users" else [login.removeprefix("user:")]:
-                if username_problem(user) is None:
-                    yield client, list(filter(is_address, addresses)), user or None
+    """Yield whom a configuration admits. A host may say what it likes: what is neither an address nor a user's name is left out."""
+    for acl, addresses, user in admitted(config):
+        if user is None or username_problem(user) is None:
+            yield acl, list(filter(is_address, addresses)), user
 
 
 def _is_listener(said: Mapping[str, Any]) -> bool:

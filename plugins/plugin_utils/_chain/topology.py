@@ -34,18 +34,18 @@ def of_groups(
     removed_sensors: Sequence[str] = (),
 ) -> Graph:
     """Derive the topology of an inventory; its options are those of the module topology."""
-    sensors = groups.get(sensors_group, [])
+    proxies = groups.get(proxies_group, [])
     graph = derive(
         hostvars,
-        groups.get(proxies_group, []),
-        [name for name in sensors if name not in removed_sensors],
+        proxies,
+        [name for name in groups.get(sensors_group, []) if name not in removed_sensors],
         proxies_group,
         groups.get(cloud_sites_group, []),
     )
     graph["mistakes"] += [
-        f"{name}: it is to be removed, and the inventory has no such sensor in the group '{sensors_group}'."
+        f"{name}: topology_removed_sensors has it, and so has the group '{proxies_group}'; take it out of one of them."
         for name in removed_sensors
-        if name not in sensors
+        if name in proxies
     ]
     if not graph["proxies"]:
         graph["mistakes"].insert(0, f"the inventory has no host in the group '{proxies_group}'; put the proxies there.")

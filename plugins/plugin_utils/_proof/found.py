@@ -55,6 +55,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     try:
         walks = [_walk(each) for each in result["walks"]]
         clients = [_client(each) for each in result["clients"]]
+        others = [(_text(acl), [_text(address) for address in addresses]) for acl, addresses in result["others"]]
         problem = _text(result["clients_problem"] or "").rstrip(".")
         version, digest = _text(result["squid_version"]), _text(result["config_sha256"])
         holds = [_text(each) for each in result["holds"]]
@@ -63,6 +64,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
     return Report(
         walks,
         clients,
+        others,
         clients_problem=problem or None,
         squid=version or None,
         # Ansible blanks out a password that happens to be a part of it.

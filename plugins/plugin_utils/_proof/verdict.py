@@ -48,6 +48,9 @@ class Report:
     clients: list[Evidence] = field(default_factory=list)
     """What it knows of its clients."""
 
+    others: list[tuple[str, list[str]]] = field(default_factory=list)
+    """ACL name and addresses of whom else it admits."""
+
     clients_problem: str | None = None
     """Why it could not say what it knows of them."""
 

@@ -50,6 +50,8 @@ class Objects:
 
     playbooks: frozenset[str]
     """What AWX finds in every project."""
+    hosts: int = 5
+    """How many hosts an inventory has once its source was read."""
     kept: dict[str, dict[int, Json]] = field(default_factory=lambda: {kind: {} for kind in _REQUIRED})
     associated: dict[str, list[int]] = field(default_factory=dict)
     surveys: dict[int, Json] = field(default_factory=dict)
@@ -66,6 +68,9 @@ class Objects:
             key.items() <= other.items() for other in self.kept[kind].values()
         ):
             raise RefusedError({"__all__": [f"{kind} with this {', '.join(key)} already exists."]})
+        if kind == "inventory_sources":
+            # awx/main/models/inventory.py, line 1122 (24.6.1).
+            fields = {"organization": self.kept["inventories"][fields["inventory"]]["organization"], **fields}
         number = next(iter(self._ids))
         self.kept[kind][number] = {"type": kind.removesuffix("s").replace("inventorie", "inventory"), **fields}
         return self.shown(kind, number)
@@ -79,12 +84,15 @@ class Objects:
     def find(self, kinds: Iterable[str], wanted: Mapping[str, str]) -> list[Json]:
         """Return the objects that a query selects; conditions that begin with or__ are alternatives."""
         either = {name.removeprefix("or__"): value for name, value in wanted.items() if name.startswith("or__")}
-        every = {name: value for name, value in wanted.items() if not name.startswith("or__")}
+        begins = wanted.get("name__startswith", "")
+        paging = {"name__startswith", "organization__name", "page_size", "page"}
+        every = {name: value for name, value in wanted.items() if not name.startswith("or__") and name not in paging}
         shown = (self.shown(kind, number) for kind in kinds for number in self.kept[kind])
         return [
             item
             for item in shown
             if all(str(item.get(name)) == value for name, value in every.items())
+            and str(item.get("name", "")).startswith(begins)
             and (not either or any(str(item.get(name)) == value for name, value in either.items()))
         ]
 
@@ -99,6 +107,8 @@ class Objects:
             secret = {entry["id"] for entry in self._inputs(item) if entry.get("secret")}
             inputs = {name: "$encrypted$" if name in secret else value for name, value in item["inputs"].items()}
             item = item | {"inputs": inputs}
+        if kind == "inventories":
+            item = item | {"total_hosts": self.hosts}
         if kind == "projects":
             item = item | {"scm_revision": "0" * 40}
         return {"id": number, "url": url, "related": related, "summary_fields": {}, **item}

@@ -99,7 +99,7 @@ class Service:
                 self.objects.surveys[number] = body
             return 200, self.objects.surveys.get(number, {})
         if name == "update":
-            return 202, {"url": "/api/v2/project_updates/0/"}
+            return 202, {"id": 0, "status": "pending", "url": "/api/v2/project_updates/0/"}
         if name == "create_approval_template":
             created = self.objects.create("workflow_approval_templates", body)
             self.objects.change(kind, number, {"unified_job_template": created["id"]})

@@ -114,12 +114,14 @@ def test_workflows_are_linked(service: Started, first: Run) -> None:
         "verify-proxies success": "approve",
         "verify-proxies failure": "roll-back",
         "approve success": "push",
+        "approve failure": "approve-way-back",
+        "approve-way-back success": "roll-back",
         "push success": "verify-sensors",
     }
-    (approval,) = awx.kept["workflow_approval_templates"].items()
-    (approve,) = [node for number, node in nodes.items() if mine.get(number) == "approve"]
-    assert approve["unified_job_template"] == approval[0]
-    assert approval[1]["timeout"] == 86400
+    approvals = awx.kept["workflow_approval_templates"]
+    for name in ("approve", "approve-way-back"):
+        (node,) = [node for number, node in nodes.items() if mine.get(number) == name]
+        assert approvals[node["unified_job_template"]]["timeout"] == 86400
 
 
 def test_secrets_go_to_awx_only(service: Started, first: Run) -> None:
@@ -137,8 +139,105 @@ def test_second_run_changes_nothing(second: Run) -> None:
     """Nor does it replace a secret that AWX has. A project is fetched again, which is how templates find new playbooks."""
     assert (second.code, second.changed) == (0, 0), second.output
     assert [(asked.method, asked.path.split("/")[0], asked.path.split("/")[-1]) for asked in second.sent] == [
-        ("POST", "projects", "update")
+        *[("POST", "projects", "update")] * 2,
+        *[("POST", "inventory_sources", "update")] * 2,
     ]
+
+
+BY_HAND: dict[str, dict[str, Any]] = {
+    "job_templates": {
+        "limit": "plant-a-proxy",
+        "job_tags": "nothing",
+        "skip_tags": "always",
+        "extra_vars": '{"squid_phase": "whole"}',
+        "verbosity": 5,
+        "timeout": 1,
+        "forks": 1,
+        "become_enabled": True,
+        "force_handlers": True,
+        "use_fact_cache": True,
+        "start_at_task": "Fail when a path is not proven",
+        "scm_branch": "other",
+        "job_slice_count": 2,
+        "allow_simultaneous": True,
+        "survey_enabled": True,
+        **{
+            f"ask_{what}_on_launch": True
+            for what in (
+                *(
+                    "credential",
+                    "diff_mode",
+                    "execution_environment",
+                    "instance_groups",
+                    "inventory",
+                    "job_slice_count",
+                ),
+                *("job_type", "labels", "scm_branch", "skip_tags", "tags", "timeout", "variables", "verbosity"),
+            )
+        },
+    },
+    "workflow_job_templates": {
+        "limit": "plant-a-proxy",
+        "job_tags": "nothing",
+        "skip_tags": "always",
+        "scm_branch": "other",
+        "survey_enabled": True,
+        "allow_simultaneous": True,
+        **{
+            f"ask_{what}_on_launch": True
+            for what in ("inventory", "labels", "limit", "scm_branch", "skip_tags", "tags", "variables")
+        },
+    },
+    "inventory_sources": {
+        "limit": "sensors",
+        "host_filter": "plant",
+        "enabled_var": "on",
+        "enabled_value": "yes",
+        "scm_branch": "other",
+        "overwrite": False,
+        "overwrite_vars": False,
+        "update_cache_timeout": 86400,
+        "timeout": 1,
+    },
+    "projects": {
+        "allow_override": True,
+        "scm_branch": "other",
+        "scm_refspec": "refs/pull/1/head",
+        "scm_update_cache_timeout": 86400,
+        "scm_track_submodules": True,
+        "scm_delete_on_update": True,
+        "timeout": 1,
+    },
+}
+"""Fields that change what a job does (awx/api/serializers.py, 24.6.1), as somebody may leave them."""
+FIRST_OF_KIND = {
+    "job_templates": f"{PREFIX}Verify connectivity",
+    "workflow_job_templates": f"{PREFIX}Onboard site",
+    "inventory_sources": f"{PREFIX}plants from the project",
+    "projects": f"{PREFIX}playbooks",
+}
+
+
+def test_what_was_left_by_hand_is_put_back(service: Started, second: Run) -> None:
+    """All that changes what a job does, but for what docs/awx.md names."""
+    awx, environment = service
+    before: dict[str, Any] = {}
+    for kind, name in FIRST_OF_KIND.items():
+        item = awx.objects.named(kind)[name]
+        before[kind] = {field: item[field] for field in BY_HAND[kind]}
+        awx.objects.kept[kind][item["id"]] |= BY_HAND[kind]
+    deploy = next(
+        number
+        for number, node in awx.objects.kept["workflow_job_template_nodes"].items()
+        if node["identifier"] == "deploy"
+    )
+    awx.objects.associated[f"workflow_job_template_nodes/{deploy}/always_nodes"] = [deploy + 1]
+    run = configure(awx, environment)
+    assert run.code == 0, run.output
+    for kind, name in FIRST_OF_KIND.items():
+        item = awx.objects.named(kind)[name]
+        assert {field: item[field] for field in BY_HAND[kind]} == before[kind]
+    assert awx.objects.associated[f"workflow_job_template_nodes/{deploy}/always_nodes"] == []
 
 
 def test_settings_arrive(service: Started, second: Run) -> None:
@@ -171,6 +270,19 @@ def test_settings_arrive(service: Started, second: Run) -> None:
     ] * 7
 
 
+def test_an_inventory_without_hosts_is_no_success(service: Started, second: Run) -> None:
+    """A path that is wrong is found here, and not by the first job."""
+    awx, environment = service
+    assert "Proxy chaining: plants: 5 hosts" in " ".join(second.output.split())
+    awx.objects.hosts = 0
+    run = configure(awx, environment)
+    awx.objects.hosts = 5
+    assert run.code != 0
+    assert "has no host after inventories/example was read into it; correct configure_awx_inventory_path" in " ".join(
+        run.output.split()
+    )
+
+
 def test_refuses_an_organization_without_galaxy_credential(tmp_path: Path) -> None:
     """In one sentence, before anything is created: AWX itself would be green until the first job."""
     awx = Service(tmp_path, frozenset())
@@ -178,5 +290,5 @@ def test_refuses_an_organization_without_galaxy_credential(tmp_path: Path) -> No
     run = configure(awx, awx.start())
     awx.stop()
     assert run.code != 0
-    assert "The organization 'Default' has no Galaxy credential" in " ".join(run.output.split())
+    assert "'Default'' has no Galaxy credential" in " ".join(run.output.split())
     assert run.sent == []

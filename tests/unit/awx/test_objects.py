@@ -17,14 +17,16 @@ OBJECTS = objects()
 TEMPLATES: list[Json] = OBJECTS["controller_templates"]
 WORKFLOWS: list[Json] = OBJECTS["controller_workflows"]
 INJECTED = {kind["name"]: set(kind["injectors"]["env"]) for kind in OBJECTS["controller_credential_types"]}
-QUESTIONS = [question for template in TEMPLATES for question in template.get("survey_spec", {}).get("spec", [])]
+ASKED = [question for template in TEMPLATES for question in template.get("survey_spec", {}).get("spec", [])]
+QUESTIONS = [question for question in ASKED if question["variable"] != "sensor_proxy_serial"]
+"""Those about a role's variable; the other one is the playbook's."""
 SURVEY_TYPES = {
-    "text": ("str", "path", "list of str"),
+    "text": ("str", "path", "list of str", "raw"),
     "textarea": ("str", "path", "list of str"),
     "password": ("str",),
     "integer": ("int",),
     "float": ("float",),
-    "multiplechoice": ("str",),
+    "multiplechoice": ("str", "bool"),
     "multiselect": ("list of str",),
 }
 PLAYBOOK_LINE = re.compile(r"^\s*-?\s*(hosts|(ansible\.builtin\.)?import_playbook):", re.MULTILINE)
@@ -59,10 +61,12 @@ def test_has_what_was_asked_for() -> None:
 def test_names_begin_alike() -> None:
     """Each with the prefix, whatever it is, approvals too."""
     other = objects(configure_awx_prefix="Plant", configure_awx_image="192.0.2.1/ee:1")
-    found = [item["name"] for kind in other.values() for item in kind]
+    # Types are shared, since only a system administrator may create them.
+    kinds = other.keys() - {"controller_credential_types"}
+    found = [item["name"] for kind in sorted(kinds) for item in other[kind]]
     nodes = (node for workflow in other["controller_workflows"] for node in workflow["simplified_workflow_nodes"])
     found += [node["approval_node"]["name"] for node in nodes if "approval_node" in node]
-    assert len(found) == 20
+    assert len(found) == 23
     assert [name for name in found if not name.startswith("Plant: ")] == []
 
 
@@ -129,7 +133,7 @@ def test_secrets_come_with_the_template(template: Json) -> None:
     given = {types[name] for name in template["credentials"]}
     used = roles(template["playbook"])
     injected = {name for kind in given for name in INJECTED.get(kind, ())}
-    assert "topology" in used
+    assert "topology" in used or template["playbook"] == "playbooks/rollback.yml"
     assert looked_up_by(used) <= injected
     # What the inventory looks up is needed by whoever reads the inventory.
     assert "SENSOR_PROXY_PASSWORD" in injected
@@ -179,10 +183,32 @@ def test_no_secret_is_sent_unless_it_is_given() -> None:
 
 def test_source_refers_to_what_is_there() -> None:
     """And its path is in the project."""
-    (source,) = OBJECTS["controller_inventory_sources"]
-    assert source["source_project"] in names("projects")
-    assert source["inventory"] in names("inventories")
-    assert (ROOT / source["source_path"]).is_dir()
+    for source in OBJECTS["controller_inventory_sources"]:
+        assert source["source_project"] in names("projects")
+        assert source["inventory"] in names("inventories")
+        assert (ROOT / source["source_path"]).is_dir()
+
+
+def test_the_way_back_waits_for_no_update_and_all_else_does() -> None:
+    """What a launch updates first, and fails with (awx/main/scheduler/task_manager.py, line 315, 24.6.1)."""
+    updated = {item["name"] for item in OBJECTS["controller_projects"] if item["scm_update_on_launch"]}
+    updated |= {item["inventory"] for item in OBJECTS["controller_inventory_sources"] if item["update_on_launch"]}
+    for template in TEMPLATES:
+        waits = {template["project"], template["inventory"]} & updated
+        assert len(waits) == (0 if template["playbook"] == "playbooks/rollback.yml" else 2)
+    # Its inventory has a source all the same, which a schedule keeps current.
+    (source,) = [item["name"] for item in OBJECTS["controller_inventory_sources"] if not item["update_on_launch"]]
+    assert source in [item["unified_job_template"] for item in OBJECTS["controller_schedules"] if item["enabled"]]
+
+
+@by_name
+def test_what_a_job_is_given_is_compared_with_the_repository(template: Json) -> None:
+    """Where the topology is derived; the way back asks no inventory."""
+    (source,) = [item for item in OBJECTS["controller_inventory_sources"] if item["update_on_launch"]]
+    given = template.get("extra_vars", {})
+    wanted = {} if template["playbook"] == "playbooks/rollback.yml" else {"topology_repository": source["source_path"]}
+    assert given == wanted
+    assert given.keys() <= options().keys()
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question["variable"]))
@@ -191,14 +217,15 @@ def test_question_is_a_variable_of_a_role(question: Json) -> None:
     option = options()[question["variable"]]
     kind = f"list of {option['elements']}" if option["type"] == "list" else option["type"]
     assert kind in SURVEY_TYPES[question["type"]]
-    assert question.get("choices") == option.get("choices")
+    assert question.get("choices") == (["false", "true"] if kind == "bool" else option.get("choices"))
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: str(question["variable"]))
 def test_question_can_be_left_out(question: Json) -> None:
     """A launch by the API ignores the default of a required question and fails; so none has both, and the default is the role's."""
     assert question["required"] != ("default" in question)
-    assert question.get("default") in (None, options()[question["variable"]]["default"])
+    default = options()[question["variable"]]["default"]
+    assert question.get("default") in (None, str(default).lower() if isinstance(default, bool) else default)
 
 
 def test_surveys_are_on() -> None:
@@ -207,6 +234,7 @@ def test_surveys_are_on() -> None:
         assert template.get("survey_enabled", False) == bool(template.get("survey_spec", {}).get("spec"))
     assert {question["variable"] for question in QUESTIONS} == {
         "sensor_proxy_update_password",
+        "squid_break_lock",
         "topology_removed_sensors",
     }
 
@@ -245,8 +273,10 @@ def test_sensors_are_pushed_only_with_consent() -> None:
 def test_schedules_start_what_is_there() -> None:
     """A template or a workflow."""
     for schedule in OBJECTS["controller_schedules"]:
-        assert schedule["unified_job_template"] in names("templates") + names("workflows")
-    assert len(OBJECTS["controller_schedules"]) == 1
+        assert schedule["unified_job_template"] in names("templates") + names("workflows") + names("inventory_sources")
+    assert [item["name"] for item in OBJECTS["controller_schedules"] if item["enabled"]] == [
+        "Proxy chaining: Keep the way back current"
+    ]
 
 
 def test_schedules_rule_is_one_that_awx_takes() -> None:
@@ -256,4 +286,5 @@ def test_schedules_rule_is_one_that_awx_takes() -> None:
         datetime.datetime.strptime(start, "DTSTART:%Y%m%dT%H%M%SZ")
         assert rule.startswith("RRULE:")
         parts = dict(part.split("=") for part in rule.removeprefix("RRULE:").split(";"))
-        assert parts == {"FREQ": "DAILY", "INTERVAL": "1"}
+        assert parts["FREQ"] in ("DAILY", "HOURLY")
+        assert parts["INTERVAL"] == "1"

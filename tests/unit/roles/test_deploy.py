@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Plant:
                 "-i",
                 inventory,
                 self.collections / f"{playbook}.yml",
+                *("-e", f"__squid_lock_path={self.folder}/{{{{ inventory_hostname }}}}.lock"),
                 *options,
             ],
             env=ours | settings,
@@ -122,6 +124,8 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if "import_playbook" in play:
                 play["import_playbook"] = str(copy / "playbooks" / play["import_playbook"])
         (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
+    for name in ("proxies", "rollback"):
+        shutil.copy(copy / f"playbooks/{name}.yml", folder)
     return folder
 
 
@@ -289,3 +293,117 @@ def test_nobody_is_removed_where_nobody_is_named(rotating: Plant) -> None:
     )
     assert (code, log) == (2, [])
     assert "Name the sensors that go, such as -e topology_removed_sensors=sensor1,sensor2; no host was touched." in text
+
+
+ONLY_S1 = {"s1": SENSORS["s1"]}
+WITHOUT_B = {name: given for name, given in PROXIES.items() if name != "b-plant"}
+S1_ELSEWHERE = {**SENSORS, "s1": {**SENSORS["s1"], "sensor_proxy_via": "a-plant"}}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sensors", "options", "playbook", "said"),
+    [
+        (PROXIES, ONLY_S1, (), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("--check",), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("--limit", "dmz-2"), "site", "dmz-2 admits s2"),
+        (PROXIES, ONLY_S1, ("-e", "topology_removed_sensors=s1"), "remove_sensor", "dmz-2 admits s2"),
+        (PROXIES, {}, (), "site", "b-plant admits s1; dmz-2 admits s2"),
+        (WITHOUT_B, S1_ELSEWHERE, (), "site", "a-plant admits b-plant"),
+        ({**PROXIES, "dmz-2": {**PROXIES["dmz-2"], "squid_state": "absent"}}, ONLY_S1, (), "site", "dmz-2 admits s2"),
+    ],
+    ids=["disabled", "check mode", "limit", "while another is removed", "all of them", "a child", "its proxy goes"],
+)
+def test_who_is_missing_from_the_inventory_is_not_cut_off(
+    proxies: dict[str, Vars], sensors: dict[str, Vars], options: tuple[str, ...], playbook: str, said: str, plant: Plant
+) -> None:
+    before = plant.configurations()
+    code, log, text = plant.run(proxies, sensors, *options, playbook=playbook)
+    assert (code, log, plant.configurations()) == (2, [], before), text
+    assert f"{said}, and the inventory has nobody of that name or address" in text
+    assert "topology_removed_sensors" in text
+    assert text.count(" admits ") == text.count(said) * said.count(" admits "), "once for all of them"
+
+
+@pytest.mark.parametrize(
+    ("sensors", "options", "admitted"),
+    [
+        (ONLY_S1, ("-e", "topology_removed_sensors=s2"), []),
+        (ONLY_S1, ("-e", '{"topology_removed_sensors": ["S2", "long-gone"]}'), []),
+        ({**ONLY_S1, "renamed": SENSORS["s2"]}, (), ["renamed"]),
+    ],
+    ids=["declared", "declared beside one that went earlier", "another name"],
+)
+def test_who_is_declared_gone_or_has_another_name_is_no_mistake(
+    sensors: dict[str, Vars], options: tuple[str, ...], admitted: list[str], plant: Plant
+) -> None:
+    code, _log, text = plant.run(PROXIES, sensors, *options, playbook="site")
+    assert code == 0, text
+    assert re.findall(r"(?m)^http_access allow (s2|renamed)$", plant.configurations()["dmz-2"]) == admitted
+    assert plant.run(PROXIES, sensors, *options)[:2] == (
+        0,
+        [f"{name} uses 10.0.0.{4 if name == 's1' else 2}" for name in sensors],
+    )
+
+
+def test_in_one_acl_for_all_a_missing_sensor_is_found_too(tmp_path: Path, collections: Path) -> None:
+    combined = {"site": {**SITE["site"], "squid_acl_layout": "combined"}}
+    plant = Plant(tmp_path, collections)
+    sensors = signing_in("user")
+    assert plant.run(combined, sensors, playbook="site")[0] == 0
+    code, log, text = plant.run(combined, {"s1": sensors["s1"]}, playbook="site")
+    assert (code, log) == (2, [])
+    assert "site admits s2, and" in text
+
+
+def test_who_is_unknown_is_not_removed(rotating: Plant) -> None:
+    removed = ("-e", "topology_removed_sensors=s3")
+    code, log, text = rotating.run(SITE, signing_in("former"), *removed, playbook="remove_sensor")
+    assert (code, log) == (2, [])
+    assert "s3: it is to be removed, and the inventory has no such sensor in the group 'sensors'" in text
+
+
+def lock(plant: Plant, host: str, *, seconds: float) -> str:
+    """Another run has a proxy for so long."""
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + seconds
+    held = {"run": "other/run", "holder": "AWX job 7 (Deploy), launched by eve,", "since": "10:40 UTC", "until": until}
+    text = json.dumps(held)
+    (plant.folder / f"{host}.lock").write_text(text, encoding="utf-8")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"),
+    [("site", ()), ("proxies", ()), ("rollback", ()), ("remove_sensor", ("-e", "topology_removed_sensors=s2"))],
+)
+def test_a_run_refuses_while_another_one_is_at_work(playbook: str, options: tuple[str, ...], plant: Plant) -> None:
+    # So that there is something to go back to.
+    plant.run(MOVED, playbook="proxies")
+    before = plant.configurations()
+    theirs = lock(plant, "dmz-2", seconds=600)
+    code, log, text = plant.run(PROXIES, SENSORS, *options, playbook=playbook)
+    assert (code, log, plant.configurations()) == (2, [], before), text
+    assert (
+        "AWX job 7 (Deploy), launched by eve, has been at work on dmz-2 since 10:40 UTC, and two runs must not" in text
+    )
+    assert "or with -e squid_break_lock=true. No host was touched." in text
+    locks = {path.stem: path.read_text() for path in plant.folder.glob("*.lock")}
+    assert {name: text for name, text in locks.items() if text} == {"dmz-2": theirs}
+    code, log, text = plant.run(PROXIES, SENSORS, *options, "-e", "squid_break_lock=true", playbook=playbook)
+    assert code == 0, text
+    assert log
+    assert [path.read_text() for path in plant.folder.glob("*.lock")] == [""] * 4
+
+
+def test_a_dead_run_keeps_nobody_out_for_ever_and_check_mode_asks_nobody(plant: Plant) -> None:
+    theirs = lock(plant, "dmz-2", seconds=600)
+    assert plant.run(PROXIES, SENSORS, "--check", playbook="proxies")[0] == 0
+    assert (plant.folder / "dmz-2.lock").read_text() == theirs
+    for seconds in (-1, 3600):
+        lock(plant, "dmz-2", seconds=seconds)
+        assert plant.run(PROXIES, playbook="proxies")[0] == 0
+
+
+def test_a_proxy_whose_change_fails_is_free_for_the_next_run(plant: Plant) -> None:
+    code, _log, text = plant.run({**PROXIES, "dmz-2": {**PROXIES["dmz-2"], "squid_port": 3200}}, dmz_2="refuses")
+    assert code == 2, text
+    assert [path.read_text() for path in plant.folder.glob("*.lock")] == [""] * 4

@@ -19,7 +19,7 @@ from tests.unit.rendered import squid_conf
 
 HOST = "a.one.example"
 PASSWORD = "s3cret-of-the-plant"
-SENSORS = {"sensor1": {"sensor_proxy_src": "10.0.0.1"}}
+SENSORS = {"sensor1": {"sensor_proxy_src": "10.0.0.1"}, "Unknown": {"sensor_proxy_src": "10.0.0.9"}}
 
 
 @pytest.fixture
@@ -60,6 +60,7 @@ def test_each_walk_is_told_apart_and_only_the_password_is_hidden(
     assert PASSWORD not in json.dumps(result)
     assert result["clients"][0]["rule"]["action"] == "allow"
     assert result["clients_problem"] is None
+    assert result["others"] == [["unknown", ["10.0.0.9"]]]
 
 
 def test_a_host_without_squid_says_so_of_each(folder: Path, run_main: Callable[..., dict[str, Any]]) -> None:

@@ -177,7 +177,7 @@ def test_where_to_ask_is_said_by_the_content_alone(run: Run, host: FakeHost, nam
 def test_what_is_required_is_required(run: Run) -> None:
     assert run(probe_endpoints=None)["msg"] == "missing required arguments: probe_endpoints"
     assert run(content=None)["msg"] == "state is present but all of the following are missing: content"
-    assert "no previous configuration to go back to" in run(state="previous", content=None)["msg"]
+    assert "no previous configuration to go back to" in run(state="previous", content=None)["warnings"][0]
 
 
 @pytest.mark.parametrize(

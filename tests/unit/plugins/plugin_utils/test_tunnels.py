@@ -130,7 +130,8 @@ def test_a_removed_sensor_is_taken_as_gone() -> None:
     assert found["mistakes"] == []
     assert "aws-sensor" not in found["sensors"]
     assert "aws-sensor" not in [client["name"] for client in found["proxies"]["azure-proxy"]["clients"]]
-    wrong = topology.of_groups(hostvars, groups, removed_sensors=["nobody"])
+    assert topology.of_groups(hostvars, groups, removed_sensors=["gone-before"])["mistakes"] == []
+    wrong = topology.of_groups(hostvars, groups, removed_sensors=["site-proxy"])
     assert wrong["mistakes"] == [
-        "nobody: it is to be removed, and the inventory has no such sensor in the group 'sensors'."
+        "site-proxy: topology_removed_sensors has it, and so has the group 'proxies'; take it out of one of them."
     ]
