@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...module_utils._squid.admitted import admitted
 from .addresses import is_address
 from .model import ClientEntry, Graph
 from .names import acl_name, username_problem
