@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils import _cores
+from ..plugin_utils import _awx, _cores
 from ..plugin_utils._chain.hostvars import once, raw_variables
 from ..plugin_utils._roles import needs
 
@@ -17,13 +17,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset[str]()
+    _VALID_ARGS = frozenset(("awx",))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Gather what is wrong."""
         _cores.refuse()
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         variables = task_vars or {}
+        if awx := self._task.args.get("awx"):
+            problems = _awx.problems(awx["settings"], awx["found"])
+            wrong = {"failed": True, "msg": ["Correct the settings; nothing was changed.", *problems]}
+            return result | (wrong if problems else {})
         checked: dict[str, dict[str, Any]] = {"__squid": {}, "__sensor_proxy": {}}
         for host in variables["ansible_play_hosts_all"]:
             known = raw_variables(variables["hostvars"], host)

@@ -15,6 +15,13 @@ description:
   - Fails with everything that M(ot_security.proxy_chaining.role_arguments) found wrong on the hosts of the play, and with what the
     controller lacks for what their variables ask for, all in one list.
   - It runs on the controller and connects to no host. The playbooks run it before they touch any host.
+options:
+  awx:
+    description:
+      - Compares instead the settings of the playbook C(configure_awx) with what AWX has, before anything is made there.
+      - C(settings) has C(organization), C(prefix), C(galaxy_credentials), C(vault_credentials) and C(project_credential). C(found) has
+        C(organizations), C(credentials), C(galaxy_credentials) of the organization, and as C(same_names) what begins with the prefix.
+    type: dict
 extends_documentation_fragment:
   - ot_security.proxy_chaining.read_only
 """
