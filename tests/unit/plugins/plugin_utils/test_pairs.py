@@ -12,6 +12,11 @@ from typing import Any
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.deployment import deployment
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._proof import walks
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.changes import changes
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.junit import junit
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.picture import picture
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.table import table
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.view import view
 
 from .fake_found import Found
 
@@ -230,3 +235,17 @@ def test_what_both_know_of_a_sensor_is_put_together(found: Found) -> None:
         }
     evidence = found.judged()["sensors"][0]["evidence"]
     assert (evidence["count"], evidence["last"]["time"]) == (17, "2026-11-24T09:00:00+00:00")
+
+
+def test_page_picture_table_and_junit_have_the_pair(found: Found) -> None:
+    _holds(found, "a", "b")
+    results = changes(found.judged(), None)
+    drawn = picture(results)
+    (node,) = (node for layer in drawn.layers for node in layer.nodes if node.lines[0] == "plant")
+    edges = [
+        (edge.source, edge.preferred, edge.verdict) for edge in drawn.edges if node.key in (edge.source, edge.target)
+    ]
+    assert edges.count((node.key, True, "broken")) == 2
+    assert any("plant" in line and "degraded" in line for line in table(results))
+    assert "pair-split" in str(view(results))
+    assert "plant" in junit(results)
