@@ -146,7 +146,7 @@ def longest_gap(fault: AbstractContextManager[None]) -> float:
     with fault:
         time.sleep(8)
         said = asker.communicate(timeout=30)[0]
-    passed = sorted(at for _number, at, became in map(json.loads, said.splitlines()) if became == "200 ok")
+    passed: list[float] = sorted(at for _number, at, became in map(json.loads, said.splitlines()) if became == "200 ok")
     assert passed[-1] - passed[0] > 8, "the sensor did not get through in the end"
     return max(later - earlier for earlier, later in pairwise(passed))
 

@@ -133,7 +133,7 @@ def test_the_chain_of_the_documentation(graph_of: GraphOf) -> None:
 
 
 def test_an_empty_inventory(graph_of: GraphOf) -> None:
-    nothing = {"proxies": {}, "pairs": {}, "sensors": {}, "tiers": [], "tunnels": {}, "mistakes": []}
+    nothing: Graph = {"proxies": {}, "pairs": {}, "sensors": {}, "tiers": [], "tunnels": {}, "mistakes": []}
     assert graph_of({}) == nothing
 
 
