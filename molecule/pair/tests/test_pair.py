@@ -56,7 +56,7 @@ def _serving() -> str:
 
 def check(member: str) -> str:
     """Say as the check of keepalived does whether a member's own Squid passes a CONNECT."""
-    done = lab.run(member, "/usr/lib/squid/ot_proxy_vip_check.py", HUB, "0.8")
+    done = lab.run(member, "python3", "-IS", "/usr/lib/squid/ot_proxy_vip_check.py", HUB, "0.8")
     return "200" if done.returncode == 0 else done.stderr
 
 

@@ -38,7 +38,7 @@ def run_of(
     began: datetime,
     ended: datetime,
     report_dir: str = "",
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Return who verified, when and with what.
 
@@ -48,9 +48,9 @@ def run_of(
         began: when the run began.
         ended: when its paths were judged.
         report_dir: where the report is written, which is no change of an inventory.
-        environment: of the process.
+        environment: that of this process, unless another one is given.
     """
-    job, by = _job(variables, environment)
+    job, by = _job(variables, os.environ if environment is None else environment)
     # In AWX all inventories are in a folder of one name.
     in_awx = clean(variables.get("awx_inventory_name") or variables.get("tower_inventory_name"))
     inventories = [_source(Path(path), report_dir) for path in variables.get("ansible_inventory_sources") or []]

@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -IS
 # Managed by Ansible, ot_security.proxy_chaining.
 # Usage: ot_proxy_vip_check.py ENDPOINT SECONDS
 """Ends well if the Squid on this host opens a CONNECT to the endpoint in time. keepalived runs it every second."""
