@@ -345,6 +345,8 @@ def test_a_new_squid_that_does_not_take_the_configuration_stays_out(serving: str
 def test_an_upgrade_refuses_nobody(serving: str) -> None:
     for member in OWN:
         lab.output(member, "sh", "-c", NEWER.format(change=""))
+    dry = play.playbook("upgrade_squid", "--check")
+    assert (dry.code, bool(dry.changed(A)), bool(dry.changed(B))) == (0, True, True), dry.output
     watch = lab.Watch()
     with watch.over({SENSOR: (SHARED, HUB, "0.01")}):
         run = play.playbook("upgrade_squid")

@@ -73,13 +73,25 @@ def options() -> Json:
     }
 
 
+def _includes(task: Json, names: set[str]) -> bool:
+    return any(f"ot_security.proxy_chaining.{name}'" in str(task) for name in names)
+
+
 def plays(playbook: str) -> Iterator[Json]:
     """Yield the plays of a playbook, and of those that it imports."""
     path = ROOT / playbook
     for play in yaml.safe_load(path.read_text()):
         if "ansible.builtin.import_playbook" in play or "import_playbook" in play:
             imported = play.get("import_playbook") or play["ansible.builtin.import_playbook"]
-            yield from plays(str((path.parent / imported).relative_to(ROOT)))
+            inner = plays(str((path.parent / imported).relative_to(ROOT)))
+            # The check of one group runs nothing of the other's.
+            checked = str(play.get("vars", {}).get("ot_checked", ""))
+            others = {"proxies_group": "sensor_proxy", "sensors_group": "squid"}
+            left_out = {role for group, role in others.items() if group in checked}
+            yield from (
+                {**each, "tasks": [task for task in each.get("tasks", []) if not _includes(task, left_out)]}
+                for each in inner
+            )
         else:
             yield play
 

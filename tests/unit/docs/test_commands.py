@@ -68,6 +68,9 @@ def test_what_executes_it_has_its_playbook_and_what_it_is_given(command: str, ex
         r"(?:playbooks/|ot_security\.proxy_chaining\.|-e |--tags )(\w+)|(--(?:check|diff|limit))", command
     )
     text = _with_shared(ROOT / executor.partition("::")[0])
+    if any(f'"{pages.name(block.page)}"' in text for block in TYPED if command in block.lines):
+        # It reads the page, and types what is printed there.
+        return
     missing = [name or option for name, option in words if (name or option) not in text]
     assert not missing, f"{executor} has no {missing} of {command!r}"
 

@@ -346,6 +346,7 @@ def _as_site(shell: Shell) -> None:
         # The pages on clouds are read in a checkout, whose playbooks a site repository need not have.
         if not (shell.folder / "playbooks" / playbook.name).exists():
             shutil.copy(playbook, shell.folder / "playbooks")
+    shutil.copytree(ROLE.parents[1] / "playbooks/plays", shell.folder / "playbooks/plays", dirs_exist_ok=True)
 
 
 def _as_checkout(shell: Shell, inventory: str) -> None:

@@ -126,6 +126,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     for name in ("proxies", "rollback"):
         shutil.copy(copy / f"playbooks/{name}.yml", folder)
+    shutil.copytree(copy / "playbooks/plays", folder / "plays")
     return folder
 
 

@@ -51,6 +51,9 @@ def leaves_facts(task: dict[str, Any]) -> bool:
         for name in names
         if name.startswith("ot_security.")
     ]
+    if any(isinstance(task[name], dict) and task[name].get("state") == "judged" for name in names):
+        # proxy_lock looks at what was registered.
+        return False
     if own:
         return not all(
             path.exists() and "_requires_connection = False" in path.read_text(encoding="utf-8") for path in own
@@ -75,6 +78,8 @@ def test_what_runs_once_leaves_no_fact(path: Path) -> None:
         ({"block": [{"ansible.builtin.debug": {"msg": 1}}], "run_once": True}, False),
         ({"ot_security.proxy_chaining.topology": {}, "run_once": True}, False),
         ({"ot_security.proxy_chaining.squid_info": {}, "run_once": True}, True),
+        ({"ot_security.proxy_chaining.proxy_lock": {"state": "held"}, "run_once": True}, True),
+        ({"ot_security.proxy_chaining.proxy_lock": {"state": "judged"}, "run_once": True}, False),
     ],
 )
 def test_the_pattern_is_known(task: dict[str, Any], leaves: bool) -> None:

@@ -40,7 +40,8 @@ def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success
     variables["inventory_hostname"] = "site"
     for name, given in found.items():
         hostvars[name] |= given
-    judged = run_action("chain_report", {"step": "judge", "topology": topology, "report_dir": ""}, variables)
+    report = {"report_dir": "", "site": "", "history": 0, "signing_key": ""}
+    judged = run_action("chain_report", {"step": "judge", "topology": topology, **report}, variables)
     assert (judged["verdict"], said in judged["unknown"], bool(judged["unknown"])) == ("ok", True, bool(said))
     assert judged["ansible_stats"]["data"]["chain_verify_unknown"] == judged["unknown"]
     hostvars["site"]["chain_verify_results"] = judged
