@@ -78,7 +78,7 @@ graph:
     proxies:
       description:
         - For each proxy its C(acl) name, C(kind) (V(host) or V(azure)), C(addresses), C(port), C(tls_port), C(tier),
-          C(parents) in order of preference and C(clients), C(after), which is changed before it, and C(pair) if it is in one.
+          C(parents) in order of preference and C(clients), C(after), which is changed before it, and C(pair) if it is in one, or C(leaves).
         - A parent has C(name), C(acl), C(kind) (V(inventory), V(pair) or V(external)), C(address), C(port), C(username), C(tls),
           C(tls_ca) and C(tls_name), and C(tunnel) if one leads there. The user name of an external one is URL-escaped where squid.conf
           could not have it otherwise.

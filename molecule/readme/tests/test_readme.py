@@ -64,7 +64,9 @@ def test_the_first_run() -> None:
     first = typed(RUN)
     said = " ".join(first.split())
     assert "Left to a person, since nobody signs in at their consoles: sensor1, sensor2." in said
-    assert re.search("sensor1 +plant-a-proxy > dmz-proxy > proxy.corp.example > endpoints +ok ", first)
+    assert re.search("sensor1 +plant-a-proxy > dmz-proxy > proxy.corp.example > endpoints +degraded ", first), (
+        "nobody has connected yet"
+    )
     assert "was restarted" not in first
     assert "ASYNC" in first, "a sign of life while packages are installed"
     page = lab.output(CONTROLLER, "cat", "/home/engineer/handoff/sensor1.md")
@@ -81,8 +83,8 @@ def test_a_second_run_changes_nothing_and_says_little() -> None:
     output = typed(RUN)
     assert set(re.findall(r"changed=(\d+)", output)) == {"0"}, output
     # 334 lines with 92 headings before; what is here has two proxies, two sensors, and no setting that hides anything.
-    assert len(output.splitlines()) < 200
-    assert len(re.findall("^(?:PLAY|TASK|RUNNING)", output, re.MULTILINE)) < 55
+    assert len(output.splitlines()) < 220
+    assert len(re.findall("^(?:PLAY|TASK|RUNNING)", output, re.MULTILINE)) < 60
 
 
 @pytest.mark.parametrize(

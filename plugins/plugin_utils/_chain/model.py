@@ -60,6 +60,9 @@ class Placed(TypedDict, total=False):
     pair: str
     """The pair that it is a member of."""
 
+    leaves: str
+    """The pair that it is a member of no more."""
+
 
 class ProxyEntry(Placed):
     """A proxy of the inventory."""
@@ -87,7 +90,7 @@ class SharedAddress(TypedDict):
     """Length of its network's prefix."""
 
     own: dict[str, str]
-    """The address that each member has for itself in the same network."""
+    """The address that each member, and whoever was one, has for itself in the same network."""
 
 
 class PairEntry(TypedDict):

@@ -24,6 +24,8 @@ class Pair:
     """In the order of the inventory."""
 
     vip: Vip
+    left: list[Proxy]
+    """Those that are members no more. The others go on telling them who serves, so that nothing changes there when one leaves or comes."""
 
     def entry(self) -> PairEntry:
         """Return it as the topology has it."""
@@ -34,7 +36,7 @@ class Pair:
         }
 
     def _shared(self, address: Address) -> SharedAddress:
-        own = {member.name: _own(member, address) for member in self.members}
+        own = {proxy.name: _own(proxy, address) for proxy in [*self.members, *self.left]}
         return {
             "address": address.text,
             "prefix": address.network.prefixlen if address.network else 0,
@@ -48,10 +50,15 @@ def pairs_of(inventory: Inventory) -> dict[str, Pair]:
     for proxy in inventory.proxies.values():
         if proxy.vip:
             members.setdefault(proxy.vip.name, []).append(proxy)
-    pairs = {name: Pair(name, found, found[0].vip) for name, found in members.items() if found[0].vip}
+    left: dict[str, list[Proxy]] = {}
+    for proxy in inventory.proxies.values():
+        left.setdefault(proxy.leaves, []).append(proxy)
+    pairs = {
+        name: Pair(name, found, found[0].vip, left.get(name, [])) for name, found in members.items() if found[0].vip
+    }
     for pair in pairs.values():
         inventory.mistakes += _of_name(pair, inventory)
-        inventory.mistakes += _of_members(pair, inventory)
+        inventory.mistakes += _of_members(pair)
         inventory.mistakes += _of_addresses(pair, inventory)
     inventory.mistakes += _of_router_ids(list(pairs.values()))
     return pairs
@@ -66,10 +73,10 @@ def _of_name(pair: Pair, inventory: Inventory) -> Iterator[str]:
         yield sentence(member, "proxy_vip_name", pair.name, f"is also the name of the host {other}; choose another")
 
 
-def _of_members(pair: Pair, inventory: Inventory) -> Iterator[str]:
+def _of_members(pair: Pair) -> Iterator[str]:
     first = pair.members[0]
     # While a pair is taken apart, the last member keeps the addresses for those who still use them.
-    if len(pair.members) == 1 and pair.name not in {proxy.leaves for proxy in inventory.proxies.values()}:
+    if len(pair.members) == 1 and not pair.left:
         yield sentence(
             first.name, "proxy_vip_name", pair.name, "has no other member; give it to a second proxy, or remove it"
         )

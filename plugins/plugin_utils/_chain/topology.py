@@ -361,6 +361,8 @@ def _proxy_entry(proxy: Proxy) -> ProxyEntry:
     }
     if proxy.vip:
         entry["pair"] = proxy.vip.name
+    if proxy.leaves:
+        entry["leaves"] = proxy.leaves
     return entry
 
 

@@ -126,6 +126,8 @@ def test_the_last_member_keeps_the_addresses_for_those_who_still_use_them(graph_
     proxies["a"]["proxy_vip_state"] = "absent"
     graph = graph_of(proxies, SENSORS)
     assert (graph["mistakes"], graph["pairs"]["plant"]["members"]) == ([], ["b"])
+    # So that nothing changes at b, whoever leaves and comes back.
+    assert [set(shared["own"]) for shared in graph["pairs"]["plant"]["addresses"]] == [{"a", "b"}] * 2
     assert [client["name"] for client in graph["proxies"]["a"]["clients"]] == []
 
 
