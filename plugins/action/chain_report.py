@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._untrusted_text import one_line
 from ..plugin_utils import _cores
-from ..plugin_utils._chain import admissions, graph_file
+from ..plugin_utils._chain import admissions, deployment, graph_file
 from ..plugin_utils._chain import hostvars as chain_hostvars
 from ..plugin_utils._columns import in_awx, shown, width
 from ..plugin_utils._proof import found, verdict
@@ -53,10 +54,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "the table above says where they end."
         )
         wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
+        if wrong:
+            wrong += _changed_badly(variables["hostvars"], results["proxies"])
         return result | {"failed": True, "msg": " ".join(wrong)} if wrong else result
 
 
 _PROVEN = ("ok", "degraded")
+
+
+def _changed_badly(hostvars: Mapping[str, Any], proxies: Mapping[str, Any]) -> Iterator[str]:
+    """What the same run has to say of proxies: with a path that is not proven it ends here."""
+    for name in proxies:
+        outcome = chain_hostvars.raw_variables(hostvars, name).get(deployment.OUTCOME) if name in hostvars else None
+        if outcome:
+            yield from (one_line(sentence, _MOST) for sentence in outcome.get("verdicts", {}).values())
+            return
+
+
+_MOST = 500
+"""Characters of what is said of one proxy."""
 
 
 def _indexed(folder: Path) -> dict[str, Any]:

@@ -78,6 +78,11 @@ path:
   type: list
   elements: str
   returned: with O(role=sensor_proxy)
+first_hop:
+  description: Of the role sensor_proxy, the proxies of the inventory that it connects to; of a pair, all members.
+  type: list
+  elements: str
+  returned: with O(role=sensor_proxy)
 probed:
   description: Of the role squid, the endpoints that prove a change.
   type: list

@@ -38,6 +38,9 @@ KEPT = "__squid_kept"
 """What its change has kept for a while: ``names`` of clients, ``ports`` of listeners, whether it is ``patient`` with users, and
 whether the ``whole`` proxy, which is to go away, has been kept."""
 
+OUTCOME = "__squid_outcome"
+"""How a run stood in the end, as the filter deployment returns it."""
+
 PUSHED = "sensor_proxy_result"
 """What a sensor's console said (sensor_proxy)."""
 

@@ -92,11 +92,12 @@ def placed(
         pairs: all pairs of the topology.
     """
     if role == "sensor_proxy":
-        hop = (entry or {}).get("proxy", {})
+        hop, path = (entry or {}).get("proxy", {}), (entry or {}).get("path", [])
         return {
             "host": typed["sensor_proxy_host"] or hop.get("address", ""),
             "port": typed["sensor_proxy_port"] or hop.get("port", 0),
-            "path": (entry or {}).get("path", []),
+            "path": path,
+            "first_hop": (pairs or {}).get(path[0], {"members": path[:1]})["members"] if path else [],
         }
     if entry is None:
         return {}

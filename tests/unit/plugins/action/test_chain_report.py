@@ -47,3 +47,16 @@ def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success
     hostvars["site"]["chain_verify_results"] = judged
     proved = run_action("chain_report", {"step": "prove"}, variables)
     assert (proved.get("failed", False), proved.get("msg", "")) == (bool(said), judged["unknown"])
+
+
+def test_what_went_wrong_at_the_proxies_stands_in_the_last_sentence(run_action: RunAction) -> None:
+    """A path that is not proven ends the run, before the play that would say so."""
+    outcome = {"verdicts": {"dmz": "dmz: the change was\nrefused."}}
+    results = {"verdict": "broken", "sensors": [], "proxies": {"site": {}, "dmz": {}}, "unknown": ""}
+    hostvars: dict[str, Any] = {
+        "site": {},
+        "dmz": {"__squid_outcome": outcome},
+        "localhost": {"chain_verify_results": results},
+    }
+    proved = run_action("chain_report", {"step": "prove"}, {"hostvars": hostvars, "inventory_hostname": "localhost"})
+    assert proved["msg"].endswith("the table above says where they end. dmz: the change was refused.")

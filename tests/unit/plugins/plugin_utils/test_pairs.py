@@ -17,6 +17,7 @@ from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.picture import picture
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.table import table
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._report.view import view
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
 
 from .fake_found import Found
 
@@ -64,6 +65,13 @@ def test_a_pair_stands_where_a_proxy_can(graph_of: GraphOf) -> None:
     for member in "ab":
         assert [client["name"] for client in graph["proxies"][member]["clients"]] == ["child", "s1"]
         assert graph["proxies"][member]["addresses"][-2:] == ["10.0.0.250", "10.1.0.250"]
+
+
+def test_a_sensor_s_first_hop_are_all_members(graph_of: GraphOf) -> None:
+    graph = graph_of(members(), SENSORS)
+    typed = {"sensor_proxy_host": "", "sensor_proxy_port": 0}
+    place = check.placed("sensor_proxy", typed, graph["sensors"]["s1"], graph["proxies"], graph["pairs"])
+    assert (place["host"], place["first_hop"]) == ("10.0.0.250", ["a", "b"])
 
 
 def test_no_two_members_are_changed_at_the_same_time(graph_of: GraphOf) -> None:
