@@ -17,9 +17,9 @@ import pytest
 
 A, B, PARENT, CHILD = (f"ot-pair-{name}" for name in ("a", "b", "parent", "child"))
 SENSOR, DEEP_SENSOR = "ot-pair-sensor", "ot-pair-deep-sensor"
-SHARED, SHARED_OUTSIDE = "10.114.0.250", "10.115.0.250"
+SHARED, SHARED_OUTSIDE = "10.116.0.250", "10.117.0.250"
 HUB = "hub.azure-devices.net"
-OWN = {A: ("10.114.0.11", "10.115.0.11"), B: ("10.114.0.12", "10.115.0.12")}
+OWN = {A: ("10.116.0.11", "10.117.0.11"), B: ("10.116.0.12", "10.117.0.12")}
 DOCUMENT = Path(__file__).parents[3] / "docs" / "pair.md"
 MOST_SECONDS = 3.0
 """Within which new CONNECTs pass again, whatever became of the member that served."""
@@ -122,7 +122,7 @@ def cut_off(member: str, rule: str) -> Iterator[None]:
 
 
 def without_parent(member: str) -> AbstractContextManager[None]:
-    return cut_off(member, "ip daddr 10.115.0.21 tcp dport 3128")
+    return cut_off(member, "ip daddr 10.117.0.21 tcp dport 3128")
 
 
 FAULTS = {
@@ -187,8 +187,8 @@ def test_where_nobody_works_the_addresses_stay(serving: str) -> None:
 
 def test_sensors_and_children_go_through_the_shared_address(serving: str) -> None:
     assert lab.visit(SENSOR, f"http://{SHARED}:3128", HUB).connect == 200
-    assert lab.visit(DEEP_SENSOR, "http://10.114.0.31:3128", HUB).connect == 200
-    assert len(lab.log_lines(serving, " 10.114.0.31 ")) > 0
+    assert lab.visit(DEEP_SENSOR, "http://10.116.0.31:3128", HUB).connect == 200
+    assert len(lab.log_lines(serving, " 10.116.0.31 ")) > 0
     assert lab.visit(CHILD, f"http://{SHARED}:3128", "www.example.com").connect == 403
     # The check is in no log.
     before = len(lab.log_lines(serving, "probe"))
