@@ -266,7 +266,7 @@ def test_a_change_that_reloads_refuses_and_drops_nobody(serving: str) -> None:
 
 def lost(seen: dict[str, Any]) -> bool:
     """Whether more than a CONNECT that was under way for too long, when the addresses left, got no answer."""
-    return len(seen["failures"]) > 1 + seen["attempts"] // 2000
+    return bool(len(seen["failures"]) > 1 + seen["attempts"] // 2000)
 
 
 def test_a_change_that_restarts_lets_the_other_serve_first(serving: str) -> None:
