@@ -66,6 +66,17 @@ def log_lines(proxy: str, text: str) -> list[str]:
     return [line for line in output(proxy, "cat", "/var/log/squid/access.log").splitlines() if text in line]
 
 
+@contextmanager
+def packets(host: str, hook: str, rule: str) -> Iterator[None]:
+    """Treat packets that come to a host (input) or leave it (output) as a rule of nftables says."""
+    rules = f"table inet fault {{ chain {hook} {{ type filter hook {hook} priority -10; {rule}; }}; }}"
+    assert run(host, "nft", "-f", "-", stdin=rules).returncode == 0
+    try:
+        yield
+    finally:
+        output(host, "nft", "delete", "table", "inet", "fault")
+
+
 @dataclass
 class Watch:
     """What sensors saw of their proxies for a while, as watch.py reports it."""

@@ -52,24 +52,12 @@ def behaviour(word: str) -> Iterator[None]:
         lab.output(FIRST, "rm", "/run/behaviour")
 
 
-@contextmanager
-def packets(host: str, rule: str) -> Iterator[None]:
-    """Treat packets that come to a host, or leave it, as a rule of nftables says."""
-    hook = "output" if rule.startswith("udp") else "input"
-    rules = f"table inet fault {{ chain {hook} {{ type filter hook {hook} priority -10; {rule}; }}; }}"
-    assert lab.run(host, "nft", "-f", "-", stdin=rules).returncode == 0
-    try:
-        yield
-    finally:
-        lab.output(host, "nft", "delete", "table", "inet", "fault")
-
-
 def silent(host: str = FIRST) -> AbstractContextManager[None]:
-    return packets(host, "tcp dport { 3128, 3129 } drop")
+    return lab.packets(host, "input", "tcp dport { 3128, 3129 } drop")
 
 
 def refusing() -> AbstractContextManager[None]:
-    return packets(FIRST, "tcp dport { 3128, 3129 } reject with tcp reset")
+    return lab.packets(FIRST, "input", "tcp dport { 3128, 3129 } reject with tcp reset")
 
 
 @contextmanager
@@ -77,7 +65,7 @@ def no_names() -> Iterator[None]:
     """No site can look a name up, and each Squid starts like this, as after a power failure."""
 
     def start(site: str) -> AbstractContextManager[None]:
-        dead = packets(site, "udp dport 53 drop")
+        dead = lab.packets(site, "output", "udp dport 53 drop")
         dead.__enter__()
         lab.output(site, "systemctl", "restart", "squid")
         return dead
@@ -96,7 +84,7 @@ def moved() -> Iterator[None]:
     lab.output(FIRST, "ip", "address", "add", f"{MOVED_ADDRESS}/24", "dev", "eth0")
     lab.output(NAMES, "sed", "-i", f"s/ {FIRST_ADDRESS}$/ {MOVED_ADDRESS}/", "/srv/names")
     try:
-        with packets(FIRST, f"ip daddr {FIRST_ADDRESS} tcp dport {{ 3128, 3129 }} drop"):
+        with lab.packets(FIRST, "input", f"ip daddr {FIRST_ADDRESS} tcp dport {{ 3128, 3129 }} drop"):
             yield
     finally:
         lab.output(NAMES, "sed", "-i", f"s/ {MOVED_ADDRESS}$/ {FIRST_ADDRESS}/", "/srv/names")

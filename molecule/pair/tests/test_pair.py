@@ -110,15 +110,9 @@ def link_down(member: str) -> Iterator[None]:
         lab.output(member, "ip", "link", "set", name, "up")
 
 
-@contextmanager
-def cut_off(member: str, rule: str) -> Iterator[None]:
-    """Drop what a member sends, as a rule of nftables says."""
-    rules = f"table inet fault {{ chain output {{ type filter hook output priority -10; {rule} drop; }}; }}"
-    assert lab.run(member, "nft", "-f", "-", stdin=rules).returncode == 0
-    try:
-        yield
-    finally:
-        lab.output(member, "nft", "delete", "table", "inet", "fault")
+def cut_off(member: str, rule: str) -> AbstractContextManager[None]:
+    """Drop what a member sends."""
+    return lab.packets(member, "output", f"{rule} drop")
 
 
 def without_parent(member: str) -> AbstractContextManager[None]:
