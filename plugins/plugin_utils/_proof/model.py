@@ -239,7 +239,7 @@ class Run(TypedDict):
     """The job of AWX, GitLab or GitHub; empty for none."""
 
     began: str
-    seconds: int
+    seconds: float
     collection: str
     ansible_core: str
     inventories: list[Source]

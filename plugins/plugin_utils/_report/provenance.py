@@ -63,7 +63,7 @@ def run_of(
         "controller": platform.node(),
         "job": job,
         "began": began.isoformat(timespec="seconds"),
-        "seconds": round((ended - began).total_seconds()),
+        "seconds": round((ended - began).total_seconds(), 1),
         "collection": _version(),
         "ansible_core": core,
         "inventories": inventories,
