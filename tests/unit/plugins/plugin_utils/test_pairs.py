@@ -206,6 +206,13 @@ def test_a_pair_of_which_one_serves_is_well(found: Found) -> None:
     assert found.judged()["proxies"]["plant"] == {"kind": "pair", "tier": 2, "address": "10.0.0.250", "port": 3128}
 
 
+def test_since_when_a_member_serves(found: Found) -> None:
+    found.hostvars["b"]["__chain_verify_walked"]["holds_since"] = "2026-11-24T08:00:00+00:00"
+    reasons = {link["target"]: link["reason"] for link in found.judged()["links"] if link["kind"] == "pair"}
+    assert reasons == {"a": None, "b": "It serves since 2026-11-24 08:00:00 UTC."}
+    assert "It serves since 2026-11-24 08:00:00 UTC." in str(view(changes(found.judged(), None)))
+
+
 def test_both_or_none_with_the_addresses(found: Found) -> None:
     _holds(found, "a", "b")
     assert _judged(found)[:3] == ("degraded", "pair-split", "plant")
