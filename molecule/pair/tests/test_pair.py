@@ -359,7 +359,8 @@ def test_an_upgrade_refuses_nobody(serving: str) -> None:
 def test_a_pair_is_taken_apart(serving: str) -> None:
     """Sensors that the inventory sends to one of the members are served by it; nothing of the pair is left."""
     hosts = {member: {"proxy_vip_state": "absent"} for member in OWN}
-    run = play.playbook("proxies", change={"all": {"hosts": hosts | {SENSOR: {"sensor_proxy_via": A}}}})
+    clients = {SENSOR: {"sensor_proxy_via": A}, CHILD: {"squid_parents": [A]}}
+    run = play.playbook("proxies", change={"all": {"hosts": hosts | clients}})
     assert run.code == 0, run.output
     assert [lab.run(name, "ip", "-br", "address").stdout.count(SHARED) for name in OWN] == [0, 0]
     assert lab.visit(SENSOR, f"http://{OWN[A][0]}:3128", HUB).connect == 200
