@@ -17,7 +17,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("awx",))
+    _VALID_ARGS = frozenset(("awx", "awx_inventory"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Gather what is wrong."""
@@ -25,9 +25,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         variables = task_vars or {}
         if awx := self._task.args.get("awx"):
-            problems = _awx.problems(awx["settings"], awx["found"])
+            planned = _awx.plan(**awx)
+            problems = planned.pop("problems")
             wrong = {"failed": True, "msg": ["Correct the settings; nothing was changed.", *problems]}
-            return result | (wrong if problems else {})
+            return result | (wrong if problems else planned)
+        if inventory := self._task.args.get("awx_inventory"):
+            sentence, fine = _awx.hosts(**inventory)
+            return result | {"failed": not fine, "msg": sentence, "_ansible_verbose_always": True}
         checked: dict[str, dict[str, Any]] = {"__squid": {}, "__sensor_proxy": {}}
         for host in variables["ansible_play_hosts_all"]:
             known = raw_variables(variables["hostvars"], host)

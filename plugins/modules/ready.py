@@ -19,8 +19,13 @@ options:
   awx:
     description:
       - Compares instead the settings of the playbook C(configure_awx) with what AWX has, before anything is made there.
-      - C(settings) has C(organization), C(prefix), C(galaxy_credentials), C(vault_credentials) and C(project_credential). C(found) has
-        C(organizations), C(credentials), C(galaxy_credentials) of the organization, and as C(same_names) what begins with the prefix.
+      - C(settings) has those of C(awx/settings.yml) without their prefix, C(wanted) the names of what shall be there by kind,
+        C(workflows) the workflows, and C(found) what is there by kind.
+    type: dict
+  awx_inventory:
+    description:
+      - Counts instead the hosts of an inventory in AWX, and fails where it has none.
+      - Its C(inventory) is a name, C(path) where the repository has it, and C(script) what AWX gives to a job.
     type: dict
 extends_documentation_fragment:
   - ot_security.proxy_chaining.read_only
@@ -32,4 +37,18 @@ EXAMPLES = r"""
   run_once: true
 """
 
-RETURN = r"""#"""
+RETURN = r"""
+ids:
+  description: The ids of what the settings name, by setting and name.
+  returned: with O(awx)
+  type: dict
+missing:
+  description: The names of what the organization has not, by kind.
+  returned: with O(awx)
+  type: dict
+strays:
+  description: The nodes that no workflow wants as they are, as C(workflow) and C(identifier).
+  returned: with O(awx)
+  type: list
+  elements: dict
+"""

@@ -24,6 +24,10 @@ _REQUIRED = {
     "workflow_job_template_nodes": ("workflow_job_template",),
     "workflow_approval_templates": ("name",),
     "schedules": ("name", "unified_job_template", "rrule"),
+    "notification_templates": ("name", "organization"),
+    "labels": ("name", "organization"),
+    "teams": ("name", "organization"),
+    "instance_groups": ("name",),
 }
 _REFERENCES = {
     "organization": ("organizations",),
@@ -38,6 +42,9 @@ _REFERENCES = {
 }
 _NULLABLE = {"host_filter", *_REFERENCES}
 _UNIQUE = ("name", "identifier", "organization", "credential_type", "inventory", "workflow_job_template")
+_GONE_WITH = ("inventory", "source_project", "unified_job_template", "workflow_job_template")
+_STAY = ("job_templates", "workflow_job_template_nodes")
+"""What refers to an object by one of the former goes with it, but these stay without (on_delete in awx/main/models, 24.6.1)."""
 
 
 class RefusedError(Exception):
@@ -50,8 +57,15 @@ class Objects:
 
     playbooks: frozenset[str]
     """What AWX finds in every project."""
-    hosts: int = 5
-    """How many hosts an inventory has once its source was read."""
+    script: Json = field(
+        default_factory=lambda: {
+            "all": {"hosts": [], "children": ["proxies", "plant", "sensors"]},
+            "proxies": {"hosts": ["site", "plant-proxy"]},
+            "sensors": {"children": ["plant"]},
+            "plant": {"hosts": ["line-1", "line-2", "line-3"]},
+        }
+    )
+    """What an inventory has once its source was read."""
     kept: dict[str, dict[int, Json]] = field(default_factory=lambda: {kind: {} for kind in _REQUIRED})
     associated: dict[str, list[int]] = field(default_factory=dict)
     surveys: dict[int, Json] = field(default_factory=dict)
@@ -63,7 +77,9 @@ class Objects:
         if missing:
             raise RefusedError({name: ["This field is required."] for name in missing})
         self._check(kind, fields)
-        key = {name: fields[name] for name in _UNIQUE if name in fields}
+        # Names of environments are unique in all of AWX (CommonModel, awx/main/models/base.py, 24.6.1).
+        unique = ("name",) if kind == "execution_environments" else _UNIQUE
+        key = {name: fields[name] for name in unique if name in fields}
         if {"name", "identifier"} & set(key) and any(
             key.items() <= other.items() for other in self.kept[kind].values()
         ):
@@ -81,18 +97,30 @@ class Objects:
         self.kept[kind][number] |= {name: value for name, value in fields.items() if name != "type"}
         return self.shown(kind, number)
 
+    def remove(self, kind: str, number: int) -> None:
+        """Remove an object, and what cannot be without it."""
+        gone = self.kept[kind].pop(number)
+        if gone.get("unified_job_template") and kind == "workflow_job_template_nodes":
+            # awx/main/signals.py, delete_approval_templates (24.6.1).
+            self.kept["workflow_approval_templates"].pop(gone["unified_job_template"], None)
+        for other, items in self.kept.items():
+            for each, item in list(items.items()):
+                by = [name for name in _GONE_WITH if item.get(name) == number]
+                if by and other in _STAY and by != ["workflow_job_template"]:
+                    item.update(dict.fromkeys(by))
+                elif by and each in items:
+                    self.remove(other, each)
+
     def find(self, kinds: Iterable[str], wanted: Mapping[str, str]) -> list[Json]:
         """Return the objects that a query selects; conditions that begin with or__ are alternatives."""
         either = {name.removeprefix("or__"): value for name, value in wanted.items() if name.startswith("or__")}
-        begins = wanted.get("name__startswith", "")
-        paging = {"name__startswith", "organization__name", "page_size", "page"}
+        paging = {"page_size", "page"}
         every = {name: value for name, value in wanted.items() if not name.startswith("or__") and name not in paging}
         shown = (self.shown(kind, number) for kind in kinds for number in self.kept[kind])
         return [
             item
             for item in shown
-            if all(str(item.get(name)) == value for name, value in every.items())
-            and str(item.get("name", "")).startswith(begins)
+            if all(self._has(item, name.split("__"), value) for name, value in every.items())
             and (not either or any(str(item.get(name)) == value for name, value in either.items()))
         ]
 
@@ -107,17 +135,41 @@ class Objects:
             secret = {entry["id"] for entry in self._inputs(item) if entry.get("secret")}
             inputs = {name: "$encrypted$" if name in secret else value for name, value in item["inputs"].items()}
             item = item | {"inputs": inputs}
-        if kind == "inventories":
-            item = item | {"total_hosts": self.hosts}
+        summary: Json = {}
+        if kind == "credentials":
+            # What AWX calls so is the namespace of the type (awx/main/models/credential.py:187, 24.6.1).
+            own = self.kept["credential_types"][item["credential_type"]]
+            item = item | {"kind": own.get("namespace"), "organization": item.get("organization")}
+            summary["credential_type"] = {"name": own["name"]}
+        if kind == "workflow_job_template_nodes":
+            approval = item.get("unified_job_template") in self.kept["workflow_approval_templates"]
+            summary["unified_job_template"] = {"unified_job_type": "workflow_approval" if approval else "job"}
+        if kind in ("job_templates", "workflow_job_templates"):
+            summary["object_roles"] = {
+                f"{role}_role": {"id": number * 10 + place} for place, role in enumerate(("execute", "approval"))
+            }
         if kind == "projects":
             item = item | {"scm_revision": "0" * 40}
-        return {"id": number, "url": url, "related": related, "summary_fields": {}, **item}
+        return {"id": number, "url": url, "related": related, "summary_fields": summary, **item}
 
     def named(self, kind: str) -> dict[str, Json]:
         """Return the objects of a kind by their name; for tests."""
         return {
             item.get("name") or item["identifier"]: {"id": number, **item} for number, item in self.kept[kind].items()
         }
+
+    def shown_ids(self) -> list[int]:
+        """Return the ids of everything; for tests."""
+        return [number for items in self.kept.values() for number in items]
+
+    def _has(self, item: Json, path: list[str], wanted: str) -> bool:
+        """Follow a query's path, such as workflow_job_template__organization, from object to object."""
+        value = item.get(path[0])
+        for name in path[1:]:
+            if name == "startswith":
+                return str(value).startswith(wanted)
+            (value,) = [items[value].get(name) for items in self.kept.values() if value in items] or [None]
+        return str(value) == wanted
 
     def _inputs(self, credential: Json) -> list[Json]:
         found: list[Json] = (

@@ -15,7 +15,8 @@ HOST = "awx.example"
 TOKEN = "stand-in-token"
 _ASSOCIATED = {
     "organizations": ("galaxy_credentials",),
-    "job_templates": ("credentials",),
+    "job_templates": ("credentials", "labels", "instance_groups", "notification_templates_error"),
+    "workflow_job_templates": ("labels", "notification_templates_error", "notification_templates_approvals"),
     "workflow_job_template_nodes": ("success_nodes", "failure_nodes", "always_nodes"),
 }
 
@@ -36,9 +37,21 @@ class Service:
         self.objects = Objects(playbooks)
         self.requests: list[Asked] = []
         organization = self.objects.create("organizations", {"name": "Default"})
-        machine = self.objects.create("credential_types", {"name": "Machine", "kind": "ssh"})
-        self.objects.create("credential_types", {"name": "Vault", "kind": "vault"})
-        galaxy = self.objects.create("credentials", {"name": "Ansible Galaxy", "credential_type": machine["id"]})
+        self.types = {
+            namespace: self.objects.create(
+                "credential_types", {"name": name, "kind": namespace, "namespace": namespace}
+            )["id"]
+            for name, namespace in (
+                ("Machine", "ssh"),
+                ("Vault", "vault"),
+                ("Source Control", "scm"),
+                ("Galaxy", "galaxy_api_token"),
+                ("GPG Public Key", "gpg_public_key"),
+            )
+        }
+        galaxy = self.objects.create(
+            "credentials", {"name": "Ansible Galaxy", "credential_type": self.types["galaxy_api_token"]}
+        )
         self.galaxy = self.objects.associated[f"organizations/{organization['id']}/galaxy_credentials"] = [galaxy["id"]]
         self._front = Front(folder)
         self._front.serve((HOST,), self._answer)
@@ -75,6 +88,9 @@ class Service:
         kind, *rest = path
         if kind == "project_updates":
             return 200, {"status": "successful", "failed": False, "finished": "now", "id": 0, "scm_revision": "0" * 40}
+        if kind == "roles":
+            # A role's members, by the number that objects.py makes up.
+            return self._associate(request.method, f"roles/{rest[0]}/{rest[1]}", body)
         if not rest:
             if request.method == "POST":
                 created = self.objects.create(kind, body)
@@ -91,6 +107,9 @@ class Service:
             return self._related(request.method, kind, number, rest[1], body)
         if request.method == "PATCH":
             return 200, self.objects.change(kind, number, body)
+        if request.method == "DELETE":
+            self.objects.remove(kind, number)
+            return 204, None
         return 200, self.objects.shown(kind, number)
 
     def _related(self, method: str, kind: str, number: int, name: str, body: Json) -> tuple[int, Any]:
@@ -104,9 +123,14 @@ class Service:
             created = self.objects.create("workflow_approval_templates", body)
             self.objects.change(kind, number, {"unified_job_template": created["id"]})
             return 201, created
+        if name == "script":
+            return 200, self.objects.script
         if name not in _ASSOCIATED.get(kind, ()):
             raise KeyError(name)
-        ids = self.objects.associated.setdefault(f"{kind}/{number}/{name}", [])
+        return self._associate(method, f"{kind}/{number}/{name}", body)
+
+    def _associate(self, method: str, name: str, body: Json) -> tuple[int, Any]:
+        ids = self.objects.associated.setdefault(name, [])
         if method == "GET":
             return 200, _page([{"id": other} for other in ids])
         if body.get("disassociate"):

@@ -177,6 +177,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
         },
     },
     "workflow_job_templates": {
+        "extra_vars": '{"squid_phase": "whole"}',
         "limit": "plant-a-proxy",
         "job_tags": "nothing",
         "skip_tags": "always",
@@ -210,6 +211,14 @@ BY_HAND: dict[str, dict[str, Any]] = {
     },
 }
 """Fields that change what a job does (awx/api/serializers.py, 24.6.1), as somebody may leave them."""
+NODES_BY_HAND: dict[str, dict[str, Any]] = {
+    "push": {"limit": "line-1-sensor"},
+    "verify-sensors": {"job_type": "check"},
+    "rotate": {"job_tags": "nothing"},
+    "verify-after": {"all_parents_must_converge": True},
+}
+"""The same for nodes, where the module leaves an empty value out."""
+WATCHED = [f"{PREFIX}{name}" for name in ("Verify connectivity", "Dry run with diff", "Explain path")]
 FIRST_OF_KIND = {
     "job_templates": f"{PREFIX}Verify connectivity",
     "workflow_job_templates": f"{PREFIX}Onboard site",
@@ -226,60 +235,112 @@ def test_what_was_left_by_hand_is_put_back(service: Started, second: Run) -> Non
         item = awx.objects.named(kind)[name]
         before[kind] = {field: item[field] for field in BY_HAND[kind]}
         awx.objects.kept[kind][item["id"]] |= BY_HAND[kind]
-    deploy = next(
-        number
-        for number, node in awx.objects.kept["workflow_job_template_nodes"].items()
-        if node["identifier"] == "deploy"
-    )
+    nodes = {node["identifier"]: node for node in awx.objects.find(["workflow_job_template_nodes"], {})}
+    deploy = nodes["deploy"]["id"]
     awx.objects.associated[f"workflow_job_template_nodes/{deploy}/always_nodes"] = [deploy + 1]
+    for name, left in NODES_BY_HAND.items():
+        awx.objects.kept["workflow_job_template_nodes"][nodes[name]["id"]] |= left
+    extra = {name: nodes["deploy"][name] for name in ("workflow_job_template", "unified_job_template")}
+    awx.objects.create("workflow_job_template_nodes", {"identifier": "by-hand", **extra})
+    # AWX then deletes the approval (awx/main/signals.py, delete_approval_node_type_change, 24.6.1).
+    awx.objects.kept["workflow_approval_templates"].pop(nodes["approve"]["unified_job_template"])
+    awx.objects.change(
+        "workflow_job_template_nodes",
+        nodes["approve"]["id"],
+        {"unified_job_template": nodes["deploy"]["unified_job_template"]},
+    )
     run = configure(awx, environment)
     assert run.code == 0, run.output
     for kind, name in FIRST_OF_KIND.items():
         item = awx.objects.named(kind)[name]
         assert {field: item[field] for field in BY_HAND[kind]} == before[kind]
     assert awx.objects.associated[f"workflow_job_template_nodes/{deploy}/always_nodes"] == []
+    after = {node["identifier"]: node for node in awx.objects.find(["workflow_job_template_nodes"], {})}
+    assert after.keys() == nodes.keys()
+    assert [name for name, left in NODES_BY_HAND.items() if left.items() & after[name].items()] == []
+    test_workflows_are_linked(service, run)
 
 
 def test_settings_arrive(service: Started, second: Run) -> None:
-    """An image, a credential of the repository and one of Galaxy, where AWX has everything else already."""
+    """Whatever is there by name, where AWX has everything else already."""
     awx, environment = service
-    for name in ("Plant git", "Plant hub"):
-        awx.objects.create(
-            "credentials", {"name": name, "credential_type": awx.objects.named("credential_types")["Vault"]["id"]}
-        )
+    made, (organization,) = awx.objects, awx.objects.kept["organizations"]
+    ids = {
+        name: made.create("credentials", {"name": name, "credential_type": awx.types[kind]})["id"]
+        for name, kind in (("Git", "scm"), ("Hub", "galaxy_api_token"), ("Signer", "gpg_public_key"))
+    }
+    ids["DMZ"] = made.create("instance_groups", {"name": "DMZ"})["id"]
+    for kind, name in (
+        *(("teams", f"{who}s") for who in ("Operator", "Watcher", "Approver")),
+        *(("notification_templates", name) for name in ("Alarm", "Please approve")),
+    ):
+        ids[name] = made.create(kind, {"name": name, "organization": organization})["id"]
     settings = {
         "configure_awx_image": "192.0.2.1/ee:1",
-        "configure_awx_project_credential": "Plant git",
-        "configure_awx_galaxy_credentials": ["Plant hub"],
+        "configure_awx_project_credential": "Git",
+        "configure_awx_galaxy_credentials": ["Hub"],
+        "configure_awx_signature_credential": "Signer",
+        "configure_awx_instance_groups": ["DMZ"],
+        "configure_awx_deploy_teams": ["Operators"],
+        "configure_awx_verify_teams": ["Watchers"],
+        "configure_awx_approve_teams": ["Approvers"],
+        "configure_awx_failure_notifications": ["Alarm"],
+        "configure_awx_approval_notifications": ["Please approve"],
+        "configure_awx_labels": ["OT"],
+        "configure_awx_verify_timeout": 900,
+        "configure_awx_approve_deployment": True,
         # Nothing of these changes.
-        **{
-            f"controller_{kind}": []
-            for kind in ("credential_types", "credentials", "inventory_sources", "workflows", "schedules")
-        },
+        "controller_credential_types": [],
+        "controller_schedules": [],
     }
     run = configure(awx, environment, "-e", json.dumps(settings))
     assert run.code == 0, run.output
-    credentials = awx.objects.named("credentials")
-    assert awx.galaxy == [credentials["Plant hub"]["id"]]
-    assert awx.objects.named("projects")[f"{PREFIX}playbooks"]["credential"] == credentials["Plant git"]["id"]
-    environments = awx.objects.named("execution_environments")
+    assert awx.galaxy == [ids["Hub"]]
+    for project in made.named("projects").values():
+        assert (project["credential"], project["signature_validation_credential"]) == (ids["Git"], ids["Signer"])
+    environments = made.named("execution_environments")
     assert [name for name, item in environments.items() if item["image"] == "192.0.2.1/ee:1"] == list(environments)
-    templates = awx.objects.named("job_templates").values()
-    assert [item["execution_environment"] for item in templates] == [
-        environments[f"{PREFIX}execution environment"]["id"]
-    ] * 7
+    templates = made.named("job_templates")
+    label = made.named("labels")["OT"]["id"]
+    for name, item in templates.items():
+        assert item["execution_environment"] == environments[f"{PREFIX}execution environment"]["id"]
+        assert item["timeout"] == (900 if name.endswith(("Verify connectivity", "Dry run with diff")) else 0)
+        beside = {"notification_templates_error": "Alarm", "instance_groups": "DMZ"}
+        for kind, other in beside.items():
+            assert made.associated[f"job_templates/{item['id']}/{kind}"] == [ids[other]]
+        assert made.associated[f"job_templates/{item['id']}/labels"] == [label]
+    for item in made.named("workflow_job_templates").values():
+        associated = made.associated[f"workflow_job_templates/{item['id']}/notification_templates_approvals"]
+        assert associated == [ids["Please approve"]]
+    given = {name: members for name, members in made.associated.items() if name.startswith("roles/")}
+    roles = {
+        (role["id"], ids[team])
+        for team, kind, names, name in (
+            ("Operators", "job_templates", list(templates), "execute_role"),
+            ("Operators", "workflow_job_templates", list(made.named("workflow_job_templates")), "execute_role"),
+            ("Watchers", "job_templates", WATCHED, "execute_role"),
+            ("Approvers", "workflow_job_templates", list(made.named("workflow_job_templates")), "approval_role"),
+        )
+        for role in (
+            item["summary_fields"]["object_roles"][name] for item in made.find([kind], {}) if item["name"] in names
+        )
+    }
+    assert {(int(path.split("/")[1]), member) for path, members in given.items() for member in members} == roles
+    nodes = {node["identifier"]: node["id"] for node in made.find(["workflow_job_template_nodes"], {})}
+    for before, after in (("dry-run", "approve-deployment"), ("approve-deployment", "deploy")):
+        assert made.associated[f"workflow_job_template_nodes/{nodes[before]}/success_nodes"] == [nodes[after]]
 
 
 def test_an_inventory_without_hosts_is_no_success(service: Started, second: Run) -> None:
     """A path that is wrong is found here, and not by the first job."""
     awx, environment = service
-    assert "Proxy chaining: plants: 5 hosts" in " ".join(second.output.split())
-    awx.objects.hosts = 0
-    run = configure(awx, environment)
-    awx.objects.hosts = 5
+    assert "Proxy chaining: plants: 5 hosts, of which 2 are proxies and 3 sensors." in " ".join(second.output.split())
+    awx.objects.script = {"all": {"hosts": []}}
+    others = ("credential_types", "credentials", "projects", "templates", "workflows", "schedules", "roles")
+    run = configure(awx, environment, "-e", json.dumps({f"controller_{kind}": [] for kind in others}))
     assert run.code != 0
-    assert "has no host after inventories/example was read into it; correct configure_awx_inventory_path" in " ".join(
-        run.output.split()
+    assert "has no host after 'inventories/example' was read into it; correct configure_awx_inventory_path" in " ".join(
+        run.output.replace("''", "'").split()
     )
 
 
