@@ -108,7 +108,9 @@ def placed(
     if role == "proxy_vip":
         return {"pair": pairs[entry["pair"]]} if pairs and "pair" in entry else {}
     if role == "chain_watch":
-        found = probes.probes_of(entry, typed["chain_watch_endpoints"], typed["chain_watch_ca_path"])
+        found = probes.probes_of(
+            entry, typed["chain_watch_proxy_address"], typed["chain_watch_endpoints"], typed["chain_watch_ca_path"]
+        )
         known_as = entry.get("pair") or host
         where = typed["chain_watch_address"], typed["chain_watch_site"]
         return {"acl": entry["acl"], "probes": found, "targets": probes.targets_of(host, known_as, *where, found)}
@@ -296,9 +298,10 @@ def _chain_verify(values: Values, _document: object) -> Iterator[str]:
 
 
 def _chain_watch(values: Values, _document: object) -> Iterator[str]:
-    address, site = values["chain_watch_address"], values["chain_watch_site"]
-    if not addresses.is_address(address):
-        yield f"chain_watch_address is {address!r}; give an IP address of the proxy's own, at which Prometheus asks it."
+    site = values["chain_watch_site"]
+    for variable in ("chain_watch_address", "chain_watch_proxy_address"):
+        if not addresses.is_address(values[variable]):
+            yield f"{variable} is {values[variable]!r}; give an IP address of the proxy's own."
     for scraper in values["chain_watch_scrapers"]:
         try:
             ipaddress.ip_network(scraper)

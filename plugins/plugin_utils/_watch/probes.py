@@ -52,11 +52,12 @@ class Probe(TypedDict):
     """kind (self, parent, direct, or certificate, which takes any), parent, endpoint, preferred (true or false)."""
 
 
-def probes_of(entry: Mapping[str, Any], endpoints: Iterable[str], ca_path: str) -> list[Probe]:
+def probes_of(entry: Mapping[str, Any], own: str, endpoints: Iterable[str], ca_path: str) -> list[Probe]:
     """Return the probes of one proxy, as the proof walks: through itself, and around it over each next hop.
 
     Args:
         entry: what the topology has of the proxy.
+        own: address at which its Squid listens to the host itself.
         endpoints: each a host or ``host:port``.
         ca_path: file of the CA certificates that sign the endpoints'; empty for the system's.
 
@@ -65,13 +66,13 @@ def probes_of(entry: Mapping[str, Any], endpoints: Iterable[str], ca_path: str) 
     """
     probes = [
         probe
-        for endpoint in endpoints
-        for probe in _of_endpoint(entry, *split(endpoint), {"ca_file": ca_path} if ca_path else {})
+        for endpoint in dict.fromkeys(endpoints)
+        for probe in _of_endpoint(entry, own, *split(endpoint), {"ca_file": ca_path} if ca_path else {})
     ]
     if entry["tls_port"]:
         # Whose name is in it is not known here; that it expires is.
         labels = {"kind": "certificate", "parent": "", "endpoint": "", "preferred": "true"}
-        probes.append(_probe(labels, f"127.0.0.1:{entry['tls_port']}", _tls({"insecure_skip_verify": True})))
+        probes.append(_probe(labels, f"{_host(own)}:{entry['tls_port']}", _tls({"insecure_skip_verify": True})))
     return probes
 
 
@@ -86,7 +87,7 @@ def targets_of(proxy: str, known_as: str, address: str, site: str, probes: Itera
         probes: what its blackbox_exporter asks.
     """
     labels = {"site": site, "proxy": proxy, "known_as": known_as}
-    host = f"[{address}]" if ":" in address else address
+    host = _host(address)
     blackbox = [f"{host}:{BLACKBOX_PORT}"]
     return {
         "probes": [
@@ -106,15 +107,17 @@ def targets_of(proxy: str, known_as: str, address: str, site: str, probes: Itera
     }
 
 
-def _of_endpoint(entry: Mapping[str, Any], host: str, port: int, authority: dict[str, Any]) -> Iterator[Probe]:
+def _of_endpoint(
+    entry: Mapping[str, Any], own: str, host: str, port: int, authority: dict[str, Any]
+) -> Iterator[Probe]:
     checked = {"server_name": host, **authority}
 
     def labels(kind: str, parent: str = "", preferred: bool = True) -> dict[str, str]:
         return {"kind": kind, "parent": parent, "endpoint": f"{host}:{port}", "preferred": str(preferred).lower()}
 
     # The second header keeps it out of the log.
-    own = {"X-Proxy-Chaining-Probe": PROOF, "X-Proxy-Chaining-Check": "1"}
-    yield _probe(labels("self"), f"127.0.0.1:{entry['port']}", _connect(host, port, checked, own))
+    headers = {"X-Proxy-Chaining-Probe": PROOF, "X-Proxy-Chaining-Check": "1"}
+    yield _probe(labels("self"), f"{_host(own)}:{entry['port']}", _connect(host, port, checked, headers))
     for number, parent in enumerate(entry["parents"]):
         if parent["tls"]:
             authorities = {"ca_file": parent["tls_ca"]} if parent["tls_ca"] else {}
@@ -122,11 +125,16 @@ def _of_endpoint(entry: Mapping[str, Any], host: str, port: int, authority: dict
             config["tcp"]["tls"] = True
         else:
             config = _connect(host, port, checked, inside=parent["username"] is None)
-        address = f"[{parent['address']}]" if ":" in parent["address"] else parent["address"]
-        yield _probe(labels("parent", parent["name"], number == 0), f"{address}:{parent['port']}", config)
+        yield _probe(
+            labels("parent", parent["name"], number == 0), f"{_host(parent['address'])}:{parent['port']}", config
+        )
     if not entry["parents"]:
         yield _probe(labels("direct"), f"{host}:{port}", _tls(checked))
         yield _probe(labels("certificate"), f"{host}:{port}", _tls({"server_name": host, "insecure_skip_verify": True}))
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _probe(labels: dict[str, str], target: str, config: dict[str, Any]) -> Probe:
