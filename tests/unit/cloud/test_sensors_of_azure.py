@@ -19,7 +19,8 @@ from .client import GROUP
 
 ROOT = Path(__file__).parents[3]
 CLOUD = ROOT / ".cache/cloud"
-NUMBER = 10_000
+NUMBER = 10_000 if os.environ.get("LONG") else 2_001
+"""A page has 1,000."""
 PLACE = f"{GROUP}/providers/Microsoft.IoTSecurity/locations/westeurope/sites/plant/sensors"
 PLAY = [
     {
@@ -40,7 +41,7 @@ PLAY = [
 ]
 
 
-def test_ten_thousand_sensors_are_asked_for(tmp_path: Path) -> None:
+def test_all_sensors_are_asked_for(tmp_path: Path) -> None:
     service = Service(tmp_path)
     for number in range(NUMBER):
         word = {"sensorStatus": "Disconnected" if number % 2 else "Ok", "connectivityTime": "2026-11-24T10:30:00Z"}
