@@ -67,7 +67,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
-                place = check.placed(role, typed, *_place(variables, check.PLACES[role], host))
+                place = check.placed(role, typed, *_place(variables, check.PLACES[role], host), host)
                 mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
         if mistakes:
             later = boolean(self._task.args.get("later", False))

@@ -20,7 +20,7 @@ options:
   role:
     description: Name of the role.
     type: str
-    choices: [squid, sensor_proxy, chain_verify, topology, azure_proxy, multicloud]
+    choices: [squid, proxy_vip, sensor_proxy, chain_verify, chain_watch, topology, azure_proxy, multicloud]
     required: true
   variables:
     description: Names of the variables to look at. Default is all of the role's.
@@ -73,6 +73,20 @@ proxy:
   description: Of the role squid, what the topology has of this proxy, without its clients.
   type: dict
   returned: with O(role=squid), all variables and the topology
+acl:
+  description: Of the role chain_watch, the name of this proxy's ACL at its parents, which their logs have.
+  type: str
+  returned: with O(role=chain_watch) and the topology
+probes:
+  description: Of the role chain_watch, what blackbox_exporter asks on this proxy, each with C(module), C(target), C(config) and C(labels).
+  type: list
+  elements: dict
+  returned: with O(role=chain_watch) and the topology
+targets:
+  description:
+    - Of the role chain_watch, what Prometheus scrapes on this proxy, as its file_sd has it, in C(probes), C(exporters) and C(clients).
+  type: dict
+  returned: with O(role=chain_watch) and the topology
 path:
   description: Of the role sensor_proxy, the names of the proxies on the sensor's path.
   type: list

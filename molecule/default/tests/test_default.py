@@ -153,7 +153,17 @@ def test_remote_syslog_gets_the_log(name: str, proxy: str) -> None:
     lab.output(STRANGER, "sh", "-c", f'(python3 -c "{listen}" >/tmp/syslog 2>&1 &) ; sleep 1')
     lab.visit(SENSOR[name], proxy, "hub.azure-devices.net")
     time.sleep(2)
-    assert "CONNECT hub.azure-devices.net:443" in lab.output(STRANGER, "cat", "/tmp/syslog")
+    said = lab.output(STRANGER, "cat", "/tmp/syslog")
+    assert "CONNECT hub.azure-devices.net:443" in said
+    # RFC 5424 has a version before the time.
+    assert said.startswith("<166>1 20"), said
+    native = r"[0-9]+\.[0-9]{3} +[0-9]+ [0-9.]+ TCP_TUNNEL/200 [0-9]+ CONNECT hub.azure-devices.net:443 - HIER_DIRECT/[0-9.]+ -"
+    assert (
+        lab.run(
+            name, "grep", "--extended-regexp", "--max-count=1", f"^{native}$", "/var/log/squid/native.log"
+        ).returncode
+        == 0
+    )
 
 
 def test_squid_comes_back_when_it_is_killed(host: Host, name: str, proxy: str) -> None:

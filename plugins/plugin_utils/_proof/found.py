@@ -40,8 +40,12 @@ def reports_of(graph: Graph, hostvars: Mapping[str, Any]) -> dict[str, Report]:
 
 def cloud_of(variables: Mapping[str, Any]) -> dict[str, CloudWord]:
     """Read what the cloud said of each sensor, from the variables of the host that asked it."""
-    rows = variables.get(CLOUD, {}).get("response", {}).get("data", [])
-    return {str(row["name"]): {"status": _text(row["status"]), "time": _text(row["time"])} for row in rows}
+    pages = variables.get(CLOUD, {}).get("results", [])
+    return {
+        str(row["name"]): {"status": _text(row["status"]), "time": _text(row["time"])}
+        for page in pages
+        for row in page["response"]["data"]
+    }
 
 
 def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:

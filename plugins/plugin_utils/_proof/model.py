@@ -9,6 +9,7 @@ Private to this collection.
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TypedDict
 
 from .._chain.model import Tunnelled
@@ -272,3 +273,12 @@ class Results(_Later):
     sensors: list[SensorResult]
     changes: list[ResultChange]
     previous: str | None
+
+
+def moment(text: object) -> datetime | None:
+    """Return a time written as in RESULTS, in UTC; None for what is no time."""
+    try:
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from .._chain.model import Graph, members_of
@@ -32,9 +32,22 @@ from .model import (
     SensorResult,
     Walked,
     Way,
+    moment,
 )
 from .walks import walks_of
 
+_CLOUD_SILENCE = timedelta(minutes=20)
+"""A sensor is disconnected after 5 minutes, and Azure says so up to 15 minutes late (learn.microsoft.com, "Manage sensors")."""
+
+_RECENT = timedelta(hours=1)
+_LOG_ALONE = (
+    "The path works and Azure hears {name}, but {first} knows of no connection of it: it goes another way, or with an address that is not "
+    "that of the inventory."
+)
+_CLOUD_ALONE = (
+    "The path works and {first} has tunnels of {name}, but Azure has not heard it since {time}: look at its activation, its clock and its "
+    "sign-in to the cloud."
+)
 _NOT_SEEN = "The path works, but its first hop knows of no connection of the sensor's own."
 
 _UNTRUSTED = ("tls-untrusted", "tls-inspected")
@@ -77,7 +90,7 @@ def judge(
         time: when, in UTC (ISO 8601).
         cloud: the cloud's word on a sensor, by the sensor's name.
     """
-    judge_ = _Judge(graph, reports)
+    judge_ = _Judge(graph, reports, time)
     sensors = [judge_.sensor(name, (cloud or {}).get(name)) for name in graph["sensors"]]
     counted = Counter(sensor["verdict"] for sensor in sensors)
     judged = [sensor["verdict"] for sensor in sensors] or [
@@ -138,8 +151,9 @@ def _proxies(graph: Graph, reports: Mapping[str, Report]) -> Iterator[tuple[str,
 
 
 class _Judge:
-    def __init__(self, graph: Graph, reports: Mapping[str, Report]) -> None:
+    def __init__(self, graph: Graph, reports: Mapping[str, Report], time: str) -> None:
         self._graph = graph
+        self._now = moment(time)
         self._reports = reports
         self._clients = {
             name: {client["name"]: client for client in report.clients} for name, report in reports.items()
@@ -170,8 +184,14 @@ class _Judge:
         problem = self._reports.get(first, Report()).clients_problem
         if problem and verdict["verdict"] == "ok":
             verdict = _verdict("degraded", None, f"{first} did not say what it knows of its sensors: {problem}.", [])
+        heard = _heard(cloud, self._now)
         if verdict["verdict"] == "ok" and _never_seen(evidence):
-            verdict = {**_verdict("degraded", None, _NOT_SEEN, []), "stage": "not-seen"}
+            verdict = _verdict("degraded", _at("not-seen", None), _NOT_SEEN, [])
+            if heard:
+                verdict = _verdict("degraded", _at("log-alone", first), _LOG_ALONE.format(name=name, first=first), [])
+        elif verdict["verdict"] == "ok" and heard is False and cloud and _passes_now(evidence, self._now):
+            reason = _CLOUD_ALONE.format(name=name, first=first, time=cloud["time"])
+            verdict = _verdict("degraded", _at("cloud-alone", None), reason, [])
         found: SensorResult = {
             "name": name,
             "addresses": entry["addresses"],
@@ -366,6 +386,22 @@ def _newest(entries: Iterable[LogEntry | None]) -> LogEntry | None:
 def _never_seen(evidence: Evidence | None) -> bool:
     """Whether the first hop was asked, and has nothing of this sensor's own; its path may work all the same."""
     return evidence is not None and not evidence["open"] and evidence["last"] is None
+
+
+def _heard(cloud: CloudWord | None, now: datetime | None) -> bool | None:
+    """Whether the cloud hears the sensor; None where that is not known, as within the time by which it may be late."""
+    said = moment(cloud["time"]) if cloud else None
+    if cloud is None or said is None or now is None:
+        return None
+    if cloud["status"].lower() != "disconnected":
+        return now - said <= _CLOUD_SILENCE or None
+    return False if now - said > _CLOUD_SILENCE else None
+
+
+def _passes_now(evidence: Evidence | None, now: datetime | None) -> bool:
+    """Whether the first hop has an open tunnel of the sensor, or one that ended not long ago."""
+    last = moment(evidence["last_ok"]["time"]) if evidence and evidence["last_ok"] else None
+    return bool(evidence and evidence["open"]) or bool(last and now and now - last <= _RECENT)
 
 
 def _end(probe: ProbeResult) -> Ended:

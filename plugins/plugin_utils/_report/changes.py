@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._proof.model import FORMAT, VERDICTS, Past, Paths, ResultChange, Results, SensorResult, SetupChange
-from .results import clean, moment, natural, path_before, rank
+from .._proof.model import FORMAT, VERDICTS, Past, Paths, ResultChange, Results, SensorResult, SetupChange, moment
+from .results import clean, natural, path_before, rank
 
 
 def changes(results: Results, earlier: object, history: int = 30) -> Results:

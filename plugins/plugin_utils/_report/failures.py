@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._proof.model import Results
-from .results import clean, fault_of, known, moment, natural, rank, sensors_of
+from .._proof.model import Results, moment
+from .results import clean, fault_of, known, natural, rank, sensors_of
 
 
 @dataclass

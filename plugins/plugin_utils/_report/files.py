@@ -16,12 +16,12 @@ from typing import Any
 
 import jinja2
 
-from .._proof.model import Results
+from .._proof.model import Results, moment
 from .dot import dot
 from .index import index
 from .junit import junit
 from .mermaid import mermaid
-from .results import clean, moment
+from .results import clean
 from .signature import signature
 from .svg import finish
 from .view import view

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._proof.model import FORMAT, VERDICTS
-from .results import ago, clean, counts_of, known, moment, rank
+from .._proof.model import FORMAT, VERDICTS, moment
+from .results import ago, clean, counts_of, known, rank
 from .svg import PALETTE
 
 

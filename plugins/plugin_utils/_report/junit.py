@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from .._proof.model import Results
+from .._proof.model import Results, moment
 from .failures import link_name
-from .results import ENDPOINTS, clean, fault_of, known, moment, path_of, seen_of, sensors_of
+from .results import ENDPOINTS, clean, fault_of, known, path_of, seen_of, sensors_of
 
 SUITE = "chain_verify"
 """Name of the test suite."""

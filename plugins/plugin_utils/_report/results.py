@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ...module_utils._untrusted_text import UNSAFE
-from .._proof.model import VERDICTS, Results, SensorResult
+from .._proof.model import VERDICTS, Results, SensorResult, moment
 
 ENDPOINTS = "endpoints"
 """What stands at the end of each path."""
@@ -56,15 +56,6 @@ def counts_of(results: Results) -> dict[str, int]:
     """Return how many sensors have each verdict, good ones first."""
     given = results.get("counts") or {}
     return {verdict: int(given.get(verdict) or 0) for verdict in reversed(VERDICTS)}
-
-
-def moment(text: object) -> datetime | None:
-    """Return a time written as in RESULTS, in UTC; None for what is no time."""
-    try:
-        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
 
 
 def clock(text: object, now: datetime | None) -> str:

@@ -58,6 +58,14 @@ MEANINGS = {
         "The path works, but its first hop has neither an open tunnel of the sensor nor one in the part of its log that counts.",
         "See that the sensor is on, has this proxy in its settings (playbook sensors.yml) and has the address of the inventory.",
     ),
+    "log-alone": (
+        "The walk and Azure say that the sensor gets through, and its first hop has not seen it.",
+        "Look for another way out of the sensor's network, which nobody wants there; then compare its address with the inventory.",
+    ),
+    "cloud-alone": (
+        "The walk and the first hop's log say that the sensor gets through, and Azure does not hear it.",
+        "Look at the sensor's page in the portal: activation, certificate, clock; its console says what the cloud answered.",
+    ),
     "not verified": (
         "Nothing is known of these paths, good or bad: the host of the first hop was not asked, or did not answer.",
         "See that Ansible reaches this host (ansible HOST -m ansible.builtin.ping), and verify again without --limit.",

@@ -12,7 +12,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from .._columns import aligned
-from .._proof.model import Results, SetupChange
+from .._proof.model import Results, SetupChange, moment
 from .failures import Failure, failures_of
 from .results import (
     clean,
@@ -20,7 +20,6 @@ from .results import (
     goes_direct,
     known,
     many,
-    moment,
     natural,
     path_before,
     path_of,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .._proof.model import VERDICTS, Results
+from .._proof.model import VERDICTS, Results, moment
 from .failures import failures_of
 from .results import (
     ago,
@@ -20,7 +20,6 @@ from .results import (
     fault_of,
     known,
     many,
-    moment,
     never_seen,
     path_before,
     path_of,

@@ -23,7 +23,7 @@ from ansible.module_utils.common.validation import check_type_dict
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE, BOOLEANS_TRUE, boolean
 
-ROLES = ("squid", "proxy_vip", "sensor_proxy", "chain_verify", "topology", "azure_proxy", "multicloud")
+ROLES = ("squid", "proxy_vip", "sensor_proxy", "chain_verify", "chain_watch", "topology", "azure_proxy", "multicloud")
 
 _FOLDER = Path(__file__).parents[3] / "roles"
 

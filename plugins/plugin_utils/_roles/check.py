@@ -17,14 +17,16 @@ from typing import Any
 
 from ...module_utils._console import labels
 from ...module_utils._console.model import UnexpectedError
+from ...module_utils._probe.walk_all import split
 from .._chain import addresses, endpoints
 from .._chain import names as chain_names
 from .._chain.inventory import sentence
+from .._watch import probes
 from . import arguments
 
 Values = dict[str, Any]
 
-PLACES = {"squid": "proxies", "proxy_vip": "proxies", "sensor_proxy": "sensors"}
+PLACES = {"squid": "proxies", "proxy_vip": "proxies", "chain_watch": "proxies", "sensor_proxy": "sensors"}
 """Where the topology has the hosts of the roles that read from it."""
 
 
@@ -81,6 +83,7 @@ def placed(
     entry: Mapping[str, Any] | None,
     proxies: Mapping[str, Mapping[str, Any]],
     pairs: Mapping[str, Mapping[str, Any]] | None = None,
+    host: str = "",
 ) -> Values:
     """Return what the host's place in the topology adds, as role_arguments documents it.
 
@@ -90,6 +93,7 @@ def placed(
         entry: what the topology has of the host; None where it is not in it, or there is none.
         proxies: all proxies of the topology, each with its ``addresses``.
         pairs: all pairs of the topology.
+        host: name of the host.
     """
     if role == "sensor_proxy":
         hop, path = (entry or {}).get("proxy", {}), (entry or {}).get("path", [])
@@ -103,6 +107,13 @@ def placed(
         return {}
     if role == "proxy_vip":
         return {"pair": pairs[entry["pair"]]} if pairs and "pair" in entry else {}
+    if role == "chain_watch":
+        found = probes.probes_of(
+            entry, typed["chain_watch_proxy_address"], typed["chain_watch_endpoints"], typed["chain_watch_ca_path"]
+        )
+        known_as = entry.get("pair") or host
+        where = typed["chain_watch_address"], typed["chain_watch_site"]
+        return {"acl": entry["acl"], "probes": found, "targets": probes.targets_of(host, known_as, *where, found)}
     parents = entry["parents"]
     proxies_own = ["127.0.0.1", *(address for each in proxies.values() for address in each["addresses"])]
     return {
@@ -200,6 +211,7 @@ def _is_host(text: str) -> bool:
         return False
 
 
+_is_label = re.compile(r"[\w .-]{1,100}").fullmatch
 _is_probe = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{,252}").fullmatch
 
 _PATH = "must be the path of a file on the proxy, from / on, without blanks, quotes, '#', '%', '@@' and backslashes"
@@ -242,6 +254,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "chain_verify_parallel": (1, 256),
     "chain_verify_log_minutes": (0, 5_256_000),
     "chain_verify_history": (0, 1000),
+    "chain_watch_silent_minutes": (0, 525_600),
+    "chain_watch_certificate_days": (0, 3650),
     "azure_proxy_flow_log_retention_days": (0, 365),
     # Azure's run-command, by which instances wait, ends after 90.
     "azure_proxy_drain_minutes": (0, 60),
@@ -283,6 +297,27 @@ def _chain_verify(values: Values, _document: object) -> Iterator[str]:
         yield f"chain_verify_signing_key is {key!r}, and no such file is where Ansible runs; correct the path, or empty it."
 
 
+def _chain_watch(values: Values, _document: object) -> Iterator[str]:
+    site = values["chain_watch_site"]
+    for variable in ("chain_watch_address", "chain_watch_proxy_address"):
+        if not addresses.is_address(values[variable]):
+            yield f"{variable} is {values[variable]!r}; give an IP address of the proxy's own."
+    for scraper in values["chain_watch_scrapers"]:
+        try:
+            ipaddress.ip_network(scraper)
+        except ValueError as error:
+            yield f"chain_watch_scrapers has {scraper!r}: {error}; give addresses, or networks like 10.1.2.0/24."
+    for endpoint in values["chain_watch_endpoints"]:
+        try:
+            split(endpoint)
+        except ValueError as error:
+            yield f"chain_watch_{error}."
+    if values["chain_watch_ca_path"] and not _is_path(values["chain_watch_ca_path"]):
+        yield f"chain_watch_ca_path {_PATH}."
+    if not _is_label(site):
+        yield f"chain_watch_site is {site!r}; give up to 100 letters, digits, blanks, dots, '-' and '_'."
+
+
 def _proxy_vip(values: Values, _document: object) -> Iterator[str]:
     if values["proxy_vip_state"] == "present" and not values["proxy_vip_name"]:
         yield "proxy_vip_name is empty; give it to every member of a pair, or do not run the role proxy_vip here."
@@ -293,4 +328,5 @@ _PROBLEMS: dict[str, Callable[[Values, object], Iterator[str]]] = {
     "proxy_vip": _proxy_vip,
     "sensor_proxy": _sensor_proxy,
     "chain_verify": _chain_verify,
+    "chain_watch": _chain_watch,
 }

@@ -35,7 +35,7 @@ def answer(request: Request, target: ids.Id, store: Store) -> Answer | None:
     """Answer such a request; None when it is none."""
     low = target.key
     if low == "/providers/microsoft.resourcegraph/resources":
-        return Answer(200, graph.query(str(content(request).get("query", "")), store))
+        return Answer(200, graph.query(content(request), store))
     if low.endswith(_TAGS) and request.method == "PATCH":
         return _merge_tags(content(request), store.find(target.path[: -len(_TAGS)]), target)
     if low.endswith("/checknameavailability"):

@@ -118,7 +118,7 @@ class Found:
 
     def judged(self, *cloud: Json) -> Json:
         """The results, with these rows of the cloud."""
-        asked = {"__chain_verify_asked": {"response": {"data": cloud}}}
+        asked = {"__chain_verify_asked": {"results": [{"response": {"data": [row]}} for row in cloud]}}
         return verdict.judge(self.graph, found.reports_of(self.graph, self.hostvars), TIME, found.cloud_of(asked))
 
     def sensors(self) -> dict[str, Json]:

@@ -711,7 +711,9 @@ def test_a_pair_behind_a_shared_address_stays_one() -> None:
     text = (
         f"{SENSOR}\nacl child src 10.0.0.31\n{ALLOWED}\nhttp_access allow child\nhttp_access deny all\nhttp_port 3128\n"
     )
-    child = "acl deep src 10.9.0.1\ncache_peer 10.0.0.250 parent 3128 0\nnever_direct allow all\nhttp_access allow deep\n"
+    child = (
+        "acl deep src 10.9.0.1\ncache_peer 10.0.0.250 parent 3128 0\nnever_direct allow all\nhttp_access allow deep\n"
+    )
     child += "http_access deny all\nhttp_port 3128\n"
     members = [
         Config(name, "c", {"c": text, "/etc/keepalived/keepalived.conf": VRRP}, f"10.0.0.1{place}")

@@ -129,6 +129,49 @@ class TestResults:
         assert results["verdict"] == "ok"
 
 
+LATE, JUST_NOW = "2026-11-24T10:19:59Z", "2026-11-24T10:30:00Z"
+SEEN = {"endpoint": "x", "port": 443, "status": 200, "result": "TCP_TUNNEL"}
+
+
+class TestTheWitnesses:
+    """The walk, the first hop's log, and the cloud."""
+
+    @pytest.mark.parametrize(
+        ("status", "time", "knows", "verdict", "stage"),
+        [
+            ("Ok", JUST_NOW, {}, "ok", None),
+            # It may say so 15 minutes late, of what was 5 minutes ago.
+            ("Disconnected", "2026-11-24T10:20:00Z", {}, "ok", None),
+            ("Disconnected", LATE, {}, "degraded", "cloud-alone"),
+            (
+                "Disconnected",
+                LATE,
+                {"open": 0, "last_ok": {**SEEN, "time": "2026-11-24T10:00:00+00:00"}},
+                "degraded",
+                "cloud-alone",
+            ),
+            # Nothing of it for hours: the log does not contradict the cloud.
+            ("Disconnected", LATE, {"open": 0, "last_ok": {**SEEN, "time": "2026-11-24T08:00:00+00:00"}}, "ok", None),
+            ("Disconnected", LATE, {"open": 0}, "degraded", "not-seen"),
+            ("Ok", JUST_NOW, {"open": 0}, "degraded", "log-alone"),
+            ("Ok", LATE, {"open": 0}, "degraded", "not-seen"),
+            ("Unavailable", "", {"open": 0}, "degraded", "not-seen"),
+        ],
+    )
+    def test_who_stands_alone_is_named(
+        self, found: Found, status: str, time: str, knows: dict[str, Any], verdict: str, stage: str | None
+    ) -> None:
+        known = found.client("site", "sensor1")
+        known |= {"last": knows.get("last_ok"), **knows}
+        sensor = found.judged({"name": "sensor1", "status": status, "time": time})["sensors"][0]
+        assert (sensor["verdict"], sensor["stage"]) == (verdict, stage), sensor["reason"]
+
+    def test_a_path_that_is_broken_is_broken_whatever_was_heard_before(self, found: Found) -> None:
+        found.cut("site", "dmz", "tcp")
+        sensor = found.judged({"name": "sensor1", "status": "Ok", "time": JUST_NOW})["sensors"][0]
+        assert (sensor["verdict"], sensor["stage"]) == ("broken", "tcp")
+
+
 class TestTheWorst:
     def test_counts(self, found: Found) -> None:
         """From good to bad: ok, degraded, unknown, broken."""
