@@ -33,7 +33,8 @@ def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success
 ) -> None:
     proxies, sensors = chain("site", "dmz", sensors=["site"])
     hostvars = {**proxies, **sensors}
-    variables: dict[str, Any] = {"hostvars": hostvars, "groups": {"proxies": list(proxies), "sensors": list(sensors)}}
+    groups = {"proxies": list(proxies), "sensors": list(sensors)}
+    variables: dict[str, Any] = {"hostvars": hostvars, "groups": groups, "inventory_hostname": "site"}
     topology = run_action("topology", {"whole": True, "removed_sensors": removed}, variables)
     found = Found(topology["graph"]).hostvars
     found["site"]["__chain_verify_walked"]["others"] = others
