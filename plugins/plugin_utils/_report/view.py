@@ -162,6 +162,10 @@ def _run(run: Mapping[str, Any], now: datetime | None) -> list[tuple[str, str]]:
             f"ot_security.proxy_chaining {clean(run.get('collection'))}, ansible-core {clean(run.get('ansible_core'))}",
         ),
     ]
+    if run.get("playbooks"):
+        limit = f", limited to {clean(run.get('limit'))}" if run.get("limit") else ""
+        extra = f", with extra vars: {', '.join(map(clean, run['extra_vars']))}" if run.get("extra_vars") else ""
+        rows.append(("Playbook", f"{', '.join(map(clean, run['playbooks']))}{limit}{extra}"))
     for source in run.get("inventories") or []:
         modified = ", and what was modified since" if source.get("modified") else ""
         revision = f"revision {clean(source.get('revision'))}{modified}" if source.get("revision") else "not in git"
