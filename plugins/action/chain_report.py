@@ -23,6 +23,7 @@ from ..plugin_utils._chain import hostvars as chain_hostvars
 from ..plugin_utils._columns import in_awx, shown, width
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import brief, changes, files, provenance, table
+from ..plugin_utils._report.results import many
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -60,11 +61,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 else results["lines"]
             )
             return result | {"msg": shown(lines), "_ansible_verbose_always": True}
-        failing = _failing(results)
-        sentence = (
-            f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
-            "the table above says where they end."
-        )
+        sensors = results["sensors"]
+        whose = f"{len(_failing(results))} of {len(sensors)} sensors'" if sensors else "There is no sensor, and the proxies'"
+        sentence = f"{whose} paths are not proven to work ({results['verdict']}); the table above says where they end."
         wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
         if wrong:
             wrong += _changed_badly(variables["hostvars"], results["proxies"])
@@ -97,7 +96,7 @@ def _indexed(folder: Path) -> dict[str, Any]:
         raise AnsibleActionFail(
             f"No folder in {folder} has a report; name the folder that has one folder for each site."
         )
-    return {"msg": f"{folder}/index.html shows {count} reports."}
+    return {"msg": f"{folder}/index.html shows {many(count, 'report')}."}
 
 
 def _unwritten(folder: Path, error: OSError, variable: str) -> AnsibleActionFail:

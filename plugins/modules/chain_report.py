@@ -23,7 +23,8 @@ options:
       - V(judge) judges, and writes the report. Register it as C(chain_verify_results).
       - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven, or RV(unknown) is not empty.
       - V(history) fails with what is missing or was exchanged among the results that are kept in O(report_dir).
-      - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that was registered, nor does V(history).
+      - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that
+        was registered, nor does V(history).
     type: str
     choices: [judge, show, prove, history, index]
     required: true

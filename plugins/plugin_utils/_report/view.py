@@ -74,7 +74,7 @@ def view(results: Results) -> Row:
                 "config": clean(proxy.get("config_sha256")) or "not known",
             }
             for name, proxy in (results.get("proxies") or {}).items()
-            if proxy.get("kind") != "external"
+            if proxy.get("kind") == "inventory"
         ],
         "trend": [_past(one, now) for one in results.get("trend") or []],
         "previous": clock(results.get("previous"), now) if results.get("previous") else "",
@@ -215,6 +215,7 @@ def _age(evidence: Mapping[str, Any], last: datetime | None, now: datetime | Non
 def _link(link: Mapping[str, Any], now: datetime | None) -> Row:
     kind = clean(link.get("kind"))
     words = {"self": "its own Squid", "direct": "no parent"}
+    words["pair"] = "has the pair's addresses" if link.get("preferred") else "stands by"
     parent = "parent" if link.get("preferred") is not False else "backup parent"
     return {
         "source": clean(link.get("source")),
