@@ -1,6 +1,7 @@
 """Knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
 
-Usage: knock.py ADDRESS PORT SECONDS   Prints attempts, what failed by its kind, and the seconds of the slowest as JSON.
+Usage: knock.py ADDRESS PORT SECONDS [TARGET TUNNELS]   Prints attempts, what failed by its kind, and the seconds of the slowest as JSON.
+With 0 seconds it ends when its input does. With a target it opens so many tunnels first, and prints how many of them are gone at the end.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import json
+import socket
 import sys
 import threading
 import time
@@ -39,11 +41,12 @@ class Knocks:
             self.failures[type(error).__name__] += 1
         self.slowest = max(self.slowest, time.monotonic() - start)
 
-    async def run(self, address: str, port: int, seconds: float) -> None:
+    async def run(self, address: str, port: int, over: threading.Event) -> None:
         """Ask all the time, whether or not earlier ones were answered."""
         start = time.monotonic()
         asked: set[asyncio.Task[None]] = set()
-        while (now := time.monotonic() - start) < seconds:
+        while not over.is_set():
+            now = time.monotonic() - start
             while self.attempts * EVERY < now:
                 self.attempts += 1
                 task = asyncio.create_task(self.once(address, port))
@@ -53,20 +56,48 @@ class Knocks:
         await asyncio.gather(*asked)
 
 
-def main(address: str, port: int, seconds: float) -> None:
+def tunnel(address: str, port: int, target: str) -> socket.socket:
+    """Open one."""
+    found = socket.create_connection((address, port), ANSWER_SECONDS)
+    found.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    answer = found.recv(4096)
+    if b" 200 " not in answer:
+        raise RuntimeError(f"no tunnel to {target}: {answer!r}")
+    found.setblocking(False)
+    return found
+
+
+def is_gone(opened: socket.socket) -> bool:
+    """Say whether the other side has closed it."""
+    try:
+        return opened.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def main(address: str, port: int, seconds: float, target: str = "", tunnels: int = 0) -> None:
     """Run both."""
-    both = [Knocks(), Knocks()]
-    threads = [
-        threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, seconds))) for each in both
-    ]
+    held = [tunnel(address, port, target) for _number in range(tunnels)]
+    over, both, start = threading.Event(), [Knocks(), Knocks()], time.monotonic()
+    threads = [threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, over))) for each in both]
     for thread in threads:
         thread.start()
+    if seconds:
+        time.sleep(seconds)
+    else:
+        sys.stdin.read()
+    over.set()
+    took = time.monotonic() - start
     for thread in threads:
         thread.join()
     failures = sum((each.failures for each in both), collections.Counter())
     attempts, slowest = sum(each.attempts for each in both), max(each.slowest for each in both)
-    print(json.dumps({"attempts": attempts, "failures": failures, "slowest": round(slowest, 2)}))
+    found = {"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "seconds": took}
+    print(json.dumps({**found, "lost": sum(map(is_gone, held))}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    where, given_port, given_seconds, *rest = sys.argv[1:]
+    main(where, int(given_port), float(given_seconds), rest[0] if rest else "", int(rest[1]) if rest else 0)
