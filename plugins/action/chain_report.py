@@ -62,8 +62,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
             return result | {"msg": shown(lines), "_ansible_verbose_always": True}
         sensors = results["sensors"]
-        whose = f"{len(_failing(results))} of {len(sensors)} sensors'" if sensors else "There is no sensor, and the proxies'"
-        sentence = f"{whose} paths are not proven to work ({results['verdict']}); the table above says where they end."
+        said = (
+            f"{len(_failing(results))} of {len(sensors)} sensors' paths are not proven to work"
+            if sensors
+            else "There is no sensor, and the proxies' paths are not proven to work"
+        )
+        sentence = f"{said} ({results['verdict']}); the table above says where they end."
         wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
         if wrong:
             wrong += _changed_badly(variables["hostvars"], results["proxies"])
