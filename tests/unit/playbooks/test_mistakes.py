@@ -39,6 +39,12 @@ RUNS = [
         for command in (*ALL, REMOVE)
     ),
     *(
+        (command, "[proxies]", "[proxy]", "no group 'proxies', which topology_proxies_group names")
+        for command in ("azure", "azure --tags plan")
+    ),
+    ("rollback", "[proxies]", "[proxy]", "no host in the group 'proxies'"),
+    ("multicloud", "", "", "no group 'cloud_sites', which topology_cloud_sites_group names"),
+    *(
         (command, "/bin/false", "/bin/false\nchain_verify_timeout=0", "chain_verify_timeout 0 is out of its range")
         for command in ("site", "verify")
     ),
@@ -73,7 +79,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str, 
         return dict(zip(RUNS, pool.map(_run, folders, RUNS), strict=True))
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: f"{run[0].split()[0]} {run[2].split()[-1]}")
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: " ".join((run[0].split()[0], *run[2].split()[-1:])))
 def test_it_is_told_once_and_no_success(
     run: tuple[str, str, str, str], runs: dict[tuple[str, str, str, str], subprocess.CompletedProcess[str]]
 ) -> None:

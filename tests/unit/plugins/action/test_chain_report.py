@@ -60,5 +60,7 @@ def test_what_went_wrong_at_the_proxies_stands_in_the_last_sentence(run_action: 
         "localhost": {"chain_verify_results": results},
     }
     proved = run_action("chain_report", {"step": "prove"}, {"hostvars": hostvars, "inventory_hostname": "localhost"})
-    assert proved["msg"].startswith("There is no sensor, and the proxies' paths are not proven to work (broken); the table")
+    assert proved["msg"].startswith(
+        "There is no sensor, and the proxies' paths are not proven to work (broken); the table"
+    )
     assert proved["msg"].endswith("the table above says where they end. dmz: the change was refused.")
