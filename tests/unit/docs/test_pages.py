@@ -179,3 +179,10 @@ def _said() -> str:
     files += (ROOT / "tests/unit/plugins").rglob("test_*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r"\s+", " ", re.sub(r"\"\s*\n\s*f?\"", "", text))
+
+
+def test_the_changelog_has_no_markup_of_modules() -> None:
+    """It is reStructuredText, which shows C(name) as it is."""
+    for fragment in (ROOT / "changelogs/fragments").glob("*.yml"):
+        found = re.findall(r"\b[A-Z]\([^)]*\)", fragment.read_text(encoding="utf-8"))
+        assert not found, f"{fragment.name}: write ``name`` instead of {found[0]}"
