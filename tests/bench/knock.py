@@ -1,7 +1,7 @@
-"""Knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
+"""Hold tunnels and knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
 
-Usage: knock.py ADDRESS PORT SECONDS [TARGET TUNNELS]   Prints attempts, what failed by its kind, and the seconds of the slowest as JSON.
-With 0 seconds it ends when its input does. With a target it opens so many tunnels first, and prints how many of them are gone at the end.
+Usage: knock.py ADDRESS PORT SECONDS TARGET   With 0 seconds it ends when its input does.
+Prints seconds, attempts, what failed by its kind, the seconds of the slowest and the tunnels lost as JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 
 EVERY = 0.001
 ANSWER_SECONDS = 20
+TUNNELS = 20
 REQUEST = b"CONNECT nobody.example:25 HTTP/1.1\r\nHost: nobody.example:25\r\n\r\n"
 
 
@@ -58,28 +59,28 @@ class Knocks:
 
 def tunnel(address: str, port: int, target: str) -> socket.socket:
     """Open one."""
-    found = socket.create_connection((address, port), ANSWER_SECONDS)
-    found.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
-    answer = found.recv(4096)
-    if b" 200 " not in answer:
-        raise RuntimeError(f"no tunnel to {target}: {answer!r}")
-    found.setblocking(False)
-    return found
+    opened = socket.create_connection((address, port), ANSWER_SECONDS)
+    opened.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    if b" 200 " not in opened.recv(4096):
+        raise OSError(f"no tunnel to {target}")
+    opened.setblocking(False)
+    return opened
 
 
-def is_gone(opened: socket.socket) -> bool:
-    """Say whether the other side has closed it."""
+def is_open(held: socket.socket) -> bool:
+    """Whether nothing has ended it: neither side says anything."""
     try:
-        return opened.recv(1) == b""
+        held.recv(1)
     except BlockingIOError:
-        return False
-    except OSError:
         return True
+    except OSError:
+        pass
+    return False
 
 
-def main(address: str, port: int, seconds: float, target: str = "", tunnels: int = 0) -> None:
+def main(address: str, port: int, seconds: float, target: str) -> None:
     """Run both."""
-    held = [tunnel(address, port, target) for _number in range(tunnels)]
+    tunnels = [tunnel(address, port, target) for _number in range(TUNNELS)]
     over, both, start = threading.Event(), [Knocks(), Knocks()], time.monotonic()
     threads = [threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, over))) for each in both]
     for thread in threads:
@@ -89,15 +90,15 @@ def main(address: str, port: int, seconds: float, target: str = "", tunnels: int
     else:
         sys.stdin.read()
     over.set()
-    took = time.monotonic() - start
+    took = round(time.monotonic() - start, 1)
     for thread in threads:
         thread.join()
     failures = sum((each.failures for each in both), collections.Counter())
     attempts, slowest = sum(each.attempts for each in both), max(each.slowest for each in both)
-    found = {"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "seconds": took}
-    print(json.dumps({**found, "lost": sum(map(is_gone, held))}))
+    lost = sum(not is_open(each) for each in tunnels)
+    found = {"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "lost": lost}
+    print(json.dumps({"seconds": took, **found}))
 
 
 if __name__ == "__main__":
-    where, given_port, given_seconds, *rest = sys.argv[1:]
-    main(where, int(given_port), float(given_seconds), rest[0] if rest else "", int(rest[1]) if rest else 0)
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

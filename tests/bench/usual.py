@@ -9,12 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.bench import lab
+from tests.bench import knock, lab
 from tests.bench.progress import Progress
 from tests.bench.report import Part, Row, Target
 
 SECONDS = 480.0
-_TUNNELS = 20
 _NEW = "sensor-new"
 
 
@@ -57,7 +56,7 @@ def _measured(host: lab.Host, play: Callable[..., lab.Play], more: Path, gone: t
     """Add a sensor and take it away while tunnels are held and the proxy is knocked at."""
     command = ["docker", "exec", "-i", lab.LOAD, "python3", "/opt/bench/knock.py", host.address, "3128", "0"]
     with subprocess.Popen(
-        [*command, lab.LOAD_TARGET, str(_TUNNELS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, lab.LOAD_TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as knocks:
         time.sleep(2)
         changes = [play("-i", str(more)), play(*gone)]
@@ -73,4 +72,4 @@ def _row(name: str, found: dict) -> Row:  # type: ignore[type-arg]
     # Asked as often in each second, so that the share of failures is that of the time.
     refused = round(failed / found["attempts"] * found["seconds"], 2)
     row: Row = {"by": name, "connections": found["attempts"], "failed": failed, "refused s": refused}
-    return row | {"tunnels": _TUNNELS, "tunnels lost": found["lost"]}
+    return row | {"tunnels": knock.TUNNELS, "tunnels lost": found["lost"]}
