@@ -82,7 +82,8 @@ def test_how_it_was_started() -> None:
     extra_vars = ["squid_port", "awx_job_id", "tower_job_id"]
     run = _run({"ansible_limit": "sensor1"}, playbooks=["site.yml"], extra_vars=extra_vars)
     assert (run["playbooks"], run["limit"], run["extra_vars"]) == (["site.yml"], "sensor1", ["squid_port"])
-    shown = re.sub(r"<[^>]+>|\s+", " ", files.page({**demo(), "run": run}))
+    results: Any = {**demo(), "run": run}
+    shown = re.sub(r"<[^>]+>|\s+", " ", files.page(results))
     assert "site.yml, limited to sensor1, with extra vars: squid_port" in shown
 
 
