@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ..module_utils._untrusted_text import one_line
 from ..plugin_utils import _cores
@@ -20,6 +23,7 @@ from ..plugin_utils._chain import hostvars as chain_hostvars
 from ..plugin_utils._columns import in_awx, shown, width
 from ..plugin_utils._proof import found, verdict
 from ..plugin_utils._report import brief, changes, files, provenance, table
+from ..plugin_utils._report.results import many
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -35,11 +39,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         variables = task_vars or {}
         args = self._task.args
+        if args["step"] == "history":
+            problems = files.broken_history(Path(str(args["report_dir"])))
+            good = f"Each of the results that are kept in {args['report_dir']} follows from the one before."
+            return result | ({"failed": True, "msg": problems} if problems else {"msg": good})
         if args["step"] == "index":
             return result | _indexed(Path(str(args["report_dir"])))
         own = chain_hostvars.raw_variables(variables["hostvars"], str(variables["inventory_hostname"]))
         if args["step"] == "judge":
-            return result | _judged(variables, args, own)
+            started = {
+                "playbooks": context.CLIARGS.get("args", ()),
+                # They were read when the run began.
+                "extra_vars": load_extra_vars(self._loader),
+            }
+            return result | _judged(variables, args, own, started)
         results = own["chain_verify_results"]
         if args["step"] == "show":
             lines = (
@@ -48,11 +61,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 else results["lines"]
             )
             return result | {"msg": shown(lines), "_ansible_verbose_always": True}
-        failing = _failing(results)
-        sentence = (
-            f"{len(failing)} of {len(results['sensors'])} sensors' paths are not proven to work ({results['verdict']}); "
-            "the table above says where they end."
+        sensors = results["sensors"]
+        said = (
+            f"{len(_failing(results))} of {len(sensors)} sensors' paths are not proven to work"
+            if sensors
+            else "There is no sensor, and the proxies' paths are not proven to work"
         )
+        sentence = f"{said} ({results['verdict']}); the table above says where they end."
         wrong = list(filter(None, [sentence if results["verdict"] not in _PROVEN else "", results["unknown"]]))
         if wrong:
             wrong += _changed_badly(variables["hostvars"], results["proxies"])
@@ -85,14 +100,16 @@ def _indexed(folder: Path) -> dict[str, Any]:
         raise AnsibleActionFail(
             f"No folder in {folder} has a report; name the folder that has one folder for each site."
         )
-    return {"msg": f"{folder}/index.html shows {count} reports."}
+    return {"msg": f"{folder}/index.html shows {many(count, 'report')}."}
 
 
 def _unwritten(folder: Path, error: OSError, variable: str) -> AnsibleActionFail:
     return AnsibleActionFail(f"The report cannot be written to {folder} ({error.strerror}); correct {variable}.")
 
 
-def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _judged(
+    variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[str, Any], started: Mapping[str, Any]
+) -> dict[str, Any]:
     graph = graph_file.read(args["topology"])
     report_dir, history = str(args["report_dir"]), int(args["history"])
     now = datetime.now(timezone.utc)
@@ -104,7 +121,9 @@ def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[
     judged = verdict.judge(graph, reports, now.isoformat(timespec="seconds"), found.cloud_of(own))
     # The run began when its topology was derived.
     began = datetime.fromtimestamp(graph_file.path_of(args["topology"]).stat().st_mtime, timezone.utc)
-    judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, report_dir)
+    written = [report_dir, _handoff_dir(variables["hostvars"], graph["sensors"])]
+    judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, written, **started)
+    judged["previous_sha256"] = files.fingerprint(folder) if report_dir else None
     results = changes.changes(judged, files.earlier(folder) if report_dir else None, history)
     lines, problem = table.table(results, width()), ""
     if unknown:
@@ -126,6 +145,14 @@ def _judged(variables: Mapping[str, Any], args: Mapping[str, Any], own: Mapping[
     }
     told = {"lines": lines, "unknown": unknown, "ansible_stats": {"data": stats, "aggregate": True, "per_host": False}}
     return {**results, **told, **({"warnings": [problem]} if problem else {})}
+
+
+def _handoff_dir(hostvars: Mapping[str, Any], sensors: Mapping[str, Any]) -> str:
+    """Where what a person enters is written: what the first sensor has stands for all, since to ask very many takes long."""
+    name = "sensor_proxy_handoff_dir"
+    first = next((host for host in sensors if host in hostvars), None)
+    given = chain_hostvars.read(hostvars, first, (name,), mistakes=[]) if first else {}
+    return str(given.get(name) or Path(os.environ.get("PWD", "."), "handoff"))
 
 
 def _failing(results: Mapping[str, Any]) -> list[str]:

@@ -6,18 +6,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _awx, _cores
 from ..plugin_utils._chain.hostvars import once, raw_variables
 from ..plugin_utils._roles import needs
+from ..plugin_utils._roles.variables import who
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Runs on the controller, without a connection; see the module's DOCUMENTATION."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("awx", "awx_inventory"))
+    _VALID_ARGS = frozenset(("awx", "awx_inventory", "controller"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Gather what is wrong."""
@@ -32,17 +34,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if inventory := self._task.args.get("awx_inventory"):
             sentence, fine = _awx.hosts(**inventory)
             return result | {"failed": not fine, "msg": sentence, "_ansible_verbose_always": True}
-        checked: dict[str, dict[str, Any]] = {"__squid": {}, "__sensor_proxy": {}}
+        checked: dict[str, dict[str, Any]] = {"__squid": {}, "__sensor_proxy": {}, "__chain_verify": {}}
         for host in variables["ansible_play_hosts_all"]:
             known = raw_variables(variables["hostvars"], host)
             for name, found in checked.items():
                 if name in known:
                     found[host] = known[name]
-        proxies, sensors = checked.values()
-        mistakes = [
-            sentence for found in checked.values() for each in found.values() for sentence in each.get("mistakes", [])
-        ]
-        lacking = needs.missing(proxies, sensors)
+        # What a group has is wrong at each of its hosts, and said once.
+        hosts_with: dict[str, list[str]] = {}
+        for found in checked.values():
+            for host, given in found.items():
+                for sentence in given.get("mistakes", []):
+                    hosts_with.setdefault(sentence.removeprefix(f"{host}: "), []).append(host)
+        mistakes = [f"{who(hosts)}: {problem}" for problem, hosts in hosts_with.items()]
+        looks = boolean(self._task.args.get("controller", True))
+        lacking = needs.missing(checked["__squid"], checked["__sensor_proxy"]) if looks else []
         if mistakes or lacking:
             return result | {"failed": True, "msg": ["Correct this; no host was touched.", *once(mistakes), *lacking]}
         return result

@@ -23,6 +23,7 @@ except ImportError:  # before ansible-core 2.19 every text could be a template
 from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file, hostvars
 from ..plugin_utils._roles import arguments, check
+from ..plugin_utils._roles import variables as names
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -62,13 +63,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 locked.append(f"{host}: {name} {hostvars.LOCKED}.")
         typed, mistakes = check.check(role, host, given)
         mistakes += check.unset_problems(host, unset) + hostvars.once(locked)
+        mistakes += [f"{host}: {problem}" for problem in names.unknown(variables)]
         # Where one of the two is a mistake there is nothing to decide.
         typed = typed if mistakes else check.decided(typed)
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
-                place = check.placed(role, typed, *_place(variables, check.PLACES[role], host), host)
-                mistakes += check.no_first_hop(host, typed, place) if role == "sensor_proxy" else []
+                entry, *others = _place(variables, check.PLACES[role], host)
+                place = check.placed(role, typed, entry, *others, host)
+                is_missing = entry is None and graph_file.RESULT in variables
+                group = str(variables.get("topology_proxies_group", "proxies")) if is_missing else None
+                mistakes += check.no_place(role, host, typed, place, group)
         if mistakes:
             later = boolean(self._task.args.get("later", False))
             return result | ({"mistakes": mistakes} if later else {"failed": True, "msg": mistakes})

@@ -13,7 +13,8 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file, repository
 from ..plugin_utils._chain import topology as chain_topology
-from ..plugin_utils._chain.hostvars import once
+from ..plugin_utils._chain.hostvars import once, raw_variables
+from ..plugin_utils._roles.variables import name_problem
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -21,7 +22,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
     _VALID_ARGS = frozenset(
-        ("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "repository", "whole")
+        ("proxies_group", "sensors_group", "cloud_sites_group", "removed_sensors", "repository", "about", "whole")
     )
 
     @_collector.only_new_objects()
@@ -41,7 +42,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             args.get("sensors_group", "sensors"),
             args.get("cloud_sites_group", "cloud_sites"),
             removed,
+            args.get("about", ()),
         )
+        # A play's own are no host's.
+        own = variables.keys() - raw_variables(variables["hostvars"], variables["inventory_hostname"]).keys()
+        graph["mistakes"] += [f"the play: {name} {problem}" for name in sorted(own) if (problem := name_problem(name))]
         mistakes = once(graph["mistakes"])
         if path := args.get("repository"):
             mistakes = [*repository.mistakes(str(path), variables["ansible_inventory_sources"]), *mistakes]

@@ -22,9 +22,11 @@ options:
     description:
       - V(judge) judges, and writes the report. Register it as C(chain_verify_results).
       - V(show) shows the lines of C(chain_verify_results). V(prove) fails when a path in it is not proven, or RV(unknown) is not empty.
-      - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that was registered.
+      - V(history) fails with what is missing or was exchanged among the results that are kept in O(report_dir).
+      - V(index) writes C(index.html) over the reports that are in the folders of O(report_dir). It needs nothing that
+        was registered, nor does V(history).
     type: str
-    choices: [judge, show, prove, index]
+    choices: [judge, show, prove, history, index]
     required: true
   topology:
     description: What M(ot_security.proxy_chaining.topology) returned in the same run. Only for O(step=judge).
@@ -65,6 +67,11 @@ EXAMPLES = r"""
 - name: Show every sensor's path
   ot_security.proxy_chaining.chain_report:
     step: show
+
+- name: See that none of the results that are kept is missing or was exchanged
+  ot_security.proxy_chaining.chain_report:
+    step: history
+    report_dir: /srv/chain-report
 
 - name: Write one page over the reports of many sites
   ot_security.proxy_chaining.chain_report:
@@ -137,11 +144,16 @@ trend:
 run:
   description:
     - Who verified, when and with what, C(site), C(by), C(controller), C(job), C(began), C(seconds), C(collection), C(ansible_core) and, in
-      C(inventories), C(path), C(revision) and C(modified) of each.
+      C(inventories), C(path), C(revision) and C(modified) of each, both null where it is not in git. How it was started is C(playbooks),
+      C(limit) and the names of C(extra_vars).
   type: dict
   returned: with O(step=judge)
 previous:
   description: Time of the earlier report; null for none.
+  type: str
+  returned: with O(step=judge)
+previous_sha256:
+  description: SHA-256 of the earlier report's C(results.json); null for none.
   type: str
   returned: with O(step=judge)
 previous_problem:

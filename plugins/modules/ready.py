@@ -16,6 +16,10 @@ description:
     controller lacks for what their variables ask for, all in one list.
   - It runs on the controller and connects to no host. The playbooks run it before they touch any host.
 options:
+  controller:
+    description: Whether what the controller lacks is looked for. A run that only reads needs nothing of that.
+    type: bool
+    default: true
   awx:
     description:
       - Compares instead the settings of the playbook C(configure_awx) with what AWX has, before anything is made there.

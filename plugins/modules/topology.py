@@ -44,6 +44,13 @@ options:
         given differs, in hosts, groups or variables, since AWX keeps what was added to its inventory by hand.
     type: str
     default: ""
+  about:
+    description:
+      - Names of the groups that the run is about. Where one is missing this fails, and where the only one has no host. Others may be
+        missing, unless there is one whose name looks like a misspelling.
+    type: list
+    elements: str
+    default: []
   whole:
     description: Whether RV(graph) is returned, too. Ansible copies it for each host and each task.
     type: bool

@@ -10,10 +10,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import connects, converge, lab, reloads, report, sensors, topology, verify
+from tests.bench import connects, converge, lab, reloads, report, sensors, topology, usual, verify
 from tests.bench.progress import Progress
 
-PARTS = {"a": converge, "b": topology, "c": connects, "d": sensors, "e": verify, "f": reloads}
+PARTS = {"a": converge, "b": topology, "c": connects, "d": sensors, "e": verify, "f": reloads, "g": usual}
 _BUSY = 1.0
 
 

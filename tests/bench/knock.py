@@ -1,7 +1,7 @@
 """Hold tunnels and knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
 
-Usage: knock.py ADDRESS PORT SECONDS TARGET
-Prints attempts, what failed by its kind, the seconds of the slowest and the tunnels lost as JSON.
+Usage: knock.py ADDRESS PORT SECONDS TARGET   With 0 seconds it ends when its input does.
+Prints seconds, attempts, what failed by its kind, the seconds of the slowest and the tunnels lost as JSON.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ class Knocks:
             self.failures[type(error).__name__] += 1
         self.slowest = max(self.slowest, time.monotonic() - start)
 
-    async def run(self, address: str, port: int, seconds: float) -> None:
+    async def run(self, address: str, port: int, over: threading.Event) -> None:
         """Ask all the time, whether or not earlier ones were answered."""
         start = time.monotonic()
         asked: set[asyncio.Task[None]] = set()
-        while (now := time.monotonic() - start) < seconds:
+        while not over.is_set():
+            now = time.monotonic() - start
             while self.attempts * EVERY < now:
                 self.attempts += 1
                 task = asyncio.create_task(self.once(address, port))
@@ -80,18 +81,23 @@ def is_open(held: socket.socket) -> bool:
 def main(address: str, port: int, seconds: float, target: str) -> None:
     """Run both."""
     tunnels = [tunnel(address, port, target) for _number in range(TUNNELS)]
-    both = [Knocks(), Knocks()]
-    threads = [
-        threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, seconds))) for each in both
-    ]
+    over, both, start = threading.Event(), [Knocks(), Knocks()], time.monotonic()
+    threads = [threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, over))) for each in both]
     for thread in threads:
         thread.start()
+    if seconds:
+        time.sleep(seconds)
+    else:
+        sys.stdin.read()
+    over.set()
+    took = round(time.monotonic() - start, 1)
     for thread in threads:
         thread.join()
     failures = sum((each.failures for each in both), collections.Counter())
     attempts, slowest = sum(each.attempts for each in both), max(each.slowest for each in both)
     lost = sum(not is_open(each) for each in tunnels)
-    print(json.dumps({"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "lost": lost}))
+    found = {"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "lost": lost}
+    print(json.dumps({"seconds": took, **found}))
 
 
 if __name__ == "__main__":

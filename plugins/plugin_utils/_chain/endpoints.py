@@ -45,7 +45,7 @@ def allow_list(entries: Iterable[Any]) -> list[str]:
     if wrong:
         raise ValueError(
             f"not usable as endpoints: {', '.join(wrong)}; "
-            f"give host names, wildcards like *.example.net or HTTPS URLs (port {PORT})"
+            f"give host names without a port, wildcards like *.example.net or HTTPS URLs (port {PORT})"
         )
     return _without_covered(names)
 

@@ -59,6 +59,8 @@ KINDS = ("host", "azure")
 
 _PARENT_KEYS = frozenset({"host", "port", "username", "password", "tls", "tls_ca", "tls_name"})
 
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\]):([0-9]{1,5})")
+
 WRONG_PORT = 0
 """Stands for a port with a mistake, which is named: it is not missing, and nothing else is said of it."""
 
@@ -404,6 +406,15 @@ class _Reader:
             self._mistake("squid_parents", entry, f"has the unknown key {shortened(unknown[0])!r}; known are {known}")
             return None
         host = str(entry["host"])
+        if found := _HOST_AND_PORT.fullmatch(host):
+            name, port = found[1].strip("[]"), found[2]
+            self._mistake(
+                "squid_parents",
+                host,
+                f"has a port in the host's name; write {{host: {name}, port: {port}}}, and in an INI inventory "
+                f"""squid_parents='[{{"host": "{name}", "port": {port}}}]'""",
+            )
+            return None
         return Parent(
             host=host,
             port=self._port("squid_parents.port", entry.get("port")),

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from ...module_utils._squid.evidence import plain
 from .addresses import Address, parse_address, shared_network
 from .credentials import check_users
+from .groups import mistakes as group_mistakes
 from .hostvars import Secret
 from .inventory import WRONG_PORT, Inventory, Parent, Proxy, Sensor, read_inventory, sentence, source_problem
 from .model import Graph, ParentEntry, ProxyEntry, SensorEntry
@@ -32,6 +33,7 @@ def of_groups(
     sensors_group: str = "sensors",
     cloud_sites_group: str = "cloud_sites",
     removed_sensors: Sequence[str] = (),
+    about: Sequence[str] = (),
 ) -> Graph:
     """Derive the topology of an inventory; its options are those of the module topology."""
     proxies = groups.get(proxies_group, [])
@@ -47,8 +49,9 @@ def of_groups(
         for name in removed_sensors
         if name in proxies
     ]
-    if not graph["proxies"]:
-        graph["mistakes"].insert(0, f"the inventory has no host in the group '{proxies_group}'; put the proxies there.")
+    named = (proxies_group, sensors_group, cloud_sites_group)
+    variables = ("topology_proxies_group", "topology_sensors_group", "topology_cloud_sites_group")
+    graph["mistakes"][:0] = group_mistakes(groups, dict(zip(variables, named, strict=True)), about)
     return graph
 
 
@@ -270,6 +273,9 @@ class _Builder:
     def _sensor_entry(self, sensor: Sensor) -> SensorEntry:
         entry: SensorEntry = {"acl": acl_name(sensor.name), "addresses": [a.text for a in sensor.addresses], "path": []}
         via = sensor.via
+        if not self._proxies:
+            # Which is said once, and not of each sensor.
+            return entry
         if via is None:
             via = _hop_of(list(self._inventory.proxies.values()))
         if via is None:

@@ -226,8 +226,8 @@ class Source(TypedDict):
     revision: str | None
     """The commit that is checked out; null where it is not in git."""
 
-    modified: bool
-    """Whether its folder differs from that commit."""
+    modified: bool | None
+    """Whether its folder differs from that commit; null where there is none."""
 
 
 class Run(TypedDict):
@@ -244,6 +244,10 @@ class Run(TypedDict):
     collection: str
     ansible_core: str
     inventories: list[Source]
+    playbooks: list[str]
+    limit: str
+    extra_vars: list[str]
+    """Names only."""
 
 
 class Past(TypedDict):
@@ -258,6 +262,8 @@ class _Later(TypedDict, total=False):
     setup_changes: list[SetupChange]
     trend: list[Past]
     run: Run
+    previous_sha256: str | None
+    """Of results.json of the report before, as it is kept in the history; null for none."""
 
 
 class Results(_Later):

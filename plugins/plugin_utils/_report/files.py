@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -30,7 +31,7 @@ _TEMPLATES = Path(__file__).parents[3] / "roles/chain_verify/templates"
 _RESULTS = "results.json"
 _SIGNED = (_RESULTS, "report.html")
 _HISTORY = "history"
-_KEPT = re.compile(r"\d{8}T\d{6}Z\.json")
+_NAME = re.compile(r"\d{8}T\d{6}Z\.json")
 _PATIENCE = 60.0
 """Seconds that drawing may take."""
 
@@ -39,6 +40,36 @@ def earlier(folder: Path) -> str:
     """Return the text of the results that are there; empty where there are none."""
     path = folder / _RESULTS
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def fingerprint(folder: Path) -> str | None:
+    """Return the SHA-256 of the results that are there; None where there are none."""
+    path = folder / _RESULTS
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def broken_history(folder: Path) -> list[str]:
+    """Return a sentence for each of the kept results that does not follow from the one before.
+
+    The newest are the report's own. That the oldest are gone is no fault, since no more are kept than the role was told.
+    """
+    problems, before, name = [], "", ""
+    for path in [*_kept(folder / _HISTORY), folder / _RESULTS]:
+        try:
+            content = path.read_bytes()
+            said = json.loads(content).get("previous_sha256")
+        except (OSError, ValueError, AttributeError):
+            problems.append(f"{path.name} cannot be read.")
+            continue
+        found = hashlib.sha256(content).hexdigest()
+        if path.name == _RESULTS and found != before:
+            problems.append(f"{_RESULTS} is not the newest that is kept.")
+        elif path.name != _RESULTS and before and said != before:
+            problems.append(
+                f"{path.name} is not the one after {name}; one of the two was exchanged, or one between is gone."
+            )
+        before, name = found, path.name
+    return problems
 
 
 def write(folder: Path, results: Results, history: int = 0, key: str = "") -> str:
@@ -94,9 +125,13 @@ def _put(folder: Path, contents: Mapping[str, bytes]) -> None:
         fresh.replace(folder / name)
 
 
+def _kept(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.json") if _NAME.fullmatch(path.name))
+
+
 def _forget(folder: Path, most: int) -> None:
     """Remove the oldest of the results that are kept, and nothing that somebody else put there."""
-    kept = sorted(path for path in folder.glob("*.json") if _KEPT.fullmatch(path.name))
+    kept = _kept(folder)
     for path in kept[: max(len(kept) - most, 0)]:
         path.unlink()
         path.with_name(f"{path.name}.sig").unlink(missing_ok=True)

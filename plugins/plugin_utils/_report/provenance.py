@@ -10,7 +10,7 @@ import os
 import platform
 import pwd
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,9 @@ def run_of(
     site: str,
     began: datetime,
     ended: datetime,
-    report_dir: str = "",
+    written: Sequence[str] = (),
+    playbooks: Iterable[str] = (),
+    extra_vars: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Run:
     """Return who verified, when and with what.
@@ -47,13 +49,15 @@ def run_of(
         site: its name; empty for that of the inventory, in AWX or of its folder.
         began: when the run began.
         ended: when its paths were judged.
-        report_dir: where the report is written, which is no change of an inventory.
+        written: folders that this collection writes, which are no change of an inventory.
+        playbooks: as they were given to Ansible.
+        extra_vars: names; what AWX adds of itself is left out. Values may be secrets.
         environment: that of this process, unless another one is given.
     """
     job, by = _job(variables, os.environ if environment is None else environment)
     # In AWX all inventories are in a folder of one name.
     in_awx = clean(variables.get("awx_inventory_name") or variables.get("tower_inventory_name"))
-    inventories = [_source(Path(path), report_dir) for path in variables.get("ansible_inventory_sources") or []]
+    inventories = [_source(Path(path), written) for path in variables.get("ansible_inventory_sources") or []]
     return {
         "site": clean(site)
         or in_awx
@@ -67,6 +71,9 @@ def run_of(
         "collection": _version(),
         "ansible_core": core,
         "inventories": inventories,
+        "playbooks": list(map(clean, playbooks)),
+        "limit": clean(variables.get("ansible_limit")),
+        "extra_vars": sorted(clean(name) for name in extra_vars if not name.startswith(("awx_", "tower_"))),
     }
 
 
@@ -112,24 +119,16 @@ def _name(path: Path) -> str:
     return (path if path.is_dir() else path.parent).name
 
 
-def _source(path: Path, report_dir: str) -> Source:
+def _source(path: Path, written: Iterable[str]) -> Source:
     folder = path if path.is_dir() else path.parent
     revision = _git(folder, "rev-parse", "HEAD") if path.exists() else None
-    modified = False
+    modified = None
     if revision:
-        report = Path(report_dir).resolve()
-        but = [
-            f":(exclude,top){report.relative_to(top)}"
-            for top in _top(folder)
-            if report_dir and report.is_relative_to(top)
-        ]
+        top = Path(_git(folder, "rev-parse", "--show-toplevel") or "/")
+        own = [Path(one).resolve() for one in written if one]
+        but = [f":(exclude,top){one.relative_to(top)}" for one in own if one.is_relative_to(top)]
         modified = _git(folder, "status", "--porcelain", "--", ".", *but) != ""
     return {"path": clean(path), "revision": revision, "modified": modified}
-
-
-def _top(folder: Path) -> Iterable[Path]:
-    top = _git(folder, "rev-parse", "--show-toplevel")
-    return [Path(top)] if top else []
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

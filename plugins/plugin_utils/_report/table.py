@@ -48,7 +48,7 @@ def table(results: Results, width: int = sys.maxsize) -> list[str]:
     now = moment(results.get("time"))
     failures = failures_of(results)
     if failures:
-        lines += ["", "only failing details below"]
+        lines += ["", "what to repair"]
         for failure in failures:
             lines += _paragraph(failure, results)
     if results.get("previous_problem"):
@@ -157,6 +157,8 @@ def _rows(results: Results, width: int) -> list[str]:
         for change in results.get("changes") or []
         if path_before(change)
     }
+    if not results.get("sensors"):
+        return ["there is no sensor to report on"]
     rows = [("SENSOR", "PATH", "VERDICT", "LAST SEEN")]
     for sensor in sensors_of(results):
         name = sensor.get("name")

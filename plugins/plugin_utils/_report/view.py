@@ -73,7 +73,7 @@ def view(results: Results) -> Row:
                 "config": clean(proxy.get("config_sha256")) or "not known",
             }
             for name, proxy in (results.get("proxies") or {}).items()
-            if proxy.get("kind") != "external"
+            if proxy.get("kind") == "inventory"
         ],
         "trend": [_past(one, now) for one in results.get("trend") or []],
         "previous": clock(results.get("previous"), now) if results.get("previous") else "",
@@ -161,6 +161,10 @@ def _run(run: Mapping[str, Any], now: datetime | None) -> list[tuple[str, str]]:
             f"ot_security.proxy_chaining {clean(run.get('collection'))}, ansible-core {clean(run.get('ansible_core'))}",
         ),
     ]
+    if run.get("playbooks"):
+        limit = f", limited to {clean(run.get('limit'))}" if run.get("limit") else ""
+        extra = f", with extra vars: {', '.join(map(clean, run['extra_vars']))}" if run.get("extra_vars") else ""
+        rows.append(("Playbook", f"{', '.join(map(clean, run['playbooks']))}{limit}{extra}"))
     for source in run.get("inventories") or []:
         modified = ", and what was modified since" if source.get("modified") else ""
         revision = f"revision {clean(source.get('revision'))}{modified}" if source.get("revision") else "not in git"
@@ -210,6 +214,7 @@ def _age(evidence: Mapping[str, Any], last: datetime | None, now: datetime | Non
 def _link(link: Mapping[str, Any], now: datetime | None) -> Row:
     kind = clean(link.get("kind"))
     words = {"self": "its own Squid", "direct": "no parent"}
+    words["pair"] = "has the pair's addresses" if link.get("preferred") else "stands by"
     parent = "parent" if link.get("preferred") is not False else "backup parent"
     return {
         "source": clean(link.get("source")),

@@ -226,7 +226,7 @@ _FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "squid_listen_addresses": (addresses.is_address, "has something other than IP addresses"),
     "squid_probe_endpoints": (
         _is_probe,
-        "must be host names that squid_endpoints allows, without wildcards",
+        "must be host names that squid_endpoints allows, without wildcards and ports",
     ),
     "squid_remote_syslog_host": (_is_host, "must be an IP address or a host name"),
 }
@@ -263,8 +263,22 @@ RANGES: dict[str, tuple[float, float]] = {
 """The least and the most of each number; what Azure sets limits to is checked with its plan."""
 
 
-def no_first_hop(host: str, typed: Values, place: Mapping[str, Any]) -> list[str]:
-    """Say so where a sensor is to have a proxy and neither the topology nor the inventory names it."""
+def no_place(role: str, host: str, typed: Values, place: Mapping[str, Any], group: str | None) -> list[str]:
+    """Say so where the topology has no place for a host that needs one.
+
+    Args:
+        role: name of the role.
+        host: name of the host, for the sentences.
+        typed: the values of all of the role's variables.
+        place: what its place in the topology adds.
+        group: the group that it is missing from, None where it is not.
+    """
+    if role != "sensor_proxy":
+        return (
+            [f"{host}: it is not in the group '{group}'; put it there, or do not run the role {role} on it."]
+            if group
+            else []
+        )
     if typed["sensor_proxy_state"] == "absent" or (place["host"] and place["port"]):
         return []
     return [

@@ -10,7 +10,7 @@ Private to this collection. What a group has is the same for all its hosts, so e
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -73,6 +73,16 @@ def name_problem(name: str) -> str | None:
     )
 
 
+def unknown(names: Iterable[str]) -> Iterator[str]:
+    """Yield a sentence for each name that begins as ours do, and is none: what a play has reaches no host's own variables.
+
+    To compare all names with all of ours takes longer than a task may for each of very many hosts.
+    """
+    for name in names:
+        if name.startswith(_PREFIXES) and (problem := name_problem(name)):
+            yield f"{name} {problem}"
+
+
 def _one_edit_apart(one: str, other: str) -> bool:
     """Say whether one insertion, deletion, replacement or swap of neighbours makes one of the other."""
     if abs(len(one) - len(other)) > 1:
@@ -124,12 +134,12 @@ class Variables:
         for found in self._values.values():
             if found.problem:
                 value = "********" if declared()[found.name].get("no_log") else found.value
-                yield _who(found.hosts), found.name, value, found.problem
+                yield who(found.hosts), found.name, value, found.problem
 
     def misspelt(self) -> Iterator[str]:
         """Yield one sentence for each name."""
         for name, hosts in self._hosts.items():
-            yield f"{_who(hosts)}: {name} {name_problem(name)}"
+            yield f"{who(hosts)}: {name} {name_problem(name)}"
 
 
 _SCALARS = (str, bool, int, float)
@@ -160,6 +170,6 @@ def _is_container(value: object) -> bool:
     return isinstance(value, list | tuple | Mapping)
 
 
-def _who(hosts: list[str]) -> str:
+def who(hosts: list[str]) -> str:
     """Name the first of the hosts, and say how many there are."""
     return hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"

@@ -30,7 +30,7 @@
       number += match;
     }
     none.hidden = number > 0 || !rows.length;
-    shown.textContent = `${number.toLocaleString("en")} of ${rows.length.toLocaleString("en")} sensors`;
+    shown.textContent = `${number.toLocaleString("en")} of ${rows.length.toLocaleString("en")} sensor${rows.length === 1 ? "" : "s"}`;
     for (const one of counts) { one.setAttribute("aria-pressed", String(one.value === filter.value)); }
   }
 

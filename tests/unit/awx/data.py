@@ -84,10 +84,12 @@ def plays(playbook: str) -> Iterator[Json]:
         if "ansible.builtin.import_playbook" in play or "import_playbook" in play:
             imported = play.get("import_playbook") or play["ansible.builtin.import_playbook"]
             inner = plays(str((path.parent / imported).relative_to(ROOT)))
-            # The check of one group runs nothing of the other's.
+            # The check of one group runs nothing of the other's, nor of the proof.
             checked = str(play.get("vars", {}).get("ot_checked", ""))
             others = {"proxies_group": "sensor_proxy", "sensors_group": "squid"}
-            left_out = {role for group, role in others.items() if group in checked}
+            left_out = {role for group, role in others.items() if group in checked} | (
+                {"chain_verify"} if checked else set()
+            )
             yield from (
                 {**each, "tasks": [task for task in each.get("tasks", []) if not _includes(task, left_out)]}
                 for each in inner

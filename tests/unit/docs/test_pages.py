@@ -74,6 +74,14 @@ def test_names_of_the_collection_exist(page: Path) -> None:
 
 
 @PAGES
+def test_what_a_page_enters_a_role_by_is_specified(page: Path) -> None:
+    for role, entry in re.findall(
+        rf"name: {COLLECTION.replace('.', '[.]')}[.](\w+)\n +tasks_from: (\w+)", page.read_text(encoding="utf-8")
+    ):
+        assert entry in _yaml(ROOT / f"roles/{role}/meta/argument_specs.yml")["argument_specs"], f"{role}: {entry}"
+
+
+@PAGES
 def test_variables_exist(page: Path) -> None:
     """Each that begins with a role's name: in a role's specification, read by the topology, or set by a role or a playbook."""
     prefixes = tuple(f"{role.name}_" for role in _roles())
@@ -171,3 +179,10 @@ def _said() -> str:
     files += (ROOT / "tests/unit/plugins").rglob("test_*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r"\s+", " ", re.sub(r"\"\s*\n\s*f?\"", "", text))
+
+
+def test_the_changelog_has_no_markup_of_modules() -> None:
+    """It is reStructuredText, which shows C(name) as it is."""
+    for fragment in (ROOT / "changelogs/fragments").glob("*.yml"):
+        found = re.findall(r"\b[A-Z]\([^)]*\)", fragment.read_text(encoding="utf-8"))
+        assert not found, f"{fragment.name}: write ``name`` instead of {found[0]}"

@@ -98,6 +98,14 @@ def test_what_was_not_proven_is_reported_and_no_success(run: tuple[str, str], ru
     assert "2 of 2 sensors' paths are not proven to work (unknown)" in " ".join(done.output.split())
 
 
+def test_the_report_says_how_it_was_started(runs: dict[tuple[str, str], Run]) -> None:
+    run = runs["verify", "--limit sensor2,dmz"].results["run"]
+    assert run["playbooks"] == [str(PLAYBOOKS / "verify.yml")]
+    assert (run["limit"], run["extra_vars"]) == ("sensor2,dmz", ["chain_verify_report_dir"])
+    (source,) = run["inventories"]
+    assert (source["revision"], source["modified"]) == (None, None)
+
+
 def test_a_proxy_that_cannot_be_reached_is_one_line(runs: dict[tuple[str, str], Run]) -> None:
     output = runs["verify", ""].output
     assert "UNREACHABLE!" not in output

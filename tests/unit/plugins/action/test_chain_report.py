@@ -33,7 +33,8 @@ def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success
 ) -> None:
     proxies, sensors = chain("site", "dmz", sensors=["site"])
     hostvars = {**proxies, **sensors}
-    variables: dict[str, Any] = {"hostvars": hostvars, "groups": {"proxies": list(proxies), "sensors": list(sensors)}}
+    groups = {"proxies": list(proxies), "sensors": list(sensors)}
+    variables: dict[str, Any] = {"hostvars": hostvars, "groups": groups, "inventory_hostname": "site"}
     topology = run_action("topology", {"whole": True, "removed_sensors": removed}, variables)
     found = Found(topology["graph"]).hostvars
     found["site"]["__chain_verify_walked"]["others"] = others
@@ -59,4 +60,7 @@ def test_what_went_wrong_at_the_proxies_stands_in_the_last_sentence(run_action: 
         "localhost": {"chain_verify_results": results},
     }
     proved = run_action("chain_report", {"step": "prove"}, {"hostvars": hostvars, "inventory_hostname": "localhost"})
+    assert proved["msg"].startswith(
+        "There is no sensor, and the proxies' paths are not proven to work (broken); the table"
+    )
     assert proved["msg"].endswith("the table above says where they end. dmz: the change was refused.")

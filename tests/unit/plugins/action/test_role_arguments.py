@@ -109,9 +109,30 @@ def test_every_mistake_of_a_role_is_named(play: Play) -> None:
     for sentence in (
         "site: squid_auth_realm must be at most 200 characters, without #, double quotes, backslashes and @@.",
         "site: squid_endpoints is empty; name the endpoints that clients may reach.",
-        "site: squid_probe_endpoints must be host names that squid_endpoints allows, without wildcards.",
+        "site: squid_probe_endpoints must be host names that squid_endpoints allows, without wildcards and ports.",
     ):
         assert sentence in said
+
+
+def test_a_host_that_is_no_proxy_is_told_so(play: Play, tmp_path: Path) -> None:
+    (tmp_path / "play.yml").write_text(PLAYBOOK.replace("hosts: site", "hosts: sensor1"))
+    done = play()
+    said = " ".join(done.stdout.replace("''", "'").split())
+    assert done.returncode != 0
+    assert "sensor1: it is not in the group 'proxies'; put it there, or do not run the role squid on it." in said
+
+
+@pytest.mark.parametrize(
+    ("play_of", "who"),
+    [("hosts: all", "the play"), ("hosts: site", "site")],
+    ids=["with topology", "with another role"],
+)
+def test_a_plays_own_misspelt_variable_is_named(play: Play, tmp_path: Path, play_of: str, who: str) -> None:
+    (tmp_path / "play.yml").write_text(PLAYBOOK.replace(play_of, f"{play_of}\n  vars: {{squid_worker: 3}}"))
+    done = play()
+    assert done.returncode != 0
+    wrong = f"{who}: squid_worker is no variable of this collection, and would be ignored; did you mean squid_workers?"
+    assert wrong in " ".join(done.stdout.split())
 
 
 def test_a_sensor_without_what_it_takes(play: Play) -> None:

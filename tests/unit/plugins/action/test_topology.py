@@ -26,6 +26,7 @@ HOSTVARS: dict[str, dict[str, Any]] = {
     "sensor10": {"ansible_host": "10.0.0.10", "sensor_proxy_via": "site"},
 }
 GROUPS = {"proxies": ["site"], "sensors": ["sensor1", "sensor10"]}
+PLAY = {"hostvars": HOSTVARS, "groups": GROUPS, "inventory_hostname": "site"}
 
 
 class RenderedHostvars(dict[str, dict[str, Any]]):
@@ -46,7 +47,7 @@ class RenderedHostvars(dict[str, dict[str, Any]]):
 
 
 def _derived(run_action: RunAction, hostvars: dict[str, Any] | None = None, **args: Any) -> dict[str, Any]:
-    return run_action("topology", args, {"hostvars": hostvars or HOSTVARS, "groups": GROUPS})
+    return run_action("topology", args, {**PLAY, "hostvars": hostvars or HOSTVARS})
 
 
 def test_what_is_registered_is_small_and_the_rest_is_kept(run_action: RunAction) -> None:
@@ -105,7 +106,7 @@ def test_removed_sensors_are_a_list_or_the_text_of_a_survey(run_action: RunActio
 
 
 def test_names_of_the_groups(run_action: RunAction) -> None:
-    variables = {"hostvars": HOSTVARS, "groups": {"squids": ["site"], "probes": ["sensor1"], "proxies": ["nobody"]}}
+    variables = {**PLAY, "groups": {"squids": ["site"], "probes": ["sensor1"], "proxies": ["nobody"]}}
     found = run_action("topology", {"proxies_group": "squids", "sensors_group": "probes"}, variables)
     assert (list(found["proxies"]), list(graph_file.read(found)["sensors"])) == (["site"], ["sensor1"])
 
@@ -120,9 +121,78 @@ def test_every_mistake_is_a_line_of_its_own(run_action: RunAction) -> None:
     assert "file" not in found
 
 
-def test_an_inventory_without_proxies(run_action: RunAction) -> None:
-    found = run_action("topology", {}, {"hostvars": {}, "groups": {}})
-    assert found["msg"][1] == "the inventory has no host in the group 'proxies'; put the proxies there."
+PUT = "which is there and empty while there are none, or name another group in that variable."
+ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
+
+
+@pytest.mark.parametrize(
+    ("groups", "args", "said"),
+    [
+        ({"proxies": []}, {}, ["the inventory's group 'proxies' has no host; put the proxies there."]),
+        (
+            {"proxi": ["site"]},
+            {},
+            [
+                "the inventory has no group 'proxies', which topology_proxies_group names, but 'proxi'; rename one of the two.",
+            ],
+        ),
+        (
+            {"squids": ["site"]},
+            {},
+            [
+                "the inventory has no group 'proxies', which topology_proxies_group names; its groups are 'squids'. Put the proxies "
+                f"into 'proxies', {PUT}"
+            ],
+        ),
+        # Who has no sensors yet may deploy the proxies, but not push to nobody or call it proven.
+        (ONLY_PROXIES, {}, []),
+        (ONLY_PROXIES, {"about": ["proxies"]}, []),
+        ({**ONLY_PROXIES, "sensors": []}, {"about": ["proxies", "sensors"]}, []),
+        (
+            {**ONLY_PROXIES, "sensors": []},
+            {"about": ["sensors"]},
+            ["the inventory's group 'sensors' has no host; put the sensors there."],
+        ),
+        *(
+            (
+                ONLY_PROXIES,
+                {"about": about},
+                [
+                    "the inventory has no group 'sensors', which topology_sensors_group names; its groups are 'proxies'. Put the "
+                    f"sensors into 'sensors', {PUT}"
+                ],
+            )
+            for about in (["sensors"], ["proxies", "sensors"])
+        ),
+        (
+            {**ONLY_PROXIES, "Sensor": ["sensor1"], "servers": []},
+            {},
+            [
+                "the inventory has no group 'sensors', which topology_sensors_group names, but 'Sensor'; rename one of the two.",
+            ],
+        ),
+        ({**ONLY_PROXIES, "servers": []}, {}, []),
+        (
+            ONLY_PROXIES,
+            {"cloud_sites_group": "plants"},
+            [
+                "the inventory has no group 'plants', which topology_cloud_sites_group names; its groups are 'proxies'. Put the "
+                f"cloud_sites into 'plants', {PUT}"
+            ],
+        ),
+        (
+            {"squids": ["site"]},
+            {"proxies_group": "squids", "about": ["proxies"]},
+            [
+                "the playbook looks for its hosts in the group 'proxies', and the inventory's variables name another one; give the "
+                "topology_*_group with -e, since a variable of a host is not known yet where a play looks for its hosts."
+            ],
+        ),
+    ],
+)
+def test_a_group_that_is_not_there(run_action: RunAction, groups: Any, args: Any, said: list[str]) -> None:
+    found = run_action("topology", args, {**PLAY, "groups": groups})
+    assert found.get("msg", [])[1:] == said
 
 
 def test_what_cannot_be_rendered_is_a_mistake_among_the_others(run_action: RunAction) -> None:

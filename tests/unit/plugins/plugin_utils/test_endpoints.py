@@ -78,7 +78,7 @@ def test_what_is_no_endpoint_is_named(entry: str) -> None:
 
 def test_all_unusable_entries_are_in_one_sentence() -> None:
     with pytest.raises(
-        ValueError, match=r"'a b', '42'; give host names, wildcards like \*\.example\.net or HTTPS URLs"
+        ValueError, match=r"'a b', '42'; give host names without a port, wildcards like \*\.example\.net or HTTPS URLs"
     ):
         allow_list(["a b", 42])
 

@@ -95,6 +95,14 @@ MISTAKES = {
         "is not a valid host name or address",
         _parents({"host": "10.0.0.300", "port": 1}),
     ),
+    "parent with its port": Mistake(
+        "site",
+        "squid_parents",
+        "'proxy.corp.example:8080'",
+        "write {host: proxy.corp.example, port: 8080}, and in an INI inventory "
+        """squid_parents='[{"host": "proxy.corp.example", "port": 8080}]'""",
+        _parents("proxy.corp.example:8080"),
+    ),
     "self-parent": Mistake("site", "squid_parents", "'site'", "is the proxy itself", _parents("site")),
     "self-parent among others": Mistake(
         "site", "squid_parents", "'site'", "is the proxy itself", _parents(CORP, "site")

@@ -78,6 +78,15 @@ def test_when_and_with_what() -> None:
     assert re.fullmatch(r"2\.\d+\..*", run["ansible_core"])
 
 
+def test_how_it_was_started() -> None:
+    extra_vars = ["squid_port", "awx_job_id", "tower_job_id"]
+    run = _run({"ansible_limit": "sensor1"}, playbooks=["site.yml"], extra_vars=extra_vars)
+    assert (run["playbooks"], run["limit"], run["extra_vars"]) == (["site.yml"], "sensor1", ["squid_port"])
+    results: Any = {**demo(), "run": run}
+    shown = re.sub(r"<[^>]+>|\s+", " ", files.page(results))
+    assert "site.yml, limited to sensor1, with extra vars: squid_port" in shown
+
+
 def _git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
     done = subprocess.run(["git", "-C", folder, *identity, *arguments], capture_output=True, text=True, check=True)
@@ -96,30 +105,32 @@ def inventory(tmp_path: Path) -> Path:
     return found
 
 
-def _source(path: Path, report_dir: str = "") -> Any:
-    (found,) = _run({"ansible_inventory_sources": [str(path)]}, report_dir=report_dir)["inventories"]
+def _source(path: Path, *written: str) -> Any:
+    (found,) = _run({"ansible_inventory_sources": [str(path)]}, written=written)["inventories"]
     return found
 
 
 def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -> None:
     head = _git(tmp_path, "rev-parse", "HEAD")
     assert _source(inventory) == {"path": str(inventory), "revision": head, "modified": False}
-    # What is beside it is none of it, nor is the report.
+    # What is beside it is none of it, nor is what this collection writes.
     (tmp_path / "README").write_text("")
-    report = inventory.parent / "chain-report"
-    report.mkdir()
-    (report / "results.json").write_text("{}")
+    report, handoff = (inventory.parent / name for name in ("chain-report", "handoff"))
+    for folder in (report, handoff):
+        folder.mkdir()
+        (folder / "written").write_text("{}")
     (tmp_path / "link").symlink_to(inventory.parent)
-    for path in (report, tmp_path / "link/chain-report"):
-        assert _source(inventory, str(path))["modified"] is False
-    assert _source(inventory)["modified"] is True
+    for path in (inventory.parent, tmp_path / "link"):
+        assert _source(inventory, str(path / "chain-report"), str(path / "handoff"))["modified"] is False
+    assert _source(inventory, str(report))["modified"] is True
+    assert _source(inventory, "", str(handoff))["modified"] is True
     (inventory.parent / "host_vars").mkdir()
     (inventory.parent / "host_vars/new.yml").write_text("a: 1\n")
-    assert _source(inventory, str(report))["modified"] is True
+    assert _source(inventory, str(report), str(handoff))["modified"] is True
 
 
 def test_an_inventory_that_is_not_in_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = {"path": str(tmp_path), "revision": None, "modified": False}
+    nowhere = {"path": str(tmp_path), "revision": None, "modified": None}
     assert _source(tmp_path) == nowhere
     # What is typed in place of a path is none, though the tests run in git.
     assert _source(Path("a,b,"))["revision"] is None
@@ -247,7 +258,8 @@ def test_trends_are_as_long_as_what_is_kept() -> None:
 
 
 def _write(folder: Path, minute: int, history: int, key: str = "") -> None:
-    results: Any = {**demo(), "time": f"2026-11-24T10:{minute:02}:00+00:00"}
+    before = files.fingerprint(folder)
+    results: Any = {**demo(), "time": f"2026-11-24T10:{minute:02}:00+00:00", "previous_sha256": before}
     files.write(folder, changes(results, ""), history, key)
 
 
@@ -265,6 +277,39 @@ def test_the_last_results_are_kept_and_nobody_elses_file_is_removed(tmp_path: Pa
     assert json.loads((tmp_path / "history" / kept[0]).read_text())["time"] == "2026-11-24T10:03:00+00:00"
     _write(tmp_path, 5, 0)
     assert _kept(tmp_path) == ["notes.json"]
+
+
+NOT_NEXT = "20261124T100300Z.json is not the one after 20261124T100200Z.json; one of the two was exchanged, or one between is gone."
+
+
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        (lambda _folder: None, []),
+        # The oldest ones are forgotten in time.
+        (lambda folder: (folder / "history/20261124T100100Z.json").unlink(), []),
+        (
+            lambda folder: (folder / "history/20261124T100200Z.json").unlink(),
+            [NOT_NEXT.replace("T100200Z", "T100100Z")],
+        ),
+        (lambda folder: _turn(folder / "history/20261124T100200Z.json"), [NOT_NEXT]),
+        (lambda folder: _turn(folder / "results.json"), ["results.json is not the newest that is kept."]),
+        (
+            lambda folder: (folder / "history/20261124T100400Z.json").unlink(),
+            ["results.json is not the newest that is kept."],
+        ),
+        (lambda folder: (folder / "results.json").unlink(), ["results.json cannot be read."]),
+    ],
+)
+def test_one_of_the_history_that_is_missing_or_exchanged_is_noticed(do: Any, said: list[str], tmp_path: Path) -> None:
+    for minute in range(5):
+        _write(tmp_path, minute, 4)
+    do(tmp_path)
+    assert files.broken_history(tmp_path) == said
+
+
+def _turn(path: Path) -> None:
+    path.write_text(path.read_text().replace('"ok"', '"broken"', 1))
 
 
 @pytest.fixture(scope="module")
@@ -334,20 +379,41 @@ def test_one_page_over_many_sites(tmp_path: Path) -> None:
     assert "1 d ago" in page
     assert "anna, AWX job 4711 of Verify" in page
     assert "<script" not in page
+    assert "Proxy chains of 3 sites" in page
+
+
+def test_the_documented_command_checks_the_history(tmp_path: Path) -> None:
+    command = re.search(r"    (ansible localhost .*step=history.*)", (REPOSITORY / "docs/report.md").read_text())
+    assert command
+    words = shlex.split(command[1].replace("chain-report", str(tmp_path)))
+    for minute, code in ((0, 0), (1, 0), (2, 2)):
+        _write(tmp_path, minute, 3)
+        if code:
+            _turn(tmp_path / "history/20261124T100000Z.json")
+        done = _ansible(words)
+        assert done.returncode == code, done.stdout + done.stderr
+    assert "20261124T100100Z.json is not the one after 20261124T100000Z.json" in done.stdout
 
 
 def test_the_documented_command_writes_it(tmp_path: Path) -> None:
     command = re.search(r"    (ansible localhost .*step=index.*)", (REPOSITORY / "docs/report.md").read_text())
     assert command
     files.write(tmp_path / "alpha", demo())
-    ansible = Path(sys.executable).with_name("ansible")
     for folder, code in ((tmp_path, 0), (tmp_path / "beta", 2)):
         words = shlex.split(command[1].replace("/srv/reports", str(folder)))
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(files.__file__).parents[6])}
-        done = subprocess.run(
-            [ansible, *words[1:]], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = _ansible(words)
         assert done.returncode == code, done.stdout + done.stderr
-    assert "No folder in" in done.stdout
+        assert ("shows 1 report." if code == 0 else "No folder in") in " ".join(done.stdout.split())
     assert not (tmp_path / "beta").exists()
-    assert (tmp_path / "index.html").is_file()
+    assert "Proxy chains of 1 site<" in (tmp_path / "index.html").read_text()
+
+
+def _ansible(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name(words[0]), *words[1:]],
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(Path(files.__file__).parents[6])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -92,6 +92,18 @@ def test_the_headline_claims_no_more_than_was_seen(counts: dict[str, int], never
     assert f"<h1>{headline}</h1>" in page(results)
 
 
+def test_a_pair_is_no_proxy_and_its_members_are_no_parents() -> None:
+    results: Any = demo(broken=False)
+    results["proxies"]["pair-a"] = {"kind": "pair", "tier": 1, "address": "10.0.0.240", "port": 3128}
+    results["links"] = [
+        {"source": "pair-a", "target": name, "kind": "pair", "preferred": has, "verdict": "ok", "endpoints": []}
+        for name, has in (("one", True), ("two", False))
+    ]
+    told = re.findall(r"pair-a → (\w+).*?muted small..([^<]+)<", page(results))
+    assert told == [("one", "has the pair's addresses".replace("'", "&#39;")), ("two", "stands by")]
+    assert '<td data-label="Proxy" class="name">pair-a' not in page(results)
+
+
 def test_without_graphviz_the_page_says_so() -> None:
     assert '<p class="muted">No dot &amp; no picture.</p>' in page(demo(), "", "No dot & no picture.")
     assert "No dot" not in page(demo(), "<svg></svg>")

@@ -43,7 +43,7 @@ def test_the_table_of_the_demo() -> None:
         "sensor1  plant-a-proxy > dmz-proxy > endpoints  broken   1 tunnel open",
         "sensor2  plant-a-proxy > dmz-proxy > endpoints  broken   403 2 min ago, no success",
         "",
-        "only failing details below",
+        "what to repair",
         "proxy-denied at dmz-proxy since 10:15 UTC: dmz-proxy refuses CONNECT to store.blob.core.windows.net:443 from",
         "  plant-a-proxy (403, ERR_ACCESS_DENIED). (1 sensor: sensor1)",
         "proxy-denied at plant-a-proxy since 10:15 UTC: plant-a-proxy refuses CONNECT from sensor2 (10.100.100.2): http_access",
@@ -75,6 +75,12 @@ def test_without_a_failure_there_are_no_details() -> None:
         "sensor2  plant-a-proxy > dmz-proxy > endpoints  ok       200 1 min ago",
     ]
     assert lines[3:] == ["", "2 ok, 0 degraded, 0 unknown, 0 broken"]
+
+
+def test_without_a_sensor_there_is_no_empty_table() -> None:
+    counts = dict.fromkeys(demo()["counts"], 0)
+    lines = _table({**demo(broken=False), "sensors": [], "counts": counts})
+    assert lines == ["there is no sensor to report on", "", "0 ok, 0 degraded, 0 unknown, 0 broken"]
 
 
 def test_a_thousand_sensors_are_sorted_grouped_and_quick() -> None:

@@ -194,7 +194,7 @@ def test_a_sensors_proxy_is_its_first_hop(given: dict[str, Any], entry: dict[str
     typed = {"sensor_proxy_host": "", "sensor_proxy_port": 0, "sensor_proxy_state": "present", **given}
     found = check.placed("sensor_proxy", typed, entry, {})
     said = "s: it is in no group of sensors, so it has no first hop; add it, or set sensor_proxy_host and sensor_proxy_port."
-    assert check.no_first_hop("s", typed, found) == ([said] if placed is None else [])
+    assert check.no_place("sensor_proxy", "s", typed, found, None) == ([said] if placed is None else [])
     assert placed is None or (found["host"], found["port"], found["path"]) == placed
 
 
