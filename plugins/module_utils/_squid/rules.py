@@ -142,6 +142,7 @@ class Policy:
                 unread.append(Rule(each, False, (_MAYBE,)))
         # Where no line matches, the opposite of the last one counts; without any, everything is refused.
         self._otherwise = Verdict(bool(self.rules) and not self.rules[-1].allow, -1)
+        self.otherwise = self._otherwise.allowed
         # With a line for each of 1,000 sensors, only the lines of the one that asks are looked at.
         self._of_all: list[tuple[int, Rule]] = []
         self._of_source: dict[str, list[tuple[int, Rule]]] = {}
@@ -149,12 +150,12 @@ class Policy:
             key = _needed(rule.terms)
             (self._of_all if key is None else self._of_source.setdefault(key, [])).append((place, rule))
 
-    def left(self, piece: Piece) -> list[Rule]:
-        """Return what is left of the rules for a source."""
+    def left(self, piece: Piece, wary: bool = False) -> list[Rule]:
+        """Return what is left of the rules for a source; with ``wary`` a value that is not known may be its address in any line."""
         inside, maybe = piece.keys(sure=True), piece.keys(sure=False)
         groups = [self._of_all, *(self._of_source[key] for key in inside | maybe if key in self._of_source)]
         found = (rule for _place, rule in sorted(chain(*groups), key=itemgetter(0)))
-        return [rule._replace(terms=terms) for rule in found if (terms := _left(rule, inside, maybe)) is not None]
+        return [rule._replace(terms=terms) for rule in found if (terms := _left(rule, inside, maybe, wary)) is not None]
 
     def decide(self, rules: Iterable[Rule], request: Request, doubt: bool = False) -> Verdict:
         """Decide by what is left of the rules; ``doubt`` is what becomes of a request that might match."""
@@ -192,16 +193,17 @@ def _needed(terms: Iterable[Term]) -> str | None:
     return None
 
 
-def _left(rule: Rule, inside: frozenset[str], maybe: frozenset[str]) -> tuple[Term, ...] | None:
+def _left(rule: Rule, inside: frozenset[str], maybe: frozenset[str], wary: bool) -> tuple[Term, ...] | None:
     left: list[Term] = []
     for term in rule.terms:
         is_inside, in_doubt = term.acl.key in inside, term.acl.key in maybe
-        # A value that is not known may be any address: that is a doubt of each in a denial, and of none in an allowance.
+        # A value that is not known may be any address: that is a doubt of each in a denial, and for an import of none in an allowance.
         unknown = bool(term.acl.unsure) and not is_inside and not in_doubt
         if term.acl.kind != "src":
             left.append(term)
-        elif not is_inside and (in_doubt or (unknown and not rule.allow)):
-            left.append(_MAYBE)
+        elif not is_inside and (in_doubt or (unknown and (wary or not rule.allow))):
+            why = term.acl.unsure or "has values that overlap, of which Squid 5 and 6 leave one out and 7 does not"
+            left.append(Term(Acl(f" {term.acl.name}", "constant", unsure=why), False))
         elif unknown or is_inside == term.negated:
             # It never matches, but may have asked for a user before.
             return (*left, _NEVER) if any(each.acl.asks for each in left) else None
