@@ -141,6 +141,11 @@ class _Owners:
         return found
 
 
+def access_lines(graph: Graph, difference: Difference, proxy: str, config: str) -> list[Line]:
+    """Say who gains and loses what; ``config`` is a running one of this collection, or empty."""
+    return list(_lines(difference, proxy, _Owners(graph, proxy, config)))
+
+
 def _lines(difference: Difference, proxy: str, owners: _Owners) -> Iterator[Line]:
     found: dict[tuple[Any, ...], dict[str, None]] = {}
     nobody = [change for change in difference.changes if change.user is None]

@@ -18,6 +18,9 @@ from ...module_utils._squid.read import read
 from .._chain.endpoints import allow_list
 from .._chain.inventory import DEFAULT_PORT
 from .._chain.names import name_problem
+from .._plan.evaluator import Evaluator
+from .._plan.migration import migration, proposed
+from .._plan.plan import ProxyPlan, sentences
 from .access import Access, Where, read_access
 from .hops import CachePeer, Listening, is_stuck, read_listening, read_parents
 from .hosts import DEFAULT_ENDPOINTS, written
@@ -53,6 +56,8 @@ class Import:
     left_out: list[str]
     wanted: dict[str, list[str]]
     """For each proxy the files that are named and were not given."""
+    access: list[str]
+    """What of access comes and goes with the inventory, a sentence each."""
 
 
 @dataclass
@@ -99,12 +104,30 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
             groups[proxy.group] = _sensor_group(proxy.config.name, access.sources, variables, names)
             if access.uncertain:
                 uncertain[proxy.uncertain] = _sensor_group(proxy.config.name, access.uncertain, variables, names)
+    plans = [
+        _plan(proxy, proxies, groups.get(proxy.group, {"hosts": {}})["hosts"], hosts) for proxy in proxies.values()
+    ]
     children = {"proxies": {"hosts": hosts}, "sensors": {"children": groups}, **uncertain}
     return Import(
         inventory=dump({"all": {"children": children}}),
         left_out=[line for name, proxy in proxies.items() for line in proxy.notes.lines(name)],
         wanted={name: proxy.wanted for name, proxy in proxies.items()},
+        access=sentences(line for plan in plans for line in plan.lines) or ["No access changes."],
     )
+
+
+def _plan(
+    proxy: _Proxy, proxies: Mapping[str, _Proxy], sensors: Mapping[str, Any], hosts: Mapping[str, Any]
+) -> ProxyPlan:
+    """What the inventory opens and closes at a proxy."""
+    name, access = proxy.config.name, proxy.access
+    clients = {host["sensor_proxy_src"]: sensor for sensor, host in sensors.items()}
+    for child in proxies.values():
+        if name in child.linked.values():
+            clients |= dict.fromkeys(child.sources or child.addresses, child.config.name)
+    endpoints = access.endpoints or allow_list(DEFAULT_ENDPOINTS)
+    text = proposed(clients, endpoints, access.user, proxy.addresses, "squid_parents" not in hosts[name])
+    return migration(name, Evaluator(proxy.config.path, proxy.config.files), clients, text)
 
 
 def _read(config: Config, limit: int, names: Names) -> _Proxy:
