@@ -98,6 +98,11 @@ holds:
   returned: success
   type: list
   elements: str
+holds_since:
+  description: Since when it has them, by keepalived's own word in the journal (ISO 8601); empty where it has none, or that is not known.
+  returned: success
+  type: str
+  sample: "2026-11-24T10:38:27+00:00"
 others:
   description: ACL name and addresses of each client that the running configuration admits and that is none of O(clients).
   returned: success
@@ -121,6 +126,7 @@ config_sha256:
 """
 
 import hashlib
+import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -174,6 +180,7 @@ def main() -> None:
     else:
         if proxy.rules_problem:
             module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
+    holds = [address for address in given["shared"] if connect.is_here(address)]
     module.exit_json(
         changed=False,
         walks=walks,
@@ -182,8 +189,19 @@ def main() -> None:
         clients_problem=problem,
         squid_version=_version(module),
         config_sha256=_config_sha256(FOLDER / "squid.conf"),
-        holds=[address for address in given["shared"] if connect.is_here(address)],
+        holds=holds,
+        holds_since=_serves_since(module) if holds else "",
     )
+
+
+def _serves_since(module: AnsibleModule) -> str:
+    asked = ["journalctl", "--unit=keepalived", "--grep=Entering MASTER STATE", "--lines=1", "--output=json", "--quiet"]
+    try:
+        _code, out, _err = module.run_command(asked, handle_exceptions=False)
+        microseconds = int(json.loads(out)["__REALTIME_TIMESTAMP"])
+    except (OSError, ValueError):
+        return ""
+    return datetime.fromtimestamp(microseconds // 1_000_000, timezone.utc).isoformat()
 
 
 def _version(module: AnsibleModule) -> str:

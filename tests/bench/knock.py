@@ -1,6 +1,7 @@
-"""Knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
+"""Hold tunnels and knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
 
-Usage: knock.py ADDRESS PORT SECONDS   Prints attempts, what failed by its kind, and the seconds of the slowest as JSON.
+Usage: knock.py ADDRESS PORT SECONDS TARGET
+Prints attempts, what failed by its kind, the seconds of the slowest and the tunnels lost as JSON.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import collections
 import json
+import socket
 import sys
 import threading
 import time
 
 EVERY = 0.001
 ANSWER_SECONDS = 20
+TUNNELS = 20
 REQUEST = b"CONNECT nobody.example:25 HTTP/1.1\r\nHost: nobody.example:25\r\n\r\n"
 
 
@@ -53,8 +56,30 @@ class Knocks:
         await asyncio.gather(*asked)
 
 
-def main(address: str, port: int, seconds: float) -> None:
+def tunnel(address: str, port: int, target: str) -> socket.socket:
+    """Open one."""
+    opened = socket.create_connection((address, port), ANSWER_SECONDS)
+    opened.sendall(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+    if b" 200 " not in opened.recv(4096):
+        raise OSError(f"no tunnel to {target}")
+    opened.setblocking(False)
+    return opened
+
+
+def is_open(held: socket.socket) -> bool:
+    """Whether nothing has ended it: neither side says anything."""
+    try:
+        held.recv(1)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def main(address: str, port: int, seconds: float, target: str) -> None:
     """Run both."""
+    tunnels = [tunnel(address, port, target) for _number in range(TUNNELS)]
     both = [Knocks(), Knocks()]
     threads = [
         threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, seconds))) for each in both
@@ -65,8 +90,9 @@ def main(address: str, port: int, seconds: float) -> None:
         thread.join()
     failures = sum((each.failures for each in both), collections.Counter())
     attempts, slowest = sum(each.attempts for each in both), max(each.slowest for each in both)
-    print(json.dumps({"attempts": attempts, "failures": failures, "slowest": round(slowest, 2)}))
+    lost = sum(not is_open(each) for each in tunnels)
+    print(json.dumps({"attempts": attempts, "failures": failures, "slowest": round(slowest, 2), "lost": lost}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

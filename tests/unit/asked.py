@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any
 
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.evaluator import Evaluator
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import Evaluator
 
 QUESTIONS = 15
 PORT = 3901

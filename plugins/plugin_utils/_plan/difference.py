@@ -18,10 +18,9 @@ from typing import NamedTuple
 
 from ...module_utils._squid.acls import Acl, Match, Request, Span
 from ...module_utils._squid.read import Directive
-from ...module_utils._squid.rules import Rule, pieces, values_of
+from ...module_utils._squid.rules import Evaluator, Rule, pieces, values_of
 from .._squid_import.access import address, spans_text
 from .._squid_import.hosts import Hosts
-from .evaluator import Evaluator
 
 CONNECT, OTHER = "CONNECT", "other methods"
 LITERAL = "addresses"

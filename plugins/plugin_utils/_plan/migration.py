@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from ...module_utils._squid.rules import Evaluator
 from .._chain.addresses import INSIDE
 from .._chain.model import Graph
 from .difference import Difference
-from .evaluator import Evaluator
 from .plan import ProxyPlan, access_lines
 
 

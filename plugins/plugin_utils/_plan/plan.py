@@ -19,13 +19,13 @@ from typing import Any
 from ...module_utils._squid import text as squid_text
 from ...module_utils._squid.acls import Span, parse_span
 from ...module_utils._squid.admitted import admitted
+from ...module_utils._squid.rules import DIRECT, Evaluator
 from ...module_utils._untrusted_text import one_line
 from .._chain.endpoints import allow_list, is_allowed
 from .._chain.model import Graph
 from .._squid_import.access import spans_text
 from .._squid_import.hosts import ANY, written
 from .difference import CONNECT, LITERAL, Change, Difference, Grant, Space
-from .evaluator import DIRECT, Evaluator
 
 INITIAL = "initial"
 """Declares the access that a proxy gives which had no configuration of this collection."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ...module_utils._untrusted_text import one_line
@@ -59,6 +60,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         problem = _text(result["clients_problem"] or "").rstrip(".")
         version, digest = _text(result["squid_version"]), _text(result["config_sha256"])
         holds = [_text(each) for each in result["holds"]]
+        since = datetime.fromisoformat(_text(result["holds_since"])) if result["holds_since"] else None
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
     return Report(
@@ -70,6 +72,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         # Ansible blanks out a password that happens to be a part of it.
         config_sha256=digest if re.fullmatch("[0-9a-f]{64}", digest) else None,
         holds=holds,
+        holds_since=since,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import takewhile
 
 from .._chain.model import Graph, members_of
@@ -61,6 +62,8 @@ class Report:
     config_sha256: str | None = None
     holds: list[str] = field(default_factory=list)
     """Those of its pair's shared addresses that are at this host."""
+
+    holds_since: datetime | None = None
 
 
 def judge(
@@ -256,6 +259,8 @@ class _Judge:
             )
         elif not holders:
             verdict, reason = "broken", f"Neither {' nor '.join(members)} has the addresses of {pair}."
+        elif member in holders and (since := self._reports[member].holds_since):
+            reason = f"It serves since {since:%Y-%m-%d %H:%M:%S} UTC."
         return {
             "source": pair,
             "target": member,

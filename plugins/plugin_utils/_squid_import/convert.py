@@ -15,10 +15,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from ...module_utils._squid.read import read
+from ...module_utils._squid.rules import Evaluator
 from .._chain.endpoints import allow_list
 from .._chain.inventory import DEFAULT_PORT
 from .._chain.names import name_problem
-from .._plan.evaluator import Evaluator
 from .._plan.migration import migration, proposed
 from .._plan.plan import ProxyPlan, sentences
 from .access import Access, Where, read_access
@@ -28,6 +28,7 @@ from .log import tunnels
 from .names import Names, dump, identifier, one_line
 from .notes import Notes
 from .others import note_others, note_sign_in
+from .pairs import KEEPALIVED, shared_addresses
 
 LIMIT = 64
 """So many addresses of one network or range become hosts."""
@@ -41,7 +42,7 @@ class Config:
     path: str
     """That of its squid.conf."""
     files: Mapping[str, str]
-    """Text by path."""
+    """Text by path; keepalived's configuration may be among them."""
     address: str = ""
     """Where Ansible connects."""
     log: str = ""
@@ -81,6 +82,14 @@ class _Proxy:
     """Those that are among these proxies, too, and cannot be named."""
     sources: list[str] = field(default_factory=list)
     """The addresses by which all of those know it."""
+    shared: tuple[str, ...] = ()
+    """The addresses that it shares with others, and their prefixes."""
+    pair: str = ""
+    """The name of those with which it does."""
+
+    def name_at(self, host: str) -> str:
+        """By which name it is known to who connects to a host."""
+        return self.pair if self.pair and host in map(_bare, self.shared) else self.config.name
 
 
 def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
@@ -88,13 +97,23 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
     configs = list(configs)
     names = Names(config.name for config in configs)
     proxies = {config.name: _read(config, limit, names) for config in configs}
+    _find_pairs(proxies.values(), names)
     for proxy in proxies.values():
         _link(proxy, proxies)
     for proxy in proxies.values():
         for name in proxy.linked.values():
-            proxies[name].access.drop(proxy.sources)
+            for parent in proxies.values():
+                if parent is proxies[name] or (parent.pair and parent.pair == proxies[name].pair):
+                    parent.access.drop(proxy.sources)
     _join_pairs(proxies.values())
     hosts = {name: _proxy_host(proxy, proxies, names) for name, proxy in proxies.items()}
+    direct = {name: "squid_parents" not in host for name, host in hosts.items()}
+    pairs: dict[str, Any] = {}
+    for proxy in proxies.values():
+        if proxy.pair:
+            variables = {"proxy_vip_name": proxy.pair, "proxy_vip_addresses": list(proxy.shared)}
+            group = pairs.setdefault(identifier(proxy.pair), {"hosts": {}, "vars": variables})
+            group["hosts"][proxy.config.name] = hosts.pop(proxy.config.name)
     groups: dict[str, Any] = {}
     uncertain: dict[str, Any] = {}
     for proxy in proxies.values():
@@ -104,10 +123,10 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
             groups[proxy.group] = _sensor_group(proxy.config.name, access.sources, variables, names)
             if access.uncertain:
                 uncertain[proxy.uncertain] = _sensor_group(proxy.config.name, access.uncertain, variables, names)
-    plans = [
-        _plan(proxy, proxies, groups.get(proxy.group, {"hosts": {}})["hosts"], hosts) for proxy in proxies.values()
-    ]
-    children = {"proxies": {"hosts": hosts}, "sensors": {"children": groups}, **uncertain}
+    plans = [_plan(proxy, proxies, groups, direct[name]) for name, proxy in proxies.items()]
+    grouped = {"hosts": hosts, "children": pairs}
+    proxies_group = {key: value for key, value in grouped.items() if value}
+    children = {"proxies": proxies_group, "sensors": {"children": groups}, **uncertain}
     return Import(
         inventory=dump({"all": {"children": children}}),
         left_out=[line for name, proxy in proxies.items() for line in proxy.notes.lines(name)],
@@ -116,18 +135,17 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
     )
 
 
-def _plan(
-    proxy: _Proxy, proxies: Mapping[str, _Proxy], sensors: Mapping[str, Any], hosts: Mapping[str, Any]
-) -> ProxyPlan:
-    """What the inventory opens and closes at a proxy."""
-    name, access = proxy.config.name, proxy.access
-    clients = {host["sensor_proxy_src"]: sensor for sensor, host in sensors.items()}
+def _plan(proxy: _Proxy, proxies: Mapping[str, _Proxy], groups: Mapping[str, Any], direct: bool) -> ProxyPlan:
+    """What the inventory opens and closes at a proxy, which has the clients of its pair."""
+    pair = [each for each in proxies.values() if each is proxy or (each.pair and each.pair == proxy.pair)]
+    sensors = [item for each in pair if each.group in groups for item in groups[each.group]["hosts"].items()]
+    clients = {host["sensor_proxy_src"]: sensor for sensor, host in sensors}
     for child in proxies.values():
-        if name in child.linked.values():
+        if not {each.config.name for each in pair}.isdisjoint(child.linked.values()):
             clients |= dict.fromkeys(child.sources or child.addresses, child.config.name)
-    endpoints = access.endpoints or allow_list(DEFAULT_ENDPOINTS)
-    text = proposed(clients, endpoints, access.user, proxy.addresses, "squid_parents" not in hosts[name])
-    return migration(name, Evaluator(proxy.config.path, proxy.config.files), clients, text)
+    endpoints = proxy.access.endpoints or allow_list(DEFAULT_ENDPOINTS)
+    text = proposed(clients, endpoints, proxy.access.user, proxy.addresses, direct)
+    return migration(proxy.config.name, Evaluator(proxy.config.path, proxy.config.files), clients, text)
 
 
 def _read(config: Config, limit: int, names: Names) -> _Proxy:
@@ -145,7 +163,9 @@ def _read(config: Config, limit: int, names: Names) -> _Proxy:
     proxy = _Proxy(config, notes, reading.wanted, listening, parents, stuck, access, group, uncertain)
     if problem := name_problem(config.name):
         notes.say(f"the host's name {problem}; rename it")
-    proxy.addresses = [each for each in listening.addresses if not ip_address(each).is_loopback]
+    proxy.shared = shared_addresses(config.files.get(KEEPALIVED, ""))
+    shared = set(map(_bare, proxy.shared))
+    proxy.addresses = [each for each in listening.addresses if not ip_address(each).is_loopback and each not in shared]
     if not proxy.addresses and _is_address(config.address):
         proxy.addresses = [config.address]
     if not proxy.addresses:
@@ -157,13 +177,47 @@ def _read(config: Config, limit: int, names: Names) -> _Proxy:
     return proxy
 
 
+def _find_pairs(proxies: Iterable[_Proxy], names: Names) -> None:
+    """Give those that share addresses a name, if a client of one may do the same at each."""
+    sharing: dict[tuple[str, ...], list[_Proxy]] = {}
+    for proxy in proxies:
+        if proxy.shared:
+            sharing.setdefault(proxy.shared, []).append(proxy)
+    for shared, members in sharing.items():
+        first, addresses = members[0], ", ".join(shared)
+        if len(members) == 1:
+            first.notes.say(
+                f"keepalived has {addresses}, and who shares them is not among these proxies; import both in one run"
+            )
+        elif len({(_lets_in(member), member.listening.port) for member in members}) > 1:
+            first.notes.say(
+                f"{', '.join(member.config.name for member in members)} share {addresses} and do not let in the same"
+            )
+        else:
+            pair = names.group(first.config.name, "pair").replace("_", "-")
+            for member in members:
+                member.pair = pair
+                if member.listening.addresses:
+                    member.listening.addresses = []
+                    member.notes.say("a member of a pair listens on all its addresses")
+                member.notes.say("keepalived's configuration is replaced, as docs/pair.md says")
+
+
+def _lets_in(proxy: _Proxy) -> tuple[Any, ...]:
+    access = proxy.access
+    return (*sorted(access.sources), *access.endpoints, access.user)
+
+
 def _join_pairs(proxies: Iterable[_Proxy]) -> None:
     """Of proxies that let in the very same, only the first has sensors: a sensor has one proxy."""
     first: dict[Any, _Proxy] = {}
     for proxy in proxies:
         access = proxy.access
-        other = first.setdefault((*sorted(access.sources), *access.endpoints, access.user), proxy)
+        other = first.setdefault(_lets_in(proxy), proxy)
         if other is not proxy and access.sources:
+            if proxy.pair and proxy.pair == other.pair:
+                access.sources = {}
+                continue
             one, two = other.config.name, proxy.config.name
             proxy.notes.say(
                 f"the sensors are those of {one}, and a sensor has one proxy, so they are in {other.group} only and {two} lets "
@@ -177,7 +231,11 @@ def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
 
     Naming a proxy as a parent lets in the child there, so it is done only for an address that is let in there now.
     """
-    owners = {address: name for name, proxy in proxies.items() for address in (name, *proxy.addresses)}
+    owners = {
+        address: name
+        for name, proxy in reversed(proxies.items())
+        for address in (name, *proxy.addresses, *(map(_bare, proxy.shared) if proxy.pair else ()))
+    }
     management = [child.config.address] if _is_address(child.config.address) else []
     known = list(dict.fromkeys([*child.addresses, *management]))
     for parent in child.parents:
@@ -227,7 +285,7 @@ def _parent(parent: CachePeer, proxy: _Proxy, proxies: Mapping[str, _Proxy], nam
     name = proxy.linked.get(parent, "")
     if parent in proxy.left_out:
         return None
-    entry: dict[str, Any] = {"host": name or parent.host}
+    entry: dict[str, Any] = {"host": proxies[name].name_at(parent.host) if name else parent.host}
     if not name or parent.port != (proxies[name].listening.port or DEFAULT_PORT):
         entry["port"] = parent.port
     if parent.username:
@@ -235,11 +293,11 @@ def _parent(parent: CachePeer, proxy: _Proxy, proxies: Mapping[str, _Proxy], nam
         entry |= {"username": parent.username, "password": f"{{{{ {variable} }}}}"}
     entry |= {"tls": True} if parent.tls else {}
     entry |= {key: value for key, value in (("tls_ca", parent.tls_ca), ("tls_name", parent.tls_name)) if value}
-    return name if name and len(entry) == 1 else entry
+    return entry["host"] if name and len(entry) == 1 else entry
 
 
 def _sensor_variables(proxy: _Proxy, names: Names) -> dict[str, Any]:
-    variables = {"sensor_proxy_via": proxy.config.name}
+    variables = {"sensor_proxy_via": proxy.pair or proxy.config.name}
     if proxy.access.user is not None:
         username = proxy.access.user or f"{{{{ {names.variable(proxy.group, 'username')} }}}}"
         password = f"{{{{ {names.variable(proxy.group, 'password')} }}}}"
@@ -250,6 +308,10 @@ def _sensor_variables(proxy: _Proxy, names: Names) -> dict[str, Any]:
 def _sensor_group(proxy: str, sources: Mapping[str, str], variables: dict[str, Any], names: Names) -> dict[str, Any]:
     hosts = {name: one_line(sensor_proxy_src=address) for address, name in names.sensors(proxy, sources).items()}
     return {"hosts": hosts, "vars": dict(variables)}
+
+
+def _bare(shared: str) -> str:
+    return shared.partition("/")[0]
 
 
 def _is_address(text: str) -> bool:

@@ -3,7 +3,5 @@
 # Sends the pair's addresses to another member. Whoever is in the middle of a CONNECT is served here before; new ones are held meanwhile,
 # and arrive there.
 /bin/sh /usr/lib/squid/ot_proxy_hold.sh
-# They are held for a second in all, of which half is over.
-sleep 0.4
 echo 1 >/run/ot-proxy-vip.drain
 sleep 1

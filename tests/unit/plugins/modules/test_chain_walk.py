@@ -112,3 +112,26 @@ def test_the_version_is_that_of_the_installed_squid(
         squid.chmod(0o755)
     result = _look(folder, run_main, None)
     assert (result["squid_version"], result["config_sha256"]) == (version, "")
+
+
+@pytest.mark.parametrize(
+    ("shared", "says", "since"),
+    [
+        ("127.0.0.1", '{"__REALTIME_TIMESTAMP": "1795516707123456"}', "2026-11-24T10:38:27+00:00"),
+        ("127.0.0.1", "", ""),
+        ("192.0.2.250", '{"__REALTIME_TIMESTAMP": "1795516707123456"}', ""),
+    ],
+)
+def test_since_when_it_has_the_addresses(
+    shared: str,
+    says: str,
+    since: str,
+    folder: Path,
+    run_main: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (folder / "journalctl").write_text(f"#!/bin/sh\necho '{says}'\n")
+    (folder / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    result = run_main(chain_walk.main, {"endpoints": [HOST], "shared": [shared]})
+    assert result["holds_since"] == since

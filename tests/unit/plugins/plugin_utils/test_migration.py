@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import Evaluator
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain.endpoints import allow_list
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.difference import Difference
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.evaluator import Evaluator
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.migration import proposed
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.plan import evaluator
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._squid_import.convert import Config, convert

@@ -67,6 +67,13 @@ def test_a_pair_stands_where_a_proxy_can(graph_of: GraphOf) -> None:
         assert graph["proxies"][member]["addresses"][-2:] == ["10.0.0.250", "10.1.0.250"]
 
 
+def test_one_more_pair_takes_no_more_turns_than_two_more_proxies(graph_of: GraphOf) -> None:
+    """All first members have their turn together, and then all second ones."""
+    more = {"proxy_vip_name": "other", "proxy_vip_addresses": ["10.2.0.250/24"], "squid_parents": ["dmz"]}
+    pair = {name: {"squid_addresses": [f"10.2.0.{place}/24"], **more} for place, name in ((11, "c"), (12, "d"))}
+    assert graph_of(members() | pair, SENSORS)["tiers"] == [["dmz"], ["a", "c"], ["b", "d"], ["child"]]
+
+
 def test_a_sensor_s_first_hop_are_all_members(graph_of: GraphOf) -> None:
     graph = graph_of(members(), SENSORS)
     typed = {"sensor_proxy_host": "", "sensor_proxy_port": 0}
@@ -204,6 +211,13 @@ def test_a_pair_of_which_one_serves_is_well(found: Found) -> None:
         ("plant", "b", True),
     ]
     assert found.judged()["proxies"]["plant"] == {"kind": "pair", "tier": 2, "address": "10.0.0.250", "port": 3128}
+
+
+def test_since_when_a_member_serves(found: Found) -> None:
+    found.hostvars["b"]["__chain_verify_walked"]["holds_since"] = "2026-11-24T08:00:00+00:00"
+    reasons = {link["target"]: link["reason"] for link in found.judged()["links"] if link["kind"] == "pair"}
+    assert reasons == {"a": None, "b": "It serves since 2026-11-24 08:00:00 UTC."}
+    assert "It serves since 2026-11-24 08:00:00 UTC." in str(view(changes(found.judged(), None)))
 
 
 def test_both_or_none_with_the_addresses(found: Found) -> None:

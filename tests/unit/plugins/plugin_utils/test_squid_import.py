@@ -695,6 +695,66 @@ def test_a_pair_with_the_same_file_has_each_sensor_once() -> None:
     assert any(line.startswith("b: the sensors are those of a, and a sensor has one proxy") for line in found.left_out)
 
 
+VRRP = """vrrp_instance plant {
+  authentication { auth_type PASS
+    auth_pass hunter2 }
+  virtual_ipaddress {
+    10.0.0.250/24 dev eth0  # ours
+    ! 10.0.0.249/24
+  }
+}
+"""
+
+
+def test_a_pair_behind_a_shared_address_stays_one() -> None:
+    """Two members made by hand with keepalived, and a child whose parent is the address that they share."""
+    text = (
+        f"{SENSOR}\nacl child src 10.0.0.31\n{ALLOWED}\nhttp_access allow child\nhttp_access deny all\nhttp_port 3128\n"
+    )
+    child = (
+        "acl deep src 10.9.0.1\ncache_peer 10.0.0.250 parent 3128 0\nnever_direct allow all\nhttp_access allow deep\n"
+    )
+    child += "http_access deny all\nhttp_port 3128\n"
+    members = [
+        Config(name, "c", {"c": text, "/etc/keepalived/keepalived.conf": VRRP}, f"10.0.0.1{place}")
+        for place, name in enumerate("ab", 1)
+    ]
+    found = convert([Config("child", "c", {"c": child}, "10.0.0.31"), *members])
+    assert "hunter2" not in found.inventory + str(found.left_out)
+    children = yaml.safe_load(found.inventory)["all"]["children"]
+    pair = children["proxies"]["children"]["a_pair"]
+    assert pair["vars"] == {"proxy_vip_name": "a-pair", "proxy_vip_addresses": ["10.0.0.250/24"]}
+    assert list(pair["hosts"]) == ["a", "b"]
+    assert children["proxies"]["hosts"]["child"]["squid_parents"] == ["a-pair"]
+    sensors = children["sensors"]["children"]["a_sensors"]
+    assert (list(sensors["hosts"]), sensors["vars"]) == (["sensor1"], {"sensor_proxy_via": "a-pair"})
+    assert list(children["sensors"]["children"]) == ["child_sensors", "a_sensors"]
+    proxies = {name: {**pair["vars"], **host} for name, host in pair["hosts"].items()} | children["proxies"]["hosts"]
+    assert topology.derive(proxies, list(proxies), [])["mistakes"] == []
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (
+            [],
+            "a: keepalived has 10.0.0.250/24, and who shares them is not among these proxies; import both in one run.",
+        ),
+        ([""], "a: a, b share 10.0.0.250/24 and do not let in the same."),
+    ],
+)
+def test_what_is_no_pair_here_is_named(others: list[str], said: str) -> None:
+    rest = "http_access deny all\nhttp_port 3128\n"
+    texts = [f"{SENSOR}\n{ALLOWED}\n{rest}", *(f"{other}{rest}" for other in others)]
+    configs = [
+        Config(name, "c", {"c": text, "/etc/keepalived/keepalived.conf": VRRP}, f"10.0.0.1{name}")
+        for name, text in zip("ab", texts, strict=False)
+    ]
+    found = convert(configs)
+    assert said in found.left_out
+    assert "proxy_vip" not in found.inventory
+
+
 def test_a_proxy_that_is_its_own_parent() -> None:
     found = imported("cache_peer 10.0.0.250 parent 3128 0", SENSOR, ALLOWED)
     assert found.proxy["squid_parents"] == "{{ site_parents }}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan.evaluator import DIRECT, Evaluator
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import DIRECT, Evaluator
 
 from tests.unit import asked
 
