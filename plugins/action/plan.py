@@ -32,8 +32,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         with _collector.only_new_objects():
             found = gate.plans(hostvars, args["hosts"], graph_file.read(args["topology"]))
             grows = gate.undeclared(hostvars, found)
-        sentences = plan.told(found, gate.DAYS)
-        said = [*sentences, *(f"Not declared: {each}" for each in grows if each not in sentences)]
+        sentences = plan.told(found)
+        undeclared = set(grows) - {each.problem for each in found}
+        said = [f"Not declared: {each}" if each in undeclared else each for each in sentences]
+        said += [f"Not declared: {each}" for each in grows if each not in sentences]
         if folder := str(args.get("dest") or ""):
             _write(Path(folder), plan.markdown(sentences, grows), {"proxies": plan.as_json(found), "undeclared": grows})
         stats = {"data": {"plan_undeclared": grows}, "aggregate": True, "per_host": False}

@@ -345,10 +345,13 @@ def test_the_plan_counts_the_tunnels_that_a_restart_drops_and_changes_nothing(tm
         run = playbook("plan", "-e", f"plan_dir={tmp_path}", change=change)
     assert run.code == 0, run.output
     assert [run.changed(proxy) for proxy in PROXIES] == [0, 0, 0]
-    restarted = "is restarted for max_filedescriptors, which drops {} tunnels that are open now"
+    restarted = "Squid is restarted for max_filedescriptors, which drops {} tunnels that are open now"
     for proxy, tunnels in zip(PROXIES, (5, 1, 0), strict=True):
         assert f"{proxy}: {restarted.format(tunnels)}" in run.text, run.output
-    assert "gain extra.example.net at ot-change-proxy-1, ot-change-proxy-2 and ot-change-proxy-3." in run.text
+    assert (
+        "gain extra.example.net at their proxies ot-change-proxy-1, ot-change-proxy-2 and ot-change-proxy-3."
+        in run.text
+    )
     assert "Not declared: 5 clients" in run.text
     assert "gain extra.example.net" in (tmp_path / "plan.md").read_text()
     found = json.loads((tmp_path / "plan.json").read_text())

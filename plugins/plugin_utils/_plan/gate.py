@@ -18,8 +18,6 @@ from .._chain.model import Graph
 from . import plan
 
 RENDERED, CHECKED = "squid_rendered", "__squid"
-DAYS = 7
-"""As roles/squid/tasks/look.yml has it."""
 
 
 def plans(hostvars: Mapping[str, Any], hosts: Iterable[str], graph: Graph, gated: bool = False) -> list[plan.ProxyPlan]:
@@ -66,4 +64,4 @@ _WAY_OUT = (
 
 def warnings(found: Iterable[plan.ProxyPlan]) -> list[str]:
     """Say who loses what it used in the last days."""
-    return [f"{each} (within {DAYS} days)." for one in found for each in one.in_use]
+    return [f"{each}." for one in found for each in one.in_use]

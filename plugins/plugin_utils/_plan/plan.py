@@ -324,7 +324,7 @@ def sentences(lines: Iterable[Line]) -> list[str]:
         verb = verb if not what.startswith("may ") else ""
         who = _who(list(clients)) if owned else f"addresses that nobody in the inventory owns ({', '.join(clients)})"
         unsure = "" if sure else "; what decides is known to the proxy only"
-        found.append(f"{who} {verb} {what} at {_who(list(proxies), 'proxies')}{unsure}.".replace("  ", " "))
+        found.append(f"{who} {verb} {what} at {_at(list(proxies))}{unsure}.".replace("  ", " "))
     return found
 
 
@@ -334,20 +334,27 @@ def _who(names: list[str], kind: str = "clients") -> str:
     return f"{len(names)} {kind} ({', '.join(names[:_SHOWN])}, ...)"
 
 
-def told(plans: list[ProxyPlan], days: int) -> list[str]:
+def _at(proxies: list[str]) -> str:
+    return (
+        proxies[0]
+        if len(proxies) == 1
+        else f"their {'' if len(proxies) > _SHOWN else 'proxies '}{_who(proxies, 'proxies')}"
+    )
+
+
+def told(plans: list[ProxyPlan]) -> list[str]:
     """Return the whole plan, a sentence a line."""
     found = [plan.problem for plan in plans if plan.problem]
     lines = [line for plan in plans for line in plan.lines]
     found += sentences(line for line in lines if line.gains) + sentences(line for line in lines if not line.gains)
-    found += [f"Warning: {each} (within {days} days)." for plan in plans for each in plan.in_use]
+    found += [f"Warning: {each}." for plan in plans for each in plan.in_use]
     for plan in plans:
         found += [f"{plan.name}: {each}." for each in plan.hops]
+        dropped = f"which drops {plan.tunnels} tunnels that are open now"
         if plan.action == "restart":
-            found.append(
-                f"{plan.name}: is restarted for {', '.join(plan.restart_reasons)}, which drops {plan.tunnels} tunnels that are open now."
-            )
+            found.append(f"{plan.name}: Squid is restarted for {', '.join(plan.restart_reasons)}, {dropped}.")
         elif plan.action == "stop":
-            found.append(f"{plan.name}: Squid is removed, which drops {plan.tunnels} tunnels that are open now.")
+            found.append(f"{plan.name}: Squid is removed, {dropped}.")
         elif plan.action != "none":
             found.append(f"{plan.name}: Squid is {plan.action}ed, which drops no tunnel.")
     return found or ["No access changes."]

@@ -426,7 +426,7 @@ def test_access_that_grows_and_was_not_declared_stops_the_run_before_any_host_is
     code, log, text = plant.run(typo(), playbook=playbook)
     assert (code, log, plant.configurations()) == (2, [], before)
     assert (
-        "4 clients (b-plant, s1, a-plant, ...) gain extra.example.net at 4 proxies (a-plant, b-plant, dmz-1, ...)."
+        "4 clients (b-plant, s1, a-plant, ...) gain extra.example.net at their 4 proxies (a-plant, b-plant, dmz-1, ...)."
         in text
     )
     assert "squid_declared_growth" in text
@@ -470,7 +470,7 @@ def test_who_loses_what_it_uses_is_named_and_the_run_goes_on(plant: Plant) -> No
     declared = {name: {**given, "squid_declared_growth": ["s2"]} for name, given in GATED.items()}
     code, _log, text = plant.run(declared, moved)
     assert code == 0, text
-    said = "s2 loses at dmz-2 what it used: hub.azure-devices.net, last at 2026-11-28T10:00+00:00 (within 7 days)."
+    said = "s2 loses at dmz-2 what it used: hub.azure-devices.net, last at 2026-11-28T10:00+00:00."
     assert said in text
 
 
@@ -483,17 +483,10 @@ def test_the_plan_says_it_all_and_touches_nothing(plant: Plant) -> None:
         proxies, None, "-e", f"plan_dir={plant.folder}/plan", playbook="plan", b_plant="unreachable"
     )
     assert (code, log, plant.configurations()) == (0, [], before), text
-    for said in (
-        "b-plant's host could not be looked at, so what it admits now is not known.",
-        "a-plant loses *.azure-devices.net",
-        "a-plant gains *.azure-devices.net, *.blob.core.windows.net, *.servicebus.windows.net, download.microsoft.com, "
-        "extra.example.net at dmz-2.",
-        "a-plant: the next hop 10.0.0.1:3128 goes.",
-        "a-plant: the next hop 10.0.0.2:3128 comes.",
-        "dmz-1: is restarted for workers, which drops 4 tunnels that are open now.",
-        "dmz-2: Squid is reloaded, which drops no tunnel.",
-    ):
-        assert said in text
+    page = (Path(__file__).parents[3] / "docs/plan.md").read_text(encoding="utf-8")
+    shown = re.search(r"could not be reached:\n\n((?:    .*\n)+)", page)
+    assert shown
+    assert " ".join(shown[1].split()) in " ".join(text.replace('", "', " ").split())
     assert "loses" in (plant.folder / "plan/plan.md").read_text(encoding="utf-8")
     found = json.loads((plant.folder / "plan/plan.json").read_text(encoding="utf-8"))
     assert {each["name"]: each["tunnels"] for each in found["proxies"]}["dmz-1"] == 4

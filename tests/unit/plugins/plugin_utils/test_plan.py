@@ -117,7 +117,7 @@ PRIVATE = [{"name": "*.azure-devices.net", "networks": ["10.96.0.0/11"]}]
 def test_what_changes_is_said_of_who_and_where(
     old: str, sensors: Hosts, variables: dict[str, Any], said: list[str]
 ) -> None:
-    found = plan.told([planned(running(old), sensors, **variables)], 7)
+    found = plan.told([planned(running(old), sensors, **variables)])
     assert len(found) == len(said), found
     assert all(sentence in line for sentence, line in zip(said, found, strict=True)), found
 
@@ -138,8 +138,8 @@ def test_a_file_made_by_hand_is_compared_too() -> None:
 
 def test_a_restart_says_how_many_tunnels_it_drops() -> None:
     found = planned(running(conf(), open={"10.0.0.1": 2, "10.0.0.2": 1}), squid_max_filedescriptors=32768)
-    assert plan.told([found], 7) == [
-        "site: is restarted for max_filedescriptors, which drops 3 tunnels that are open now."
+    assert plan.told([found]) == [
+        "site: Squid is restarted for max_filedescriptors, which drops 3 tunnels that are open now."
     ]
 
 
@@ -214,7 +214,7 @@ def test_the_gate_is_off_unless_it_is_on_and_says_the_way_out() -> None:
 def test_two_hundred_equal_lines_are_one_sentence_and_markdown_is_no_markup() -> None:
     many = {f"s{number}_x": {"sensor_proxy_src": f"10.0.{number // 200}.{number % 200 + 1}"} for number in range(212)}
     found = planned(running(conf(many)), many, **MORE)
-    sentences = plan.told([found], 7)
+    sentences = plan.told([found])
     assert sentences[0] == "212 clients (s0_x, s1_x, s2_x, ...) gain *.bus.example, a.b.example at site."
     assert r"- 212 clients (s0\_x, s1\_x, s2\_x, ...) gain \*.bus.example" in plan.markdown(sentences, [])
     assert plan.as_json([found])[0]["lines"][0]["clients"][:2] == ("s0_x", "s1_x")
@@ -235,4 +235,4 @@ def test_thousands_of_sensors_with_a_user_each_take_seconds() -> None:
     start = time.process_time()
     found = plan.proxy_plan(graph, PROXY, running(old), new)
     assert time.process_time() - start < 10
-    assert plan.told([found], 7)[0].startswith("3000 clients (s0, s1, s2, ...) gain *.bus.example, a.b.example")
+    assert plan.told([found])[0].startswith("3000 clients (s0, s1, s2, ...) gain *.bus.example, a.b.example")
