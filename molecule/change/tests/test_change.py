@@ -328,16 +328,16 @@ def test_a_sensor_that_is_removed_although_it_is_in_use_is_named() -> None:
     change["all"]["vars"] = GONE["all"]["vars"]
     run = deploy(change)
     assert run.code == 0, run.output
-    assert f"{NEWCOMER} (not in the inventory) loses at {PROXIES[0]} what it used: {ENDPOINT}, last at" in run.text, (
-        run.output
-    )
+    said = f"{NEWCOMER} (not in the inventory) loses at {PROXIES[0]} what it used: {ENDPOINT}, last at"
+    # Ansible breaks the lines of a warning at hyphens, too.
+    assert said in run.text.replace("- ", "-"), run.output
 
 
 def test_the_plan_counts_the_tunnels_that_a_restart_drops_and_changes_nothing(tmp_path: Path) -> None:
     before = {proxy: config(proxy) for proxy in PROXIES}
     watch, held = Watch(), {"ot-change-sensor1": "3", "ot-change-sensor3": "2", "ot-change-sensor2": "1"}
     quiet = {
-        sensor: (lab.address(SENSORS[sensor], "ot-change"), ENDPOINT, "600", "", tunnels)
+        sensor: (lab.address(SENSORS[sensor], "ot-change"), ENDPOINT, "15", "", tunnels)
         for sensor, tunnels in held.items()
     }
     with watch.over(quiet):

@@ -471,7 +471,8 @@ def test_who_loses_what_it_uses_is_named_and_the_run_goes_on(plant: Plant) -> No
     code, _log, text = plant.run(declared, moved)
     assert code == 0, text
     said = "s2 loses at dmz-2 what it used: hub.azure-devices.net, last at 2026-11-28T10:00+00:00."
-    assert said in text
+    # Ansible breaks the lines of a warning at hyphens, too.
+    assert said in text.replace("- ", "-")
 
 
 def test_the_plan_says_it_all_and_touches_nothing(plant: Plant) -> None:
