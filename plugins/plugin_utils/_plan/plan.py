@@ -196,9 +196,10 @@ def texts(space: Space, grants: Iterable[Grant], more: str) -> Iterator[tuple[st
         alike.setdefault(frozenset(ways), []).append(host)
     for found, hosts in alike.items():
         names = _names(space, hosts)
-        how = _how(space, found)
-        is_plain = not how and not more and LITERAL not in hosts and ANY not in hosts
-        yield f"{', '.join(names)}{how}{more}", tuple(names) if is_plain else ()
+        how, leads = _how(found, space), _leads(found, space)
+        # An endpoint that is new may lead wherever the inventory lets it; only to let it lead elsewhere is another matter.
+        is_plain = not how and not more and not leads.startswith(" where") and LITERAL not in hosts and ANY not in hosts
+        yield f"{', '.join(names)}{how}{leads}{more}", tuple(names) if is_plain else ()
 
 
 def _names(space: Space, classes: Collection[str]) -> list[str]:
@@ -222,22 +223,23 @@ def _written(hosts: Iterable[str]) -> list[str]:
         return sorted(both)
 
 
-def _how(space: Space, ways: Collection[tuple[str, str, str]]) -> str:
-    leads, ports, methods = ({way[place] for way in ways} for place in range(3))
-    only = [ports for ports, port in space.ports.items() if port == 443]
+def _how(ways: Collection[tuple[str, str, str]], space: Space) -> str:
+    ports, methods = ({way[place] for way in ways} for place in (1, 2))
+    only = [name for name, port in space.ports.items() if port == 443]
     text = ""
     if methods != {CONNECT}:
         text += " by any method" if methods == set(space.methods) else f" by {', '.join(sorted(methods))}"
     if ports != set(only) or "-" in only[0]:
         text += " at any port" if ports == set(space.ports) else f" at port {', '.join(sorted(ports))}"
-    if leads != {""}:
-        inside = sorted(leads - {""})
-        text += (
-            " wherever that leads"
-            if leads == set(space.destinations)
-            else f" where that leads to {' or '.join(inside)}"
-        )
     return text
+
+
+def _leads(ways: Collection[tuple[str, str, str]], space: Space) -> str:
+    leads = {way[0] for way in ways}
+    inside = " or ".join(sorted(leads - {""}))
+    if not inside or leads == set(space.destinations):
+        return " wherever that leads" if inside else ""
+    return f"{', also' if '' in leads else ''} where that leads to {inside}"
 
 
 def _hops(old: Evaluator, new: Evaluator) -> Iterator[str]:

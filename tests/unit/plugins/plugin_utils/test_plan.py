@@ -189,6 +189,14 @@ def test_an_endpoint_that_is_declared_allows_neither_another_user_nor_where_it_l
     assert [len(plan.undeclared([each], {PROXY: ends})) for each in (users, inside)] == [1, 1]
 
 
+def test_an_endpoint_that_is_new_may_lead_where_the_inventory_lets_it() -> None:
+    private = [{"name": "*.bus.example", "networks": ["10.96.0.0/11"]}]
+    found = planned(running(conf()), squid_private_endpoints=private, **MORE)
+    said = f"{SEVEN} gain *.bus.example, also where that leads to 10.96.0.0-10.127.255.255 at site."
+    assert said in plan.told([found])
+    assert plan.undeclared([found], {PROXY: ["*.bus.example", "a.b.example"]}) == []
+
+
 def test_what_cannot_be_judged_counts_as_growth() -> None:
     doubt = conf().replace(
         "http_access deny all", "acl late time 08:00-17:00\nhttp_access allow late\nhttp_access deny all"
