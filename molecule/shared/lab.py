@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def run(host: str, *command: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(host: str, *command: str, stdin: str | None = None, seconds: int = 120) -> subprocess.CompletedProcess[str]:
     """Run a command on a host of the lab, whatever its exit code."""
     return subprocess.run(
-        ["docker", "exec", "-i", host, *command], input=stdin, capture_output=True, text=True, timeout=120, check=False
+        ["docker", "exec", "-i", host, *command],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils._chain import begin, graph_file
+from ..plugin_utils._plan import gate
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -27,10 +28,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
             return result | done
         topology = args.get("topology")
+        hosts, graph = args.get("hosts", []), graph_file.read(topology) if topology else None
+        plans = gate.plans(variables["hostvars"], hosts, graph, gated=True) if graph else []
         refusal = begin.refusal(
             variables["hostvars"],
-            args.get("hosts", []),
-            graph=graph_file.read(topology) if topology else None,
+            hosts,
+            graph=graph,
             removed=topology["removed_sensors"] if topology else (),
+            growth=gate.refusal(variables["hostvars"], plans),
         )
+        result["warnings"] = [] if refusal else gate.warnings(plans)
         return result | {"changed": False, "refused": bool(refusal), "failed": bool(refusal), "msg": refusal}

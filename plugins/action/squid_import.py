@@ -27,7 +27,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             found = convert(configs, int(self._task.args.get("limit", 64)))
         except (KeyError, TypeError, ValueError) as error:
             return result | {"failed": True, "msg": f"configs or limit are not as they are documented ({error})."}
-        return result | {"inventory": found.inventory.splitlines(), "left_out": found.left_out, "wanted": found.wanted}
+        lines = {"inventory": found.inventory.splitlines(), "left_out": found.left_out, "access": found.access}
+        return result | lines | {"wanted": found.wanted}
 
 
 def _config(given: Mapping[str, Any]) -> Config:

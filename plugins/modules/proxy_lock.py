@@ -16,7 +16,8 @@ description:
   - A lock that is not taken again ends after 30 minutes, or with the host's uptime, so that a run that was killed keeps nobody out.
   - In check mode no lock is taken.
   - V(judged) runs on the controller. It fails with one sentence if another run has a lock of one of O(hosts), or, with O(topology), if
-    one of them admits somebody whom the inventory does not have and nobody has declared gone.
+    one of them admits somebody whom the inventory does not have and nobody has declared gone, or, where the role's C(squid_growth_gate)
+    is on, if access grows that C(squid_declared_growth) does not name.
   - The role P(ot_security.proxy_chaining.squid#role) uses it.
 options:
   state:

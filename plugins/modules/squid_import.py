@@ -56,6 +56,11 @@ left_out:
   returned: success
   type: list
   elements: str
+access:
+  description: Who would gain or lose access by the inventory, one sentence each, as the module M(ot_security.proxy_chaining.plan) says it.
+  returned: success
+  type: list
+  elements: str
 wanted:
   description: For each proxy the paths and patterns of files that are named and are not among its C(files).
   returned: success

@@ -40,6 +40,14 @@ options:
     description: Seconds to wait for an answer.
     type: float
     default: 5
+  days:
+    description: How many days of the access log are read for who used the proxy, and whether connections are counted. V(0) is neither.
+    type: int
+    default: 0
+  log:
+    description: The access log, in the role's format.
+    type: path
+    default: /var/log/squid/access.log
 attributes:
   platform:
     description: The systems that it runs on.
@@ -93,6 +101,18 @@ configuration:
   description: The text of the configuration, if it is one of this collection, without its secrets.
   returned: always
   type: str
+by_hand:
+  description: The text of a configuration that is not of this collection, with nothing that may be a password.
+  returned: always
+  type: str
+open:
+  description: With O(days), the connections to its listeners that are open now, counted by the address that they come from.
+  returned: always
+  type: dict
+seen:
+  description: With O(days), for each address that got a tunnel the last time for each endpoint.
+  returned: always
+  type: dict
 listeners:
   description: Its listeners, each with C(address), C(port) and C(tls), whose addresses this host still has.
   returned: always
@@ -110,18 +130,22 @@ reached:
   elements: str
 """
 
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._probe.connect import Answer
-from ..module_utils._squid import state, text
+from ..module_utils._squid import evidence, state, text
 from ..module_utils._squid.change_proof import Proof
+from ..module_utils._squid.clients import KERNEL_TABLES
 from ..module_utils._squid.host import Host
 
 WATCH = "ot-proxy-parents"
 """The service of the role that watches the names of parents."""
+
+LOG_BYTES = 50_000_000
 
 PATIENCE = 20.0
 """Seconds within which what is expected must be reached; as long as squid_config gives a reload."""
@@ -136,6 +160,8 @@ def main() -> None:
             "probe_endpoints": {"type": "list", "elements": "str", "default": []},
             "expected": {"type": "list", "elements": "str", "default": []},
             "probe_timeout": {"type": "float", "default": 5},
+            "days": {"type": "int", "default": 0},
+            "log": {"type": "path", "default": "/var/log/squid/access.log"},
         },
         supports_check_mode=True,
     )
@@ -145,6 +171,9 @@ def main() -> None:
     try:
         config = host.read(given["path"]) or ""
         ours = config if config.startswith(text.OWNED_MARK) and text.token_of(config) else ""
+        ports = [listener.port for listener in text.bound(config)] if given["days"] else []
+        # Before this module asks for anything itself.
+        opened = evidence.open_connections(KERNEL_TABLES, ports)
         proof = Proof(host, given["probe_endpoints"], given["probe_timeout"])
         if ours:
             proof.lost({endpoint: Answer(200) for endpoint in given["expected"]}, ours, PATIENCE)
@@ -159,14 +188,25 @@ def main() -> None:
             has_ufw_rules=state.has_ufw_rules(),
             files=state.files(given["files"]),
             configuration=text.showable(ours),
+            by_hand="" if ours else text.showable(config),
+            open=opened,
+            seen=_seen(Path(given["log"]), given["days"]) if given["days"] else {},
             listeners=[vars(each) for each in text.bound(ours) if state.is_here(each)],
             endpoints={endpoint: str(answer) for endpoint, answer in answers.items()},
             reached=[endpoint for endpoint, answer in answers.items() if answer.status == 200],
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         module.fail_json(
             msg=f"this host could not be looked at: {error}; see that it runs as root, on Debian or Ubuntu."
         )
+
+
+def _seen(log: Path, days: int) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for entry in evidence.entries(log, LOG_BYTES, datetime.now(timezone.utc) - timedelta(days=days)):
+        if entry.passed:
+            found.setdefault(entry.client, {})[entry.host] = entry.time.isoformat(timespec="minutes")
+    return found
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import lab
@@ -290,3 +292,70 @@ def test_removal_and_reinstallation() -> None:
     assert (again.code, again.changed(PROXIES[0])) == (0, 0), again.output
     assert deploy().code == 0
     assert status("ot-change-sensor1", PROXIES[0]) == 200
+
+
+GATE = {"squid_growth_gate": True}
+EXTRA = {"squid_extra_endpoints": ["extra.example.net"]}
+
+
+def test_access_that_grows_is_stopped_and_named_unless_it_was_declared() -> None:
+    before = {proxy: config(proxy) for proxy in PROXIES}
+    run = deploy(on_proxies(**GATE, **EXTRA))
+    assert run.code != 0
+    who = "5 clients (ot-change-sensor1, ot-change-sensor3, ot-change-sensor2, ...)"
+    assert f"Access grows that was not declared: {who} gain extra.example.net" in run.text, run.output
+    assert "No host was touched." in run.text
+    assert {proxy: config(proxy) for proxy in PROXIES} == before
+    declared = deploy(on_proxies(**GATE, **EXTRA, squid_declared_growth=["extra.example.net"]))
+    assert declared.code == 0, declared.output
+    assert status("ot-change-sensor1", PROXIES[0], "extra.example.net") == 200
+
+
+def test_a_host_that_cannot_be_looked_at_does_not_pass_the_gate() -> None:
+    before = {proxy: config(proxy) for proxy in PROXIES}
+    change = on_proxies(**GATE)
+    change["all"]["children"]["proxies"]["hosts"][PROXIES[2]] = {**GATE, "ansible_host": "ot-change-nobody"}
+    run = deploy(change)
+    assert run.code != 0
+    assert f"{PROXIES[2]}'s host could not be looked at, so what it admits now is not known." in run.text, run.output
+    assert {proxy: config(proxy) for proxy in PROXIES} == before
+
+
+def test_a_sensor_that_is_removed_although_it_is_in_use_is_named() -> None:
+    deploy(with_newcomer())
+    assert status(NEWCOMER, PROXIES[0]) == 200
+    change = on_proxies(**GATE)
+    change["all"]["vars"] = GONE["all"]["vars"]
+    run = deploy(change)
+    assert run.code == 0, run.output
+    said = f"{NEWCOMER} (not in the inventory) loses at {PROXIES[0]} what it used: {ENDPOINT}, last at"
+    # Ansible breaks the lines of a warning at hyphens, too.
+    assert said in run.text.replace("- ", "-"), run.output
+
+
+def test_the_plan_counts_the_tunnels_that_a_restart_drops_and_changes_nothing(tmp_path: Path) -> None:
+    before = {proxy: config(proxy) for proxy in PROXIES}
+    watch, held = Watch(), {"ot-change-sensor1": "3", "ot-change-sensor3": "2", "ot-change-sensor2": "1"}
+    quiet = {
+        sensor: (lab.address(SENSORS[sensor], "ot-change"), ENDPOINT, "15", "", tunnels)
+        for sensor, tunnels in held.items()
+    }
+    with watch.over(quiet):
+        change = on_proxies(squid_max_filedescriptors=32768, **EXTRA)
+        run = playbook("plan", "-e", f"plan_dir={tmp_path}", change=change)
+    assert run.code == 0, run.output
+    assert [run.changed(proxy) for proxy in PROXIES] == [0, 0, 0]
+    restarted = "Squid is restarted for max_filedescriptors, which drops {} tunnels that are open now"
+    for proxy, tunnels in zip(PROXIES, (5, 1, 0), strict=True):
+        assert f"{proxy}: {restarted.format(tunnels)}" in run.text, run.output
+    assert "gain extra.example.net, also where that leads to 10." in run.text
+    assert "at their proxies ot-change-proxy-1, ot-change-proxy-2 and ot-change-proxy-3." in run.text
+    assert "Not declared: 5 clients" in run.text
+    assert "gain extra.example.net" in (tmp_path / "plan.md").read_text()
+    found = json.loads((tmp_path / "plan.json").read_text())
+    assert [(each["name"], each["tunnels"], each["action"]) for each in found["proxies"]] == [
+        (PROXIES[0], 5, "restart"),
+        (PROXIES[1], 1, "restart"),
+        (PROXIES[2], 0, "restart"),
+    ]
+    assert {proxy: config(proxy) for proxy in PROXIES} == before

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import lab
 import play
 import pytest
 import yaml
 
+from tests.unit import asked as both
 from tests.unit import imported
 
 PROXIES = ["ot-default-proxy-1", "ot-default-proxy-2", "ot-default-proxy-3"]
@@ -160,66 +163,21 @@ def test_the_vendors_lines_in_the_distributions_own_file(asked: Asked, proxy: st
     assert "it also allows any endpoint; here squid_endpoints is all." in asked.output
 
 
-SERVE = """\
-import base64, concurrent.futures, json, os, socket, subprocess, sys, time
-job = json.load(sys.stdin)
-for path, text in job["files"].items():
-    with open(path, "w") as file:
-        file.write(text)
-def ask(each):
-    source, host, user = each
-    login = "" if user is None else "Proxy-Authorization: Basic " + base64.b64encode(f"{user}:secret".encode()).decode() + "\\r\\n"
-    with socket.create_connection(("127.0.0.1", PORT), timeout=30, source_address=(source, 0)) as stream:
-        stream.sendall(f"CONNECT {host}:443 HTTP/1.1\\r\\nHost: {host}:443\\r\\n{login}\\r\\n".encode())
-        return int(stream.recv(100).split()[1]) not in (403, 407)
-def up():
-    try:
-        return not socket.create_connection(("127.0.0.1", PORT)).close()
-    except OSError:
-        return False
-found = []
-for config, questions in job["asked"]:
-    with open("/etc/squid/asked.conf", "w") as file:
-        file.write(config)
-    squid = subprocess.Popen(["squid", "-N", "-n", "asked", "-f", "/etc/squid/asked.conf"], stdout=2)
-    try:
-        while not up():
-            assert squid.poll() is None, config
-            time.sleep(0.1)
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            found.append(list(pool.map(ask, questions)))
-    finally:
-        squid.kill()
-        squid.wait()
-for path in (*job["files"], "/etc/squid/asked.conf"):
-    os.unlink(path)
-print(json.dumps(found))
-"""
-"""Run on the proxy's host: for each configuration a Squid, and whether it lets each source, with each user, CONNECT to each host."""
-
-FILES = {
-    "/etc/squid/whitelist.txt": imported.FILES["/etc/squid/whitelist.txt"],
-    "/etc/squid/asked-users.sh": 'while read user password; do [ "$password" = secret ] && echo OK || echo ERR; done\n',
-    # No name leads inside, and an address has a name that no file says anything of.
-    "/etc/squid/asked-hosts": "".join(f"8.8.8.8 {host}\n" for host in imported.HOSTS[:-1])
-    + f"{imported.HOSTS[-1]} literal.test\n",
-}
+def _answers(proxy: str, asked: list[Any], more: dict[str, str]) -> list[list[bool]]:
+    job = json.dumps({"asked": asked, "files": both.FILES | more})
+    done = lab.run(proxy, "python3", "-c", both.SERVE, stdin=job, seconds=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: list[list[bool]] = json.loads(done.stdout)
+    return found
 
 
-def _alone(text: str) -> str:
-    """A configuration that listens for this test only, goes nowhere and knows every user by one password."""
-    dropped = "access_log|cache_log|cache_peer|cache_peer_access|coredump_dir|https_port|include|never_direct|pid_filename|workers"
-    text = re.sub(rf"(?m)^({dropped}|tcp_outgoing_address|http_port \S+ intercept)\b.*$", "", text)
-    ports = iter(range(PORTS["before"], PORTS["before"] + 100))
-    text = re.sub(r"(?m)^http_port (?:\S+:)?\d+", lambda _match: f"http_port {next(ports)}", text)
-    text = re.sub(
-        r"(?m)^auth_param basic program .*", "auth_param basic program /bin/sh /etc/squid/asked-users.sh", text
-    )
-    more = [
-        *("pid_filename none", "access_log none", "cache_log /dev/null", "coredump_dir /tmp", "never_direct allow all"),
-        *("hosts_file /etc/squid/asked-hosts", "visible_hostname asked"),
-    ]
-    return "\n".join([re.sub("@@[a-z-]+@@", "0" * 32, text), *more, ""])
+def test_squid_and_the_evaluator_never_disagree(proxy: str) -> None:
+    """The access plan says what Squid does. `make test-all` asks 200 configurations that are generated."""
+    texts = [*both.HAND_MADE, *map(both.generated, range(int(os.environ.get("CONFIGURATIONS", "15"))))]
+    answers = _answers(proxy, both.questions(texts), {})
+    wrong, said = both.disagreements(texts, answers)
+    assert wrong == []
+    assert said[None] < said.total() / 10
 
 
 def test_squid_agrees_and_nobody_gets_in_by_what_is_printed_or_done_after_it(proxy: str) -> None:
@@ -230,12 +188,11 @@ def test_squid_agrees_and_nobody_gets_in_by_what_is_printed_or_done_after_it(pro
     for moved in moves:
         questions = moved.questions(most=12)
         for text in (moved.text, moved.rendered(questions, follow=False), moved.rendered(questions, follow=True)):
-            asked.append((_alone(text), questions))
-    job = json.dumps({"asked": asked, "files": FILES})
-    done = lab.run(proxy, "python3", "-c", SERVE.replace("PORT", str(PORTS["before"])), stdin=job)
-    assert done.returncode == 0, done.stderr[-2000:]
-    answers = iter(json.loads(done.stdout))
-    for moved, (_text, questions) in zip(moves, asked[::3], strict=True):
+            told = [(source, host, 443, user, "CONNECT") for source, host, user in questions]
+            asked.append((both.alone(text), told))
+    answers = iter(_answers(proxy, asked, {"/etc/squid/whitelist.txt": imported.FILES["/etc/squid/whitelist.txt"]}))
+    for moved in moves:
+        questions = moved.questions(most=12)
         before, printed, followed = (dict(zip(questions, next(answers), strict=True)) for _each in range(3))
         ours = {question: moved.expected(question) for question in questions}
         assert {

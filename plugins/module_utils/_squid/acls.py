@@ -62,6 +62,13 @@ class Request:
     """The user as which it is signed in; empty for one that no ACL names."""
 
     method: str = "CONNECT"
+    destination: str | None = None
+    """Where the name leads, or the address itself where that is what is asked for; None where nobody says."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether an address is asked for, and is known to be one."""
+        return self.destination is not None and self.host == self.destination
 
 
 @dataclass
@@ -80,6 +87,9 @@ class Acl:
 
     problems: list[tuple[Directive, str]] = field(default_factory=list)
     """What of its lines is not known here."""
+
+    looks_up: bool = True
+    """Whether it asks DNS for the name of an address, as -n forbids."""
 
     @property
     def key(self) -> str:
@@ -100,10 +110,29 @@ class Acl:
         """Say whether it matches, for all types but src."""
         if self.asks and request.user is None:
             return Match.SIGN_IN
+        if self.leads and request.destination is not None:
+            return self._leads_to(parse_span(request.destination))
         if self._has(request):
             return Match.YES
+        if request.is_literal and self.kind.startswith("dstdom") and self.looks_up:
+            return Match.UNSURE
         doubt = self.unsure and not (self.never_connects and request.method == "CONNECT")
         return Match.UNSURE if doubt or (self.kind == "dstdom_regex" and self._may_be(request.host)) else Match.NO
+
+    @property
+    def leads(self) -> bool:
+        """Whether it is about where a name leads."""
+        return self.kind in ("dst", "this_host")
+
+    @property
+    def destinations(self) -> list[Span]:
+        """Where a name leads that matches."""
+        return [*_BUILT_IN_DESTINATIONS.get(self.key, ()), *(span for span, _directive in self.spans)]
+
+    def _leads_to(self, address: Span) -> Match:
+        if any(address.is_in(span) for span in self.destinations):
+            return Match.YES
+        return Match.UNSURE if self.problems else Match.NO
 
     def _has(self, request: Request) -> bool:
         """Whether one of its known values matches."""
@@ -209,6 +238,7 @@ def _read_values(acl: Acl, directive: Directive, values: list[str]) -> None:
         return
     if acl.kind == "dst":
         acl.unsure = "is about the address that a name has"
+    acl.looks_up &= values[:1] != ["-n"]
     for value in values:
         # With -n what is asked for by its address does not match; it does not pass here either way.
         if value in _OPTIONS.get(acl.kind, ()):
@@ -315,3 +345,12 @@ def _plain(span: Span) -> Span:
     if span.low < _MAPPED or span.high >= _MAPPED + 2**32:
         raise ValueError("it has IPv4 addresses and others")
     return Span(4, span.low - _MAPPED, span.high - _MAPPED)
+
+
+_BUILT_IN_DESTINATIONS = {
+    name: [parse_span(each) for each in spans]
+    for name, spans in (
+        ("to_localhost", ("127.0.0.0/8", "0.0.0.0/32", "::1", "::")),
+        ("to_linklocal", ("169.254.0.0/16", "fe80::/10")),
+    )
+}

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a run may begin: nobody else is at work on its proxies, and nobody is cut off for being absent from the inventory.
+"""Whether a run may begin: nobody else is at work on its proxies, nobody is cut off for being absent from the inventory, and no
+access grows that was not declared.
 
 Private to this collection.
 """
@@ -60,7 +61,11 @@ def _user() -> str:
 
 
 def refusal(
-    hostvars: Mapping[str, Any], hosts: Iterable[str], graph: Graph | None = None, removed: Collection[str] = ()
+    hostvars: Mapping[str, Any],
+    hosts: Iterable[str],
+    graph: Graph | None = None,
+    removed: Collection[str] = (),
+    growth: str = "",
 ) -> str:
     """Say why the run may not begin; empty where it may.
 
@@ -88,6 +93,7 @@ def refusal(
         and f"{locks}, and two runs must not change a plant at the same time. Wait until it ends, and run this again. If it was killed, "
         f"its lock ends by itself at {max(ends for _who, _since, ends in held)}, or with -e squid_break_lock=true.",
         unknown(graph, running, removed) if graph else "",
+        growth,
     ]
     found_any = [sentence for sentence in sentences if sentence]
     return " ".join([*found_any, "No host was touched."]) if found_any else ""

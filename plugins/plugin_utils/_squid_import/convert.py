@@ -15,9 +15,12 @@ from ipaddress import ip_address
 from typing import Any
 
 from ...module_utils._squid.read import read
+from ...module_utils._squid.rules import Evaluator
 from .._chain.endpoints import allow_list
 from .._chain.inventory import DEFAULT_PORT
 from .._chain.names import name_problem
+from .._plan.migration import migration, proposed
+from .._plan.plan import ProxyPlan, sentences
 from .access import Access, Where, read_access
 from .hops import CachePeer, Listening, is_stuck, read_listening, read_parents
 from .hosts import DEFAULT_ENDPOINTS, written
@@ -54,6 +57,8 @@ class Import:
     left_out: list[str]
     wanted: dict[str, list[str]]
     """For each proxy the files that are named and were not given."""
+    access: list[str]
+    """What of access comes and goes with the inventory, a sentence each."""
 
 
 @dataclass
@@ -102,6 +107,7 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
                     parent.access.drop(proxy.sources)
     _join_pairs(proxies.values())
     hosts = {name: _proxy_host(proxy, proxies, names) for name, proxy in proxies.items()}
+    direct = {name: "squid_parents" not in host for name, host in hosts.items()}
     pairs: dict[str, Any] = {}
     for proxy in proxies.values():
         if proxy.pair:
@@ -117,6 +123,7 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
             groups[proxy.group] = _sensor_group(proxy.config.name, access.sources, variables, names)
             if access.uncertain:
                 uncertain[proxy.uncertain] = _sensor_group(proxy.config.name, access.uncertain, variables, names)
+    plans = [_plan(proxy, proxies, groups, direct[name]) for name, proxy in proxies.items()]
     grouped = {"hosts": hosts, "children": pairs}
     proxies_group = {key: value for key, value in grouped.items() if value}
     children = {"proxies": proxies_group, "sensors": {"children": groups}, **uncertain}
@@ -124,7 +131,21 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
         inventory=dump({"all": {"children": children}}),
         left_out=[line for name, proxy in proxies.items() for line in proxy.notes.lines(name)],
         wanted={name: proxy.wanted for name, proxy in proxies.items()},
+        access=sentences(line for plan in plans for line in plan.lines) or ["No access changes."],
     )
+
+
+def _plan(proxy: _Proxy, proxies: Mapping[str, _Proxy], groups: Mapping[str, Any], direct: bool) -> ProxyPlan:
+    """What the inventory opens and closes at a proxy, which has the clients of its pair."""
+    pair = [each for each in proxies.values() if each is proxy or (each.pair and each.pair == proxy.pair)]
+    sensors = [item for each in pair if each.group in groups for item in groups[each.group]["hosts"].items()]
+    clients = {host["sensor_proxy_src"]: sensor for sensor, host in sensors}
+    for child in proxies.values():
+        if not {each.config.name for each in pair}.isdisjoint(child.linked.values()):
+            clients |= dict.fromkeys(child.sources or child.addresses, child.config.name)
+    endpoints = proxy.access.endpoints or allow_list(DEFAULT_ENDPOINTS)
+    text = proposed(clients, endpoints, proxy.access.user, proxy.addresses, direct)
+    return migration(proxy.config.name, Evaluator(proxy.config.path, proxy.config.files), clients, text)
 
 
 def _read(config: Config, limit: int, names: Names) -> _Proxy:

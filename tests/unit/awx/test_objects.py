@@ -227,6 +227,8 @@ def test_what_a_job_is_given_is_compared_with_the_repository(template: Json) -> 
     (source,) = [item for item in OBJECTS["controller_inventory_sources"] if item["update_on_launch"]]
     given = template.get("extra_vars", {})
     wanted = {} if template["playbook"] == "playbooks/rollback.yml" else {"topology_repository": source["source_path"]}
+    # What a job changes at the proxies must have been meant.
+    wanted |= {"squid_growth_gate": True} if template["playbook"] == "playbooks/proxies.yml" else {}
     assert given == wanted
     assert given.keys() <= options().keys()
 

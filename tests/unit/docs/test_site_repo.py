@@ -152,7 +152,13 @@ def test_workflow_checks_every_plant() -> None:
 
 def test_workflow_checks_syntax_explains_and_shows_the_diff() -> None:
     scripts = "\n".join(SCRIPTS.values())
-    for wanted in ("--syntax-check", "playbooks/explain.yml", "playbooks/proxies.yml --check --diff"):
+    for wanted in (
+        "--syntax-check",
+        "playbooks/explain.yml",
+        "playbooks/plan.yml",
+        "$GITHUB_STEP_SUMMARY",
+        "playbooks/proxies.yml --check --diff",
+    ):
         assert wanted in scripts
     for playbook in re.findall(r"playbooks/(\w+)\.yml", scripts):
         assert (SITE / f"playbooks/{playbook}.yml").is_file()

@@ -124,7 +124,7 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if "import_playbook" in play:
                 play["import_playbook"] = str(copy / "playbooks" / play["import_playbook"])
         (folder / f"{name}.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
-    for name in ("proxies", "rollback"):
+    for name in ("plan", "proxies", "rollback"):
         shutil.copy(copy / f"playbooks/{name}.yml", folder)
     shutil.copytree(copy / "playbooks/plays", folder / "plays")
     return folder
@@ -408,3 +408,86 @@ def test_a_proxy_whose_change_fails_is_free_for_the_next_run(plant: Plant) -> No
     code, _log, text = plant.run({**PROXIES, "dmz-2": {**PROXIES["dmz-2"], "squid_port": 3200}}, dmz_2="refuses")
     assert code == 2, text
     assert [path.read_text() for path in plant.folder.glob("*.lock")] == [""] * 4
+
+
+GATED = {name: {**given, "squid_growth_gate": True} for name, given in PROXIES.items()}
+
+
+def typo(**more: Any) -> dict[str, Vars]:
+    """An endpoint that somebody gave to all instead of one."""
+    return {name: {**given, "squid_extra_endpoints": ["extra.example.net"], **more} for name, given in GATED.items()}
+
+
+@pytest.mark.parametrize("playbook", ["site", "proxies"])
+def test_access_that_grows_and_was_not_declared_stops_the_run_before_any_host_is_touched(
+    plant: Plant, playbook: str
+) -> None:
+    before = plant.configurations()
+    code, log, text = plant.run(typo(), playbook=playbook)
+    assert (code, log, plant.configurations()) == (2, [], before)
+    assert (
+        "4 clients (b-plant, s1, a-plant, ...) gain extra.example.net at their 4 proxies (a-plant, b-plant, dmz-1, ...)."
+        in text
+    )
+    assert "squid_declared_growth" in text
+    assert "No host was touched." in text
+    code, log, text = plant.run(typo(squid_declared_growth=["extra.example.net"]), playbook=playbook)
+    assert (code, len(plant.configurations())) == (0, 4), text
+    assert all("dstdomain -n extra.example.net" in config for config in plant.configurations().values())
+
+
+def test_a_gate_of_one_proxy_is_for_its_own_access_only(plant: Plant) -> None:
+    proxies = {**typo(squid_growth_gate=False), "dmz-2": GATED["dmz-2"]}
+    assert plant.run(proxies, playbook="proxies")[0] == 0
+    proxies = {**PROXIES, "dmz-2": typo()["dmz-2"]}
+    code, log, text = plant.run(proxies, playbook="proxies")
+    assert (code, log) == (2, [])
+    assert "s2 gains extra.example.net at dmz-2." in text
+
+
+def test_a_proxy_that_cannot_be_looked_at_does_not_pass_the_gate_unless_it_is_named(plant: Plant) -> None:
+    code, log, text = plant.run(typo(), playbook="proxies", dmz_2="unreachable")
+    assert (code, log) == (2, [])
+    assert "dmz-2's host could not be looked at, so what it admits now is not known." in text
+    named = {**GATED, "dmz-2": {**GATED["dmz-2"], "squid_declared_growth": ["dmz-2"]}}
+    _code, _log, text = plant.run(named, playbook="proxies", dmz_2="unreachable")
+    assert "dmz-2: it could not be reached, and was not touched: " in text
+
+
+def test_new_proxies_need_the_word_initial(tmp_path: Path, collections: Path) -> None:
+    plant = Plant(tmp_path, collections)
+    code, log, text = plant.run(GATED, playbook="proxies")
+    assert (code, log) == (2, []), text
+    declared = {name: {**given, "squid_declared_growth": ["initial"]} for name, given in GATED.items()}
+    code, log, text = plant.run(declared, playbook="proxies")
+    assert (code, len(log)) == (0, 4), text
+
+
+def test_who_loses_what_it_uses_is_named_and_the_run_goes_on(plant: Plant) -> None:
+    seen = {"10.0.9.2": {"hub.azure-devices.net": "2026-11-28T10:00+00:00"}}
+    (plant.folder / "dmz-2.seen").write_text(json.dumps(seen), encoding="utf-8")
+    moved = {**SENSORS, "s2": {**SENSORS["s2"], "sensor_proxy_via": "b-plant"}}
+    declared = {name: {**given, "squid_declared_growth": ["s2"]} for name, given in GATED.items()}
+    code, _log, text = plant.run(declared, moved)
+    assert code == 0, text
+    said = "s2 loses at dmz-2 what it used: hub.azure-devices.net, last at 2026-11-28T10:00+00:00."
+    # Ansible breaks the lines of a warning at hyphens, too.
+    assert said in text.replace("- ", "-")
+
+
+def test_the_plan_says_it_all_and_touches_nothing(plant: Plant) -> None:
+    before = plant.configurations()
+    (plant.folder / "dmz-1.open").write_text('{"10.0.0.3": 4}', encoding="utf-8")
+    proxies = {name: {**given, "squid_extra_endpoints": ["extra.example.net"]} for name, given in MOVED.items()}
+    proxies["dmz-1"] |= {"squid_workers": 3}
+    code, log, text = plant.run(
+        proxies, None, "-e", f"plan_dir={plant.folder}/plan", playbook="plan", b_plant="unreachable"
+    )
+    assert (code, log, plant.configurations()) == (0, [], before), text
+    page = (Path(__file__).parents[3] / "docs/plan.md").read_text(encoding="utf-8")
+    shown = re.search(r"could not be reached:\n\n((?:    .*\n)+)", page)
+    assert shown
+    assert " ".join(shown[1].split()) in " ".join(text.replace('", "', " ").split())
+    assert "loses" in (plant.folder / "plan/plan.md").read_text(encoding="utf-8")
+    found = json.loads((plant.folder / "plan/plan.json").read_text(encoding="utf-8"))
+    assert {each["name"]: each["tunnels"] for each in found["proxies"]}["dmz-1"] == 4

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import state
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import evidence, state
 from ansible_collections.ot_security.proxy_chaining.plugins.modules import squid_info
 
 from ..module_utils.fake_squid import CONFIG, FakeHost, proven
@@ -110,3 +112,35 @@ def test_a_host_that_cannot_be_read_is_a_sentence(run: Run, host: FakeHost, monk
     assert run()["msg"] == (
         "this host could not be looked at: [Errno 13] Permission denied; see that it runs as root, on Debian or Ubuntu."
     )
+
+
+def test_who_used_the_proxy_is_read_only_where_it_is_asked_for(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(timezone.utc)
+    lines = [
+        f"{(now - timedelta(days=days)).strftime('%Y-%m-%dT%H:%M:%S%z')} 5 10.0.0.1 - - {result} 9 CONNECT {host}:443 HIER_DIRECT/-"
+        for days, result, host in (
+            (9, "TCP_TUNNEL/200", "old.example"),
+            (2, "TCP_TUNNEL/200", "a.example"),
+            (1, "TCP_DENIED/403", "b.example"),
+        )
+    ]
+    log = tmp_path / "access.log"
+    log.write_text("\n".join([*lines, ""]))
+    monkeypatch.setattr(evidence, "open_connections", lambda _tables, ports: {"10.0.0.1": 2} if 3200 in ports else {})
+    found = run(days=7, log=str(log))
+    assert (found["open"], {who: list(hosts) for who, hosts in found["seen"].items()}) == (
+        {"10.0.0.1": 2},
+        {"10.0.0.1": ["a.example"]},
+    )
+    without = run(log=str(log))
+    assert (without["open"], without["seen"]) == ({}, {})
+
+
+def test_a_file_made_by_hand_is_shown_without_what_may_be_a_password(run: Run, host: FakeHost) -> None:
+    host.files[CONFIG] = "http_port 3128\nacl s src 10.0.0.1\ncachemgr_passwd hunter2 all\nhttp_access allow s\n"
+    found = run()
+    assert found["configuration"] == ""
+    assert "acl s src 10.0.0.1\n" in found["by_hand"]
+    assert "hunter2" not in json.dumps(found)
