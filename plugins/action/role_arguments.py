@@ -69,8 +69,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if not mistakes and not some:
             mistakes = check.contradictions(role, host, typed, document)
             if role in check.PLACES:
-                entry, *others = _place(variables, check.PLACES[role], host)
-                place = check.placed(role, typed, entry, *others, host)
+                entry, proxies, pairs = _place(variables, check.PLACES[role], host)
+                place = check.placed(role, typed, entry, proxies, pairs, host)
                 is_missing = entry is None and graph_file.RESULT in variables
                 group = str(variables.get("topology_proxies_group", "proxies")) if is_missing else None
                 mistakes += check.no_place(role, host, typed, place, group)

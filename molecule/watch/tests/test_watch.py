@@ -80,7 +80,7 @@ def _prometheus() -> Iterator[None]:
 def test_the_files_are_what_prometheus_takes() -> None:
     assert "SUCCESS" in lab.output(PROMETHEUS, "promtool", "check", "rules", "/srv/ot_proxy_chain.rules.yml")
     assert "SUCCESS" in lab.output(PROMETHEUS, "promtool", "check", "config", "/srv/prometheus.yml")
-    tests = (SCENARIO / "rules.test.yml").read_text()
+    tests = (SCENARIO / "rules.promtool").read_text()
     assert lab.run(PROMETHEUS, "tee", "/srv/rules.test.yml", stdin=tests).returncode == 0
     assert "SUCCESS" in lab.output(PROMETHEUS, "promtool", "test", "rules", "/srv/rules.test.yml")
 

@@ -233,7 +233,7 @@ def _link(child: _Proxy, proxies: Mapping[str, _Proxy]) -> None:
     """
     owners = {
         address: name
-        for name, proxy in reversed(proxies.items())
+        for name, proxy in reversed(list(proxies.items()))
         for address in (name, *proxy.addresses, *(map(_bare, proxy.shared) if proxy.pair else ()))
     }
     management = [child.config.address] if _is_address(child.config.address) else []
