@@ -71,6 +71,7 @@ def _prometheus() -> Iterator[None]:
     assert lab.run(PROMETHEUS, "tee", "/srv/prometheus.yml", stdin=CONFIG).returncode == 0
     run = ("prometheus", "--config.file=/srv/prometheus.yml", "--storage.tsdb.path=/tmp/data")
     subprocess.run(["docker", "exec", "--detach", PROMETHEUS, *run], check=True)
+    until(lambda: lab.run(PROMETHEUS, "curl", "--silent", "--fail", "http://127.0.0.1:9090/-/ready").returncode == 0)
     # Three for each proxy with a parent or more, four for the last hop, of which one reads its certificate.
     until(lambda: len(asked('probe_success{job="ot_proxy_chain"} == 1')) == 7)
     yield

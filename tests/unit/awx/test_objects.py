@@ -29,7 +29,7 @@ QUESTIONS = [question for question in ASKED if question["variable"] not in PLAYB
 """Those about a role's variable; the others are a playbook's."""
 NOT_INJECTED = {"AZURE_SUBSCRIPTION_ID", "AZURE_PROXY_SHARED_KEY", "MULTICLOUD_SHARED_KEY"}
 """AWX's own type for Azure brings the first; the others are in the inventory, encrypted (docs/awx.md)."""
-UNCONNECTED = ("playbooks/explain.yml", "playbooks/azure.yml")
+UNCONNECTED = ("playbooks/explain.yml", "playbooks/azure.yml", "playbooks/multicloud.yml")
 """What reaches no host, whatever roles it has."""
 SURVEY_TYPES = {
     "text": ("str", "path", "list of str", "raw"),

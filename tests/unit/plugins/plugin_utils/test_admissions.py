@@ -67,7 +67,7 @@ def _look(graph_of: GraphOf, before: Pair) -> Vars:
 def who(config: str) -> list[str]:
     """Return the lines that say who is admitted."""
     begins = ("acl ", "http_access allow ", "note client ")
-    ours = ("https_port", "endpoints", "probe_", "probe ", "proxies", "inside:")
+    ours = ("https_port", "endpoints", "probe_", "probe ", "vip_check", "unlogged", "proxies", "inside:")
     return [
         line
         for line in config.splitlines()
