@@ -32,8 +32,8 @@ def run(progress: Progress, folder: Path, quick: bool) -> Part:
         ours = _measured(host, partial(lab.play, inventory), more, gone)
         version = lab.execute(host.container, "squid", "-v").split()[3]
         progress.say(f"{host.distribution}, a file and a restart", (number + 0.4) / len(hosts))
-        # The package's own configuration, of which nothing of ours is left.
-        lab.execute(host.container, "sh", "-c", _PURGE)
+        # Nothing of ours is left.
+        lab.play(inventory, "-e", "squid_state=absent")
         usual = partial(lab.play, inventory, playbook="tests/bench/usual.yml")
         usual()
         theirs = _measured(host, usual, more, ())
@@ -44,12 +44,6 @@ def run(progress: Progress, folder: Path, quick: bool) -> Part:
             for what in ("refused s", "tunnels lost")
         ]
     return Part(tables=tables, targets=targets)
-
-
-_PURGE = (
-    "systemctl stop squid; apt-get purge --yes 'squid*' >/dev/null 2>&1; rm -rf /etc/squid /etc/systemd/system/squid*; "
-    "systemctl daemon-reload"
-)
 
 
 def _measured(host: lab.Host, play: Callable[..., lab.Play], more: Path, gone: tuple[str, ...]) -> dict:  # type: ignore[type-arg]
