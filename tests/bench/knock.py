@@ -1,6 +1,6 @@
-"""Hold tunnels and knock at a proxy from two threads, once a millisecond each: open a connection, ask for what is refused, read the answer.
+"""Hold tunnels and knock at a proxy from two threads: open a connection, ask for what is refused, read the answer.
 
-Usage: knock.py ADDRESS PORT SECONDS TARGET   With 0 seconds it ends when its input does.
+Usage: knock.py ADDRESS PORT SECONDS TARGET EVERY   Each thread knocks every so many seconds. With 0 seconds it ends when its input does.
 Prints seconds, attempts, what failed by its kind, the seconds of the slowest and the tunnels lost as JSON.
 """
 
@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 
-EVERY = 0.001
 ANSWER_SECONDS = 20
 TUNNELS = 20
 REQUEST = b"CONNECT nobody.example:25 HTTP/1.1\r\nHost: nobody.example:25\r\n\r\n"
@@ -23,7 +22,8 @@ REQUEST = b"CONNECT nobody.example:25 HTTP/1.1\r\nHost: nobody.example:25\r\n\r\
 class Knocks:
     """What one thread sees."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: float) -> None:
+        self.every = every
         self.attempts = 0
         self.failures: collections.Counter[str] = collections.Counter()
         self.slowest = 0.0
@@ -48,12 +48,12 @@ class Knocks:
         asked: set[asyncio.Task[None]] = set()
         while not over.is_set():
             now = time.monotonic() - start
-            while self.attempts * EVERY < now:
+            while self.attempts * self.every < now:
                 self.attempts += 1
                 task = asyncio.create_task(self.once(address, port))
                 asked.add(task)
                 task.add_done_callback(asked.discard)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(self.every)
         await asyncio.gather(*asked)
 
 
@@ -78,10 +78,10 @@ def is_open(held: socket.socket) -> bool:
     return False
 
 
-def main(address: str, port: int, seconds: float, target: str) -> None:
+def main(address: str, port: int, seconds: float, target: str, every: float) -> None:
     """Run both."""
     tunnels = [tunnel(address, port, target) for _number in range(TUNNELS)]
-    over, both, start = threading.Event(), [Knocks(), Knocks()], time.monotonic()
+    over, both, start = threading.Event(), [Knocks(every), Knocks(every)], time.monotonic()
     threads = [threading.Thread(target=lambda each=each: asyncio.run(each.run(address, port, over))) for each in both]
     for thread in threads:
         thread.start()
@@ -101,4 +101,4 @@ def main(address: str, port: int, seconds: float, target: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4], float(sys.argv[5]))

@@ -53,7 +53,9 @@ def run(progress: Progress, folder: Path, quick: bool) -> Part:
 
 def _knock(host: lab.Host, instance: squid.Instance, port: int, reloads: int, busy: bool) -> dict:  # type: ignore[type-arg]
     command = ["docker", "exec", lab.LOAD, "python3", "/opt/bench/knock.py", host.address, str(port)]
-    knocks = subprocess.Popen([*command, str(reloads * _EVERY + 2), lab.LOAD_TARGET], stdout=subprocess.PIPE, text=True)
+    knocks = subprocess.Popen(
+        [*command, str(reloads * _EVERY + 2), lab.LOAD_TARGET, "0.001"], stdout=subprocess.PIPE, text=True
+    )
     burn = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _number in range(2 if busy else 0)]
     try:
         time.sleep(1)

@@ -50,7 +50,7 @@ def _measured(host: lab.Host, play: Callable[..., lab.Play], more: Path, gone: t
     """Add a sensor and take it away while tunnels are held and the proxy is knocked at."""
     command = ["docker", "exec", "-i", lab.LOAD, "python3", "/opt/bench/knock.py", host.address, "3128", "0"]
     with subprocess.Popen(
-        [*command, lab.LOAD_TARGET], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*command, lab.LOAD_TARGET, "0.01"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as knocks:
         time.sleep(2)
         changes = [play("-i", str(more)), play(*gone)]
@@ -65,5 +65,6 @@ def _row(name: str, found: dict) -> Row:  # type: ignore[type-arg]
     failed = sum(found["failures"].values())
     # Asked as often in each second, so that the share of failures is that of the time.
     refused = round(failed / found["attempts"] * found["seconds"], 2)
-    row: Row = {"by": name, "connections": found["attempts"], "failed": failed, "refused s": refused}
+    how = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
+    row: Row = {"by": name, "connections": found["attempts"], "failed": how or "0", "refused s": refused}
     return row | {"tunnels": knock.TUNNELS, "tunnels lost": found["lost"]}
