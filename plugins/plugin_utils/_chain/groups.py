@@ -24,7 +24,7 @@ def mistakes(groups: Mapping[str, Sequence[str]], named: Mapping[str, str], abou
         named: which group each variable names; the first one is that of the proxies, without which there is no chain.
         about: the groups that the run is about. One of the others may be missing, unless its name looks misspelt.
     """
-    proxies = next(iter(named.values()))
+    proxies, *_others = named.values()
     must_have_a_host = {proxies, *(about if len(about) == 1 else ())}
     for variable, group in named.items():
         close = [name for name in groups if _alike(name, group) >= _LOOKS_LIKE]
