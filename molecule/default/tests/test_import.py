@@ -190,7 +190,13 @@ def test_squid_agrees_and_nobody_gets_in_by_what_is_printed_or_done_after_it(pro
         for text in (moved.text, moved.rendered(questions, follow=False), moved.rendered(questions, follow=True)):
             told = [(source, host, 443, user, "CONNECT") for source, host, user in questions]
             asked.append((both.alone(text), told))
-    answers = iter(_answers(proxy, asked, {"/etc/squid/whitelist.txt": imported.FILES["/etc/squid/whitelist.txt"]}))
+    files = {
+        "/etc/squid/whitelist.txt": imported.FILES["/etc/squid/whitelist.txt"],
+        # No name leads inside, and an address has a name that no file says anything of.
+        "/etc/squid/asked-hosts": "".join(f"8.8.8.8 {host}\n" for host in imported.HOSTS[:-1])
+        + f"{imported.HOSTS[-1]} literal.test\n",
+    }
+    answers = iter(_answers(proxy, asked, files))
     for moved in moves:
         questions = moved.questions(most=12)
         before, printed, followed = (dict(zip(questions, next(answers), strict=True)) for _each in range(3))
