@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
 _LOOKS_LIKE = 0.8
 """From here on one name is taken for another's misspelling; sensors and servers are at 0.71."""
+
+_PLURAL = re.compile("(ies|y|s)$")
 
 _MOST = 8
 """So many names stand in one sentence."""
@@ -37,7 +40,7 @@ def mistakes(groups: Mapping[str, Sequence[str]], named: Mapping[str, str], abou
             others = [name for name in groups if name not in ("all", "ungrouped")]
             yield (
                 f"the inventory has no group '{group}', which {variable} names; its groups are {_some(others) or 'none'}. Put the "
-                f"{_kind(variable)} into '{group}', which is there and empty while there are none, or name another group in that variable."
+                f"{_kind(variable)} into '{group}' (leave it empty while there are none), or name another group in that variable."
             )
     for group in about:
         if group not in named.values():
@@ -52,6 +55,9 @@ def _kind(variable: str) -> str:
 
 
 def _alike(one: str, other: str) -> float:
+    # The singular is a slip as well; proxy and proxies are at 0.67.
+    if _PLURAL.sub("", one.casefold()) == _PLURAL.sub("", other.casefold()):
+        return 1
     return SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
 
 

@@ -121,7 +121,7 @@ def test_every_mistake_is_a_line_of_its_own(run_action: RunAction) -> None:
     assert "file" not in found
 
 
-PUT = "which is there and empty while there are none, or name another group in that variable."
+PUT = "(leave it empty while there are none), or name another group in that variable."
 ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
 
 
@@ -137,11 +137,18 @@ ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
             ],
         ),
         (
+            {"proxy": ["site"]},
+            {},
+            [
+                "the inventory has no group 'proxies', which topology_proxies_group names, but 'proxy'; rename one of the two."
+            ],
+        ),
+        (
             {"squids": ["site"]},
             {},
             [
                 "the inventory has no group 'proxies', which topology_proxies_group names; its groups are 'squids'. Put the proxies "
-                f"into 'proxies', {PUT}"
+                f"into 'proxies' {PUT}"
             ],
         ),
         # Who has no sensors yet may deploy the proxies, but not push to nobody or call it proven.
@@ -159,7 +166,7 @@ ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
                 {"about": about},
                 [
                     "the inventory has no group 'sensors', which topology_sensors_group names; its groups are 'proxies'. Put the "
-                    f"sensors into 'sensors', {PUT}"
+                    f"sensors into 'sensors' {PUT}"
                 ],
             )
             for about in (["sensors"], ["proxies", "sensors"])
@@ -177,7 +184,7 @@ ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
             {"cloud_sites_group": "plants"},
             [
                 "the inventory has no group 'plants', which topology_cloud_sites_group names; its groups are 'proxies'. Put the "
-                f"cloud_sites into 'plants', {PUT}"
+                f"cloud_sites into 'plants' {PUT}"
             ],
         ),
         (
