@@ -1,7 +1,8 @@
 #!/bin/sh
 # Managed by Ansible, ot_security.proxy_chaining.
 # Sends the pair's addresses to another member. Whoever is in the middle of a CONNECT is served here before; new ones are held meanwhile,
-# and arrive there.
+# and arrive there. They are held on while some may not know yet where the addresses are: who is told that they are not here gives up.
 /bin/sh /usr/lib/squid/ot_proxy_hold.sh
 echo 1 >/run/ot-proxy-vip.drain
-sleep 1
+/bin/sh /usr/lib/squid/ot_proxy_hold.sh
+sleep 0.5

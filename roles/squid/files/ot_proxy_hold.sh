@@ -10,11 +10,11 @@ sockets=$(echo "$ports" | sed 's/^/or sport = :/' | paste -sd ' ')
 for _ in 1 2 3 4; do
   nft -f - <<RULES
 add table inet ot_proxy_hold
+delete table inet ot_proxy_hold
+add table inet ot_proxy_hold
 add set inet ot_proxy_hold ports { type inet_service; flags timeout; }
-add chain inet ot_proxy_hold input { type filter hook input priority raw; }
-flush chain inet ot_proxy_hold input
-add rule inet ot_proxy_hold input iifname != "lo" tcp dport @ports tcp flags & (syn | ack) == syn drop
-flush set inet ot_proxy_hold ports
+add chain inet ot_proxy_hold prerouting { type filter hook prerouting priority raw; }
+add rule inet ot_proxy_hold prerouting iifname != "lo" tcp dport @ports tcp flags & (syn | ack) == syn drop
 add element inet ot_proxy_hold ports { $elements }
 RULES
   sleep 0.5
