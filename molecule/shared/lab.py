@@ -82,6 +82,26 @@ def packets(host: str, hook: str, rule: str) -> Iterator[None]:
         output(host, "nft", "delete", "table", "inet", "fault")
 
 
+@contextmanager
+def stopped(proxy: str) -> Iterator[None]:
+    """Let a proxy's Squid not run."""
+    output(proxy, "systemctl", "stop", "squid")
+    try:
+        yield
+    finally:
+        output(proxy, "systemctl", "start", "squid")
+
+
+@contextmanager
+def paused(host: str) -> Iterator[None]:
+    """Let no process of a host run."""
+    subprocess.run(["docker", "pause", host], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["docker", "unpause", host], check=True, capture_output=True)
+
+
 @dataclass
 class Watch:
     """What sensors saw of their proxies for a while, as watch.py reports it."""

@@ -86,11 +86,10 @@ def powered_off(member: str) -> Iterator[None]:
         for device in devices(member)
     )
     assert lab.run(member, "nft", "-f", "-", stdin=f"table netdev fault {{ {' '.join(chains)} }}").returncode == 0
-    subprocess.run(["docker", "pause", member], check=True, capture_output=True)
     try:
-        yield
+        with lab.paused(member):
+            yield
     finally:
-        subprocess.run(["docker", "unpause", member], check=True, capture_output=True)
         lab.output(member, "nft", "delete", "table", "netdev", "fault")
 
 

@@ -104,11 +104,10 @@ def dead_dns() -> AbstractContextManager[None]:
 
 @contextmanager
 def parent_dead() -> Iterator[None]:
-    lab.output(EDGE, "systemctl", "stop", "squid")
     try:
-        yield
+        with lab.stopped(EDGE):
+            yield
     finally:
-        lab.output(EDGE, "systemctl", "start", "squid")
         wait_for_squid(EDGE)
 
 

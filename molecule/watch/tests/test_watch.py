@@ -138,24 +138,6 @@ def _quiet() -> Iterator[None]:
 # Faults -------------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def stopped() -> Iterator[None]:
-    lab.output(DMZ, "systemctl", "stop", "squid")
-    try:
-        yield
-    finally:
-        lab.output(DMZ, "systemctl", "start", "squid")
-
-
-@contextmanager
-def paused() -> Iterator[None]:
-    subprocess.run(["docker", "pause", DMZ], check=True, capture_output=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["docker", "unpause", DMZ], check=True, capture_output=True)
-
-
 EXPIRED = """
 import datetime
 from cryptography import x509
@@ -197,8 +179,8 @@ FAULTS: dict[str, tuple[Callable[[], AbstractContextManager[None]], tuple[str, .
         lambda: lost(DMZ, "ip daddr 10.118.2.30"),
         ("ChainLinkBroken", DMZ, EDGE),
     ),
-    "Squid is stopped": (stopped, ("ChainProxyBroken", DMZ)),
-    "a host stands still": (paused, ("ChainProxyUnseen", DMZ)),
+    "Squid is stopped": (lambda: lab.stopped(DMZ), ("ChainProxyBroken", DMZ)),
+    "a host stands still": (lambda: lab.paused(DMZ), ("ChainProxyUnseen", DMZ)),
     "no packet reaches the endpoint": (
         lambda: lost(EDGE, "ip daddr 10.118.3.80"),
         ("ChainEndpointBroken", EDGE, f"{HUB}:443"),

@@ -30,11 +30,10 @@ def mistakes(groups: Mapping[str, Sequence[str]], named: Mapping[str, str], abou
     proxies, *_others = named.values()
     must_have_a_host = {proxies, *(about if len(about) == 1 else ())}
     for variable, group in named.items():
-        close = [name for name in groups if _alike(name, group) >= _LOOKS_LIKE]
         if group in groups:
             if group in must_have_a_host and not groups[group]:
                 yield f"the inventory's group '{group}' has no host; put the {_kind(variable)} there."
-        elif close:
+        elif close := [name for name in groups if _alike(name, group) >= _LOOKS_LIKE]:
             yield f"the inventory has no group '{group}', which {variable} names, but {_some(close)}; rename one of the two."
         elif group in must_have_a_host or group in about or group != _kind(variable):
             others = [name for name in groups if name not in ("all", "ungrouped")]

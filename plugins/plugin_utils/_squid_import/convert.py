@@ -102,9 +102,8 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
         _link(proxy, proxies)
     for proxy in proxies.values():
         for name in proxy.linked.values():
-            for parent in proxies.values():
-                if parent is proxies[name] or (parent.pair and parent.pair == proxies[name].pair):
-                    parent.access.drop(proxy.sources)
+            for parent in _members(proxies[name], proxies):
+                parent.access.drop(proxy.sources)
     _join_pairs(proxies.values())
     hosts = {name: _proxy_host(proxy, proxies, names) for name, proxy in proxies.items()}
     direct = {name: "squid_parents" not in host for name, host in hosts.items()}
@@ -137,7 +136,7 @@ def convert(configs: Iterable[Config], limit: int = LIMIT) -> Import:
 
 def _plan(proxy: _Proxy, proxies: Mapping[str, _Proxy], groups: Mapping[str, Any], direct: bool) -> ProxyPlan:
     """What the inventory opens and closes at a proxy, which has the clients of its pair."""
-    pair = [each for each in proxies.values() if each is proxy or (each.pair and each.pair == proxy.pair)]
+    pair = _members(proxy, proxies)
     sensors = [item for each in pair if each.group in groups for item in groups[each.group]["hosts"].items()]
     clients = {host["sensor_proxy_src"]: sensor for sensor, host in sensors}
     for child in proxies.values():
@@ -201,6 +200,11 @@ def _find_pairs(proxies: Iterable[_Proxy], names: Names) -> None:
                     member.listening.addresses = []
                     member.notes.say("a member of a pair listens on all its addresses")
                 member.notes.say("keepalived's configuration is replaced, as docs/pair.md says")
+
+
+def _members(proxy: _Proxy, proxies: Mapping[str, _Proxy]) -> list[_Proxy]:
+    """The proxy and whoever is of its pair."""
+    return [each for each in proxies.values() if each is proxy or (each.pair and each.pair == proxy.pair)]
 
 
 def _lets_in(proxy: _Proxy) -> tuple[Any, ...]:
