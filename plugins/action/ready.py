@@ -10,9 +10,9 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ..plugin_utils import _awx, _cores
-from ..plugin_utils._chain.hostvars import once, raw_variables
+from ..plugin_utils._chain.hostvars import raw_variables
 from ..plugin_utils._roles import needs
-from ..plugin_utils._roles.variables import who
+from ..plugin_utils._roles.variables import together
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -40,15 +40,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for name, found in checked.items():
                 if name in known:
                     found[host] = known[name]
-        # What a group has is wrong at each of its hosts, and said once.
-        hosts_with: dict[str, list[str]] = {}
-        for found in checked.values():
-            for host, given in found.items():
-                for sentence in given.get("mistakes", []):
-                    hosts_with.setdefault(sentence.removeprefix(f"{host}: "), []).append(host)
-        mistakes = [f"{who(hosts)}: {problem}" for problem, hosts in hosts_with.items()]
+        said = (mistake for found in checked.values() for given in found.values() for mistake in given.get("mistakes", []))
+        # What a group has is wrong at each of its hosts.
+        mistakes = together(said, variables["hostvars"])
         looks = boolean(self._task.args.get("controller", True))
         lacking = needs.missing(checked["__squid"], checked["__sensor_proxy"]) if looks else []
         if mistakes or lacking:
-            return result | {"failed": True, "msg": ["Correct this; no host was touched.", *once(mistakes), *lacking]}
+            return result | {"failed": True, "msg": ["Correct this; no host was touched.", *mistakes, *lacking]}
         return result

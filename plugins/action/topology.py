@@ -13,8 +13,8 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _collector, _cores
 from ..plugin_utils._chain import graph_file, repository
 from ..plugin_utils._chain import topology as chain_topology
-from ..plugin_utils._chain.hostvars import once, raw_variables
-from ..plugin_utils._roles.variables import name_problem
+from ..plugin_utils._chain.hostvars import raw_variables
+from ..plugin_utils._roles.variables import name_problem, together
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -47,7 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # A play's own are no host's.
         own = variables.keys() - raw_variables(variables["hostvars"], variables["inventory_hostname"]).keys()
         graph["mistakes"] += [f"the play: {name} {problem}" for name in sorted(own) if (problem := name_problem(name))]
-        mistakes = once(graph["mistakes"])
+        mistakes = together(graph["mistakes"], variables["hostvars"])
         if path := args.get("repository"):
             mistakes = [*repository.mistakes(str(path), variables["ansible_inventory_sources"]), *mistakes]
         if mistakes:

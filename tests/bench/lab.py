@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,10 @@ LOAD_ADDRESS = "10.109.0.20"
 LOAD_TARGET = "bench-hub.azure-devices.net:443"
 PROXY = "bench-proxy"
 """Name of the proxy in every inventory, whatever container it is."""
+PRIVATE_ENDPOINTS = [
+    {"name": name, "networks": ["10.109.0.0/24"]} for name in ("*.azure-devices.net", "download.microsoft.com")
+]
+"""The lab's endpoints have addresses of its own network."""
 
 _RECAP = re.compile(rf"^{PROXY} +: ok=(\d+) +changed=(\d+)", re.MULTILINE)
 _LIMIT = 900
@@ -77,10 +82,7 @@ def inventory(folder: Path, host: Host, count: int) -> Path:
         "          ansible_connection: community.docker.docker",
         f"          ansible_host: {host.container}",
         f"          squid_addresses: [{host.address}/24]",
-        # The lab's endpoints have addresses of its own network.
-        "          squid_private_endpoints:",
-        '            - {name: "*.azure-devices.net", networks: [10.109.0.0/24]}',
-        "            - {name: download.microsoft.com, networks: [10.109.0.0/24]}",
+        f"          squid_private_endpoints: {json.dumps(PRIVATE_ENDPOINTS)}",
         "    sensors:",
         "      hosts:",
     ]

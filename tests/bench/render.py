@@ -85,7 +85,8 @@ def role_variables() -> dict[str, Any]:
 
 def arguments(layout: str) -> dict[str, Any]:
     """Return what the module role_arguments makes of the role's variables."""
-    given = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | {"squid_acl_layout": layout}
+    given = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    given |= {"squid_acl_layout": layout, "squid_private_endpoints": lab.PRIVATE_ENDPOINTS}
     typed, _mistakes = check.check("squid", lab.PROXY, given)
     return {name.removeprefix("squid_"): typed[name] for name in typed} | check.derived(typed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from tests.bench import lab
 
 _FACTORY = "/etc/squid/squid.conf.factory"
 _INCLUDE = "include /etc/squid/conf.d/*.conf"
-_LISTENER = "http_port 3128"
+_LISTENER = re.compile(r"(?m)^http_port 3128\b")
 _TICKS = 100
 """Of /proc/PID/stat, a second."""
 
@@ -33,9 +34,9 @@ class Instance:
         self._host = host
         self._port = port
         self._pid_file = f"/run/{name}.pid"
-        if content.count(f"\n{_LISTENER}\n") != 1:
-            raise RuntimeError(f"{name}: the configuration has no line '{_LISTENER}' to be changed.")
-        content = content.replace(f"\n{_LISTENER}\n", f"\nhttp_port {port}\npid_filename {self._pid_file}\n")
+        content, listeners = _LISTENER.subn(f"pid_filename {self._pid_file}\nhttp_port {port}", content)
+        if listeners != 1:
+            raise RuntimeError(f"{name}: the configuration has {listeners} lines that begin with http_port 3128, not one.")
         path = f"/etc/squid/{name}.conf"
         lab.execute(host.container, "sh", "-c", f"cat >{path}", given=content)
         # As the unit starts it; -n keeps its shared memory apart.

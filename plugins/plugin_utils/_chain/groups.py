@@ -29,6 +29,8 @@ def mistakes(groups: Mapping[str, Sequence[str]], named: Mapping[str, str], abou
     """
     proxies, *_others = named.values()
     must_have_a_host = {proxies, *(about if len(about) == 1 else ())}
+    if groups.get("all") == []:
+        yield "the inventory has no host at all; where Ansible warned above that it could not parse it, mend that first."
     for variable, group in named.items():
         if group in groups:
             if group in must_have_a_host and not groups[group]:

@@ -229,6 +229,9 @@ class Source(TypedDict):
     modified: bool | None
     """Whether its folder differs from that commit; null where there is none."""
 
+    modified_files: list[str]
+    """Those that differ, relative to the repository; the first twenty."""
+
 
 class Run(TypedDict):
     """Who verified, when and with what."""

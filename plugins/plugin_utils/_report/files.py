@@ -109,9 +109,11 @@ def write_index(folder: Path, now: str) -> int:
     Raises:
         OSError: it cannot be read or written.
     """
-    texts = {path.parent.name: earlier(path.parent) for path in sorted(folder.glob(f"*/{_RESULTS}"))}
+    sites = [path.parent for path in sorted(folder.glob(f"*/{_RESULTS}"))]
+    texts = {site.name: earlier(site) for site in sites}
+    signed = {site.name for site in sites if all((site / f"{name}.sig").is_file() for name in _SIGNED)}
     if texts:
-        _put(folder, {"index.html": _rendered("index.html.j2", index(texts, now)).encode("utf-8", "replace")})
+        _put(folder, {"index.html": _rendered("index.html.j2", index(texts, signed, now)).encode("utf-8", "replace")})
     return len(texts)
 
 

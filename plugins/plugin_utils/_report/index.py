@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from .._proof.model import FORMAT, VERDICTS, moment
@@ -15,14 +15,15 @@ from .results import ago, clean, counts_of, known, rank
 from .svg import PALETTE
 
 
-def index(texts: Mapping[str, str], now: str) -> dict[str, Any]:
+def index(texts: Mapping[str, str], signed: Container[str], now: str) -> dict[str, Any]:
     """Return what the page shows: the sites, worst first, then by the age of their report.
 
     Args:
         texts: the JSON text of each report's results, by the name of its folder.
+        signed: the folders whose reports have signatures. Whether they are right is for whoever has the signers' keys to see.
         now: the time of the page (ISO 8601).
     """
-    sites = [_site(folder, text, now) for folder, text in texts.items()]
+    sites = [{**_site(folder, text, now), "signed": folder in signed} for folder, text in texts.items()]
     sites.sort(key=lambda one: (rank(one["verdict"]), one["time"], one["folder"]))
     made = moment(now)
     return {

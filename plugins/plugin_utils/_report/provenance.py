@@ -22,6 +22,7 @@ from .._proof.model import Run, Source
 from .results import clean
 
 _COLLECTION = Path(__file__).parents[3]
+_MOST_FILES = 20
 _PATIENCE = 20.0
 """Seconds that git may take."""
 
@@ -122,13 +123,20 @@ def _name(path: Path) -> str:
 def _source(path: Path, written: Iterable[str]) -> Source:
     folder = path if path.is_dir() else path.parent
     revision = _git(folder, "rev-parse", "HEAD") if path.exists() else None
-    modified = None
+    modified: list[str] | None = None
     if revision:
         top = Path(_git(folder, "rev-parse", "--show-toplevel") or "/")
         own = [Path(one).resolve() for one in written if one]
         but = [f":(exclude,top){one.relative_to(top)}" for one in own if one.is_relative_to(top)]
-        modified = _git(folder, "status", "--porcelain", "--", ".", *but) != ""
-    return {"path": clean(path), "revision": revision, "modified": modified}
+        status = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--", ".", *but)
+        # Each is two letters, a blank and the file.
+        modified = None if status is None else [clean(one[3:]) for one in status.split("\0") if one]
+    return {
+        "path": clean(path),
+        "revision": revision,
+        "modified": None if modified is None else modified != [],
+        "modified_files": (modified or [])[:_MOST_FILES],
+    }
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -146,4 +154,4 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.rstrip("\n")

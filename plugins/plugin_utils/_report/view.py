@@ -166,7 +166,8 @@ def _run(run: Mapping[str, Any], now: datetime | None) -> list[tuple[str, str]]:
         extra = f", with extra vars: {', '.join(map(clean, run['extra_vars']))}" if run.get("extra_vars") else ""
         rows.append(("Playbook", f"{', '.join(map(clean, run['playbooks']))}{limit}{extra}"))
     for source in run.get("inventories") or []:
-        modified = ", and what was modified since" if source.get("modified") else ""
+        files = ", ".join(map(clean, source.get("modified_files") or []))
+        modified = f", and what was modified since{': ' * bool(files)}{files}" if source.get("modified") else ""
         revision = f"revision {clean(source.get('revision'))}{modified}" if source.get("revision") else "not in git"
         rows.append(("Inventory", f"{clean(source.get('path'))}, {revision}"))
     return rows

@@ -10,11 +10,12 @@ Private to this collection. What a group has is the same for all its hosts, so e
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from .._chain.hostvars import once
 from . import arguments
 
 OF_PLAYBOOKS = frozenset({"sensor_proxy_serial", "sensor_proxy_max_fail_percentage", "squid_changed_proxies"})
@@ -173,3 +174,13 @@ def _is_container(value: object) -> bool:
 def who(hosts: list[str]) -> str:
     """Name the first of the hosts, and say how many there are."""
     return hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
+
+
+def together(mistakes: Iterable[str], hosts: Container[str]) -> list[str]:
+    """Return the mistakes; what is wrong at many of the hosts, each of which begins its sentence, is said once."""
+    shared: dict[tuple[bool, str], list[str]] = {}
+    for mistake in once(mistakes):
+        host, _colon, sentence = mistake.partition(": ")
+        is_of_host = bool(sentence) and host in hosts
+        shared.setdefault((is_of_host, sentence if is_of_host else mistake), []).append(host)
+    return [f"{who(named)}: {sentence}" if is_of_host else sentence for (is_of_host, sentence), named in shared.items()]

@@ -88,3 +88,12 @@ def test_it_is_told_once_and_no_success(
     told = " ".join(line for line in done.stdout.splitlines() if line.startswith("fatal:"))
     assert told.count(run[3]) == 1, done.stdout + done.stderr
     assert "no host was touched" in told
+
+
+def test_nobody_is_told_to_read_what_was_not_written(tmp_path: Path) -> None:
+    """No first hop is ready, so nobody is told yet what to enter at the sensors."""
+    done = _run(tmp_path, ("site", "[sensors]", "[sensors]", ""))
+    assert done.returncode != 0
+    assert "Push them, but not to a proxy that this run has not made ready" in done.stdout
+    assert "What to enter" not in done.stdout
+    assert not (tmp_path / "handoff").exists()

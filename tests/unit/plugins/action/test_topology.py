@@ -121,6 +121,12 @@ def test_every_mistake_is_a_line_of_its_own(run_action: RunAction) -> None:
     assert "file" not in found
 
 
+def test_what_is_wrong_at_many_hosts_is_said_once(run_action: RunAction) -> None:
+    wrong = {name: {**HOSTVARS[name], "sensor_proxy_via": "ghost"} for name in ("sensor1", "sensor10")}
+    _first, *mistakes = _derived(run_action, {**HOSTVARS, **wrong})["msg"]
+    assert [mistake.split(":")[0] for mistake in mistakes] == ["sensor1 and 1 more"]
+
+
 PUT = "(leave it empty while there are none), or name another group in that variable."
 ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
 
@@ -129,6 +135,16 @@ ONLY_PROXIES = {"all": ["site"], "ungrouped": [], "proxies": ["site"]}
     ("groups", "args", "said"),
     [
         ({"proxies": []}, {}, ["the inventory's group 'proxies' has no host; put the proxies there."]),
+        # As when Ansible could not read its file.
+        (
+            {"all": [], "ungrouped": []},
+            {},
+            [
+                "the inventory has no host at all; where Ansible warned above that it could not parse it, mend that first.",
+                "the inventory has no group 'proxies', which topology_proxies_group names; its groups are none. Put the proxies "
+                f"into 'proxies' {PUT}",
+            ],
+        ),
         (
             {"proxi": ["site"]},
             {},

@@ -112,7 +112,7 @@ def _source(path: Path, *written: str) -> Any:
 
 def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -> None:
     head = _git(tmp_path, "rev-parse", "HEAD")
-    assert _source(inventory) == {"path": str(inventory), "revision": head, "modified": False}
+    assert _source(inventory) == {"path": str(inventory), "revision": head, "modified": False, "modified_files": []}
     # What is beside it is none of it, nor is what this collection writes.
     (tmp_path / "README").write_text("")
     report, handoff = (inventory.parent / name for name in ("chain-report", "handoff"))
@@ -126,11 +126,14 @@ def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -
     assert _source(inventory, "", str(handoff))["modified"] is True
     (inventory.parent / "host_vars").mkdir()
     (inventory.parent / "host_vars/new.yml").write_text("a: 1\n")
-    assert _source(inventory, str(report), str(handoff))["modified"] is True
+    inventory.write_text("all: {}\n")
+    found = _source(inventory, str(report), str(handoff))
+    name = str(inventory.relative_to(tmp_path))
+    assert (found["modified"], found["modified_files"]) == (True, [name, f"{Path(name).parent}/host_vars/"])
 
 
 def test_an_inventory_that_is_not_in_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = {"path": str(tmp_path), "revision": None, "modified": None}
+    nowhere = {"path": str(tmp_path), "revision": None, "modified": None, "modified_files": []}
     assert _source(tmp_path) == nowhere
     # What is typed in place of a path is none, though the tests run in git.
     assert _source(Path("a,b,"))["revision"] is None
@@ -361,10 +364,10 @@ def test_what_cannot_be_signed_is_not_written(passphrase: str | None, tmp_path: 
     assert not (tmp_path / "report").exists()
 
 
-def test_one_page_over_many_sites(tmp_path: Path) -> None:
+def test_one_page_over_many_sites(tmp_path: Path, key: Path) -> None:
     for site, broken in (("alpha", False), ("beta", True)):
         results: Any = {**demo(broken), "run": {**demo()["run"], "site": f"Plant <{site}>"}}
-        files.write(tmp_path / f"{site} 1", results)
+        files.write(tmp_path / f"{site} 1", results, 0, str(key) if broken else "")
     (tmp_path / "gamma").mkdir()
     for odd in ("{", "[]", '{"format": 9}', '{"format": 1, "counts": {"ok": "x"}}'):
         (tmp_path / "gamma/results.json").write_text(odd)
@@ -377,6 +380,7 @@ def test_one_page_over_many_sites(tmp_path: Path) -> None:
         ("alpha%201/report.html", "Plant &lt;alpha&gt;"),
     ]
     assert "1 d ago" in page
+    assert re.findall('"Signed">([^<]+)<', page) == ["yes", "no", "no"]
     assert "anna, AWX job 4711 of Verify" in page
     assert "<script" not in page
     assert "Proxy chains of 3 sites" in page
