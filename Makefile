@@ -24,8 +24,8 @@ engine: ## a Docker engine, installed and started if none answers (about 1 minut
 images: ## test images that run systemd (1-3 minutes; at once when current)
 	@tools/images
 
-install: venv ## this checkout as a collection in .collections (5 seconds)
-	@ansible-galaxy collection install -r collections/requirements.yml --force
+install: venv ## this checkout as a collection in .collections (5 seconds; at once when current)
+	@tools/install
 
 lint: venv ## every linter (2 minutes)
 	@echo '==> lint, about 2 minutes'; tools/lint
@@ -48,7 +48,8 @@ docs: venv ## the documentation as a site (1 minute)
 molecule: ## scenarios on hosts that run systemd (50 minutes; SCENARIO=name for one)
 	@echo '==> molecule scenarios, 5 to 15 minutes each, two at a time'; tools/molecule $(SCENARIO)
 
-test: lint unit sanity package ee molecule ## all of the above (1 hour)
+test: ## all of the above (1 hour)
+	@tools/test
 
 test-all: ## test, then unit and molecule on every supported ansible-core (hours)
 	@tools/test-all

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 READY, STOP = Path("/tmp/watch.ready"), Path("/tmp/watch.stop")
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 20
+"""Longer than the 15 after which a client sends its first packet for the fifth time."""
 REQUESTS_PER_SECOND = 100
 """Of all tunnels together, at most."""
 
@@ -38,6 +39,15 @@ class Seen:
     """Seconds of the longest CONNECT."""
 
 
+def is_connected(stream: socket.socket) -> bool:
+    """Whether the proxy's host has accepted it."""
+    try:
+        stream.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 class Sensor:
     """One sensor at one proxy."""
 
@@ -55,6 +65,10 @@ class Sensor:
         stream.setblocking(False)
         try:
             await asyncio.wait_for(self.ask(stream), ANSWER_SECONDS)
+        except asyncio.TimeoutError:
+            where = "connected" if is_connected(stream) else "not connected"
+            stream.close()
+            raise TimeoutError(f"no answer, {where}") from None
         except BaseException:
             stream.close()
             raise

@@ -40,7 +40,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             for name, found in checked.items():
                 if name in known:
                     found[host] = known[name]
-        said = (mistake for found in checked.values() for given in found.values() for mistake in given.get("mistakes", []))
+        said = (
+            mistake for found in checked.values() for given in found.values() for mistake in given.get("mistakes", [])
+        )
         # What a group has is wrong at each of its hosts.
         mistakes = together(said, variables["hostvars"])
         looks = boolean(self._task.args.get("controller", True))

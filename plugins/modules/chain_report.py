@@ -144,8 +144,8 @@ trend:
 run:
   description:
     - Who verified, when and with what, C(site), C(by), C(controller), C(job), C(began), C(seconds), C(collection), C(ansible_core) and, in
-      C(inventories), C(path), C(revision) and C(modified) of each, both null where it is not in git, and C(modified_files). How it was started is C(playbooks),
-      C(limit) and the names of C(extra_vars).
+      C(inventories), C(path), C(revision) and C(modified) of each, both null where it is not in git, and C(modified_files). How it was
+      started is C(playbooks), C(limit) and the names of C(extra_vars).
   type: dict
   returned: with O(step=judge)
 previous:

@@ -36,7 +36,9 @@ class Instance:
         self._pid_file = f"/run/{name}.pid"
         content, listeners = _LISTENER.subn(f"pid_filename {self._pid_file}\nhttp_port {port}", content)
         if listeners != 1:
-            raise RuntimeError(f"{name}: the configuration has {listeners} lines that begin with http_port 3128, not one.")
+            raise RuntimeError(
+                f"{name}: the configuration has {listeners} lines that begin with http_port 3128, not one."
+            )
         path = f"/etc/squid/{name}.conf"
         lab.execute(host.container, "sh", "-c", f"cat >{path}", given=content)
         # As the unit starts it; -n keeps its shared memory apart.

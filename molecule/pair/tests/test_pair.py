@@ -259,17 +259,12 @@ def test_a_change_that_reloads_refuses_and_drops_nobody(serving: str) -> None:
     assert holders() == [serving]
 
 
-def lost(seen: dict[str, Any]) -> bool:
-    """Whether more than a CONNECT that was under way while the addresses left got no answer."""
-    return bool(len(seen["failures"]) > 1 + seen["attempts"] // 2000)
-
-
 def test_a_change_that_restarts_lets_the_other_serve_first(serving: str) -> None:
     run, seen = roll({"squid_workers": 3})
     assert run.code == 0, run.output
     assert run.changed(A)
     assert run.changed(B)
-    assert not lost(seen), seen
+    assert seen["failures"] == [], f"of {seen['attempts']}"
 
 
 def test_a_member_that_fails_stops_the_run_before_the_other_is_touched() -> None:
@@ -294,7 +289,7 @@ def test_a_member_leaves_without_a_gap_and_comes_back(serving: str) -> None:
     with watch.over({SENSOR: (SHARED, HUB, "0.01")}):
         run = play.playbook("proxies", change={"all": {"hosts": {serving: {"proxy_vip_state": "absent"}}}})
     assert run.code == 0, run.output
-    assert not lost(watch.reports[SENSOR]), watch.reports[SENSOR]
+    assert watch.reports[SENSOR]["failures"] == [], f"of {watch.reports[SENSOR]['attempts']}"
     assert holders() == [other(serving)]
     left = lab.run(
         serving,
@@ -353,7 +348,7 @@ def test_an_upgrade_refuses_nobody(serving: str) -> None:
     with watch.over({SENSOR: (SHARED, HUB, "0.01")}):
         run = play.playbook("upgrade_squid")
     assert run.code == 0, run.output
-    assert not lost(watch.reports[SENSOR]), watch.reports[SENSOR]
+    assert watch.reports[SENSOR]["failures"] == [], f"of {watch.reports[SENSOR]['attempts']}"
     assert {version(member).endswith("+newer") for member in OWN} == {True}
     assert serving in OWN
     again = play.playbook("upgrade_squid")

@@ -23,12 +23,9 @@ from ansible import constants
 from ...module_utils._squid.admitted import admitted
 from ...module_utils._untrusted_text import one_line
 from .admissions import unknown
-from .deployment import LOOK
+from .deployment import LOCK, LOOK
 from .hostvars import raw_variables
 from .model import Graph
-
-LOCK = "__squid_lock"
-"""What the module proxy_lock said of a host."""
 
 _MOST = 200
 """Characters of what a host says of a holder."""

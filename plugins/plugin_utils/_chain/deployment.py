@@ -16,6 +16,9 @@ from typing import Any
 from .hostvars import raw_variables
 from .model import ClientEntry, Graph, SensorEntry
 
+LOCK = "__squid_lock"
+"""What the host said to the lock (proxy_lock); one that cannot be reached then is not looked at."""
+
 LOOK = "__squid_host"
 """The first look at a host, before any is touched (squid_info)."""
 
@@ -156,7 +159,7 @@ def _left_over(proxy: str, kept: Mapping[str, Any]) -> Iterator[str]:
 def _registered(hostvars: Mapping[str, Any], host: str) -> dict[str, Any]:
     """Return what was registered, as it is: results are no templates, and what a host said must never become one."""
     raw = raw_variables(hostvars, host)
-    return {name: raw[name] for name in (LOOK, CHANGED, PROBLEM, DONE, AGAIN, RETURNED, KEPT) if name in raw}
+    return {name: raw[name] for name in (LOCK, LOOK, CHANGED, PROBLEM, DONE, AGAIN, RETURNED, KEPT) if name in raw}
 
 
 def _problems(
@@ -187,6 +190,8 @@ def _problems(
 
 def _own_problem(name: str, host: Mapping[str, Any]) -> str | None:
     look = host[LOOK]
+    if look.get("skipped"):
+        look = host.get(LOCK) or {}
     if look.get("unreachable"):
         return f"{name}: it could not be reached, and was not touched: {_first_line(look)}."
     if "release" not in look:

@@ -179,8 +179,8 @@ def who(hosts: list[str]) -> str:
 def together(mistakes: Iterable[str], hosts: Container[str]) -> list[str]:
     """Return the mistakes; what is wrong at many of the hosts, each of which begins its sentence, is said once."""
     shared: dict[tuple[bool, str], list[str]] = {}
-    for mistake in once(mistakes):
+    for mistake in dict.fromkeys(mistakes):
         host, _colon, sentence = mistake.partition(": ")
         is_of_host = bool(sentence) and host in hosts
         shared.setdefault((is_of_host, sentence if is_of_host else mistake), []).append(host)
-    return [f"{who(named)}: {sentence}" if is_of_host else sentence for (is_of_host, sentence), named in shared.items()]
+    return once(f"{who(named)}: {what}" if is_of_host else what for (is_of_host, what), named in shared.items())

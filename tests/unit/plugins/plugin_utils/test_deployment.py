@@ -109,6 +109,13 @@ class TestProblems:
         ("facts", "sentence"),
         [
             (
+                {
+                    "host": {"skipped": True},
+                    "lock": {"unreachable": True, "msg": "Failed to connect: timed out.\nmore"},
+                },
+                "dmz: it could not be reached, and was not touched: Failed to connect: timed out.",
+            ),
+            (
                 {"host": {"unreachable": True, "msg": "Failed to connect: timed out.\nmore"}},
                 "dmz: it could not be reached, and was not touched: Failed to connect: timed out.",
             ),
@@ -120,7 +127,7 @@ class TestProblems:
             ({"problem": "Squid refuses it. "}, "dmz: Squid refuses it."),
             ({}, "dmz: it was lost during its change; see what it runs, and run this again."),
         ],
-        ids=["unreachable", "failed", "silent", "refused", "lost"],
+        ids=["unreachable", "lost meanwhile", "failed", "silent", "refused", "lost"],
     )
     @pytest.mark.parametrize("before_tier", [1, 2, None])
     def test_what_chains_to_a_problem_is_not_touched(
