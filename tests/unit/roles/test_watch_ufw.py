@@ -45,7 +45,7 @@ def _world(tmp_path: Path) -> Path:
 
 
 def _run(world: Path, state: str, scrapers: list[str]) -> tuple[bool, list[str]]:
-    """Return whether something changed, and the rules that are there then."""
+    """Return whether something changed, and the rules that are there then, in the order of the alphabet."""
     given = json.dumps({"__chain_watch": {"state": state, "scrapers": scrapers}})
     done = subprocess.run(
         ["ansible-playbook", "-i", "localhost,", str(world / "play.yml"), "-e", given],
@@ -55,15 +55,15 @@ def _run(world: Path, state: str, scrapers: list[str]) -> tuple[bool, list[str]]
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    return "changed=0" not in done.stdout, (world / "rules").read_text(encoding="utf-8").splitlines()
+    return "changed=0" not in done.stdout, sorted((world / "rules").read_text(encoding="utf-8").splitlines())
 
 
 def test_scrapers_pass_ufw_and_nobody_who_was_one(world: Path) -> None:
     rule = "ufw allow from {} to any port 3903,9115 proto tcp comment 'ot_watch'"
     first, second = ["10.0.0.9", "2001:db8::/64"], ["10.0.0.8"]
-    assert _run(world, "present", first) == (True, [*OTHERS, *map(rule.format, first)])
+    assert _run(world, "present", first) == (True, sorted([*OTHERS, *map(rule.format, first)]))
     assert _run(world, "present", first)[0] is False
-    assert _run(world, "present", second) == (True, [*OTHERS, *map(rule.format, second)])
+    assert _run(world, "present", second) == (True, sorted([*OTHERS, *map(rule.format, second)]))
     assert _run(world, "absent", second) == (True, OTHERS)
     (world / "ufw").unlink()
     assert _run(world, "present", first) == (False, OTHERS)
