@@ -44,7 +44,15 @@ def test_configuration_is_readable_by_root_and_squid_only(host: Host) -> None:
 
 def test_nothing_but_the_factory_copy_lies_beside_it(host: Host) -> None:
     found = set(host.check_output("ls -A /etc/squid").split())
-    assert found <= {"conf.d", "errorpage.css", "firewall.nft", "logrotate.factory", "squid.conf", "squid.conf.factory", "squid.conf.proven"}
+    assert found <= {
+        "conf.d",
+        "errorpage.css",
+        "firewall.nft",
+        "logrotate.factory",
+        "squid.conf",
+        "squid.conf.factory",
+        "squid.conf.proven",
+    }
     factory = host.file("/etc/squid/squid.conf.factory")
     assert factory.contains("INSERT YOUR OWN RULE")
     assert stat.S_IMODE(factory.mode) == 0o600
