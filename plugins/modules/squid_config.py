@@ -22,6 +22,7 @@ description:
     before is reported as a warning.
   - The configuration that was proven before the last change stays beside the running one, with its users, as
     C(.previous), which only V(root) can read. O(state=previous) brings it back in the same way.
+  - The hashes of what was proven last are beside it too, as C(.proven) (C(sha256sum --check)), so that a change by hand can be told.
 options:
   state:
     description:

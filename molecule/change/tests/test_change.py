@@ -24,7 +24,7 @@ SENSORS = {
 NEWCOMER = "ot-change-newcomer"
 GONE = {"all": {"vars": {"topology_removed_sensors": [NEWCOMER]}}}
 ENDPOINT = "hub.azure-devices.net"
-KEPT = {"squid.conf.previous", "users.previous"}
+KEPT = {"squid.conf.previous", "squid.conf.proven", "users.previous"}
 
 
 def deploy(change: dict[str, Any] | None = None) -> Run:

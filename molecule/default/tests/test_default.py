@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import time
 
@@ -43,7 +44,15 @@ def test_configuration_is_readable_by_root_and_squid_only(host: Host) -> None:
 
 def test_nothing_but_the_factory_copy_lies_beside_it(host: Host) -> None:
     found = set(host.check_output("ls -A /etc/squid").split())
-    assert found <= {"conf.d", "errorpage.css", "firewall.nft", "logrotate.factory", "squid.conf", "squid.conf.factory"}
+    assert found <= {
+        "conf.d",
+        "errorpage.css",
+        "firewall.nft",
+        "logrotate.factory",
+        "squid.conf",
+        "squid.conf.factory",
+        "squid.conf.proven",
+    }
     factory = host.file("/etc/squid/squid.conf.factory")
     assert factory.contains("INSERT YOUR OWN RULE")
     assert stat.S_IMODE(factory.mode) == 0o600
@@ -154,9 +163,15 @@ def test_remote_syslog_gets_the_log(name: str, proxy: str) -> None:
     lab.visit(SENSOR[name], proxy, "hub.azure-devices.net")
     time.sleep(2)
     said = lab.output(STRANGER, "cat", "/tmp/syslog")
-    assert "CONNECT hub.azure-devices.net:443" in said
-    # RFC 5424 has a version before the time.
-    assert said.startswith("<166>1 20"), said
+    address = lab.address(SENSOR[name], "ot-default")
+    form = {
+        # RFC 5424 has a version before the time.
+        "ot-default-proxy-2": rf"<166>1 20.* {address} .* CONNECT hub.azure-devices.net:443 HIER_DIRECT/[0-9.]+\s*",
+        "ot-default-proxy-3": rf"<166>[A-Z][a-z]{{2}} .* CEF:0\|squid-cache\|squid\|-\|TCP_TUNNEL/200\|proxy request\|3\|src={address} "
+        r"shost=\S+ suser=- act=TCP_TUNNEL/200 in=[0-9]+ requestMethod=CONNECT request=hub.azure-devices.net:443 "
+        r"cn1Label=milliseconds cn1=[0-9]+ cs1Label=nextHop cs1=HIER_DIRECT/[0-9.]+\s*",
+    }
+    assert re.fullmatch(form[name], said), said
     native = r"[0-9]+\.[0-9]{3} +[0-9]+ [0-9.]+ TCP_TUNNEL/200 [0-9]+ CONNECT hub.azure-devices.net:443 - HIER_DIRECT/[0-9.]+ -"
     assert (
         lab.run(

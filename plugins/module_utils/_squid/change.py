@@ -111,6 +111,8 @@ class Change:
         same = token is not None and current == _Texts(self._filled(token), users)
         if same and interrupted is None and all(self._host.is_private(path) for path in self._paths):
             self._keep_alive(current.config or "", check_mode)
+            if not check_mode:
+                self._remember(current)
         else:
             self._apply(current, users, interrupted, check_mode)
         return self._outcome
@@ -268,6 +270,7 @@ class Change:
         if good is not None and self._is_worth_keeping(good, current.users, new):
             self._file_away()
         self._release()
+        self._remember(new)
 
     def _upstream_before(self, *configs: str | None) -> dict[str, Answer]:
         """What works upstream now. After an interruption it is not known which of the configurations Squid runs."""
@@ -391,6 +394,15 @@ class Change:
         except OSError as error:
             self._outcome.warnings.append(
                 f"the change is live and proven, but what was there before could not be kept: {error}"
+            )
+
+    def _remember(self, proven: _Texts) -> None:
+        texts = zip(self._paths, (proven.config, proven.users), strict=True)
+        try:
+            self._host.remember(self._wanted.path, {path: text for path, text in texts if text is not None})
+        except OSError as error:
+            self._outcome.warnings.append(
+                f"the configuration is proven, but the watch will call it changed by hand, since that could not be kept: {error}"
             )
 
     def _release(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import grp
+import hashlib
 import os
 import tempfile
 import time
@@ -102,6 +103,18 @@ class Host:
         """Let a second name hold on to a file until the change is proven."""
         self.remove(kept)
         Path(kept).hardlink_to(path)
+
+    def remember(self, path: str, proven: Mapping[str, str]) -> None:
+        """Keep what ``sha256sum --check`` needs to tell the files that were proven from those changed by hand since.
+
+        Args:
+            path: the configuration, beside which it is kept.
+            proven: the files' texts.
+        """
+        digests = {each: hashlib.sha256(text.encode("utf-8", "surrogateescape")) for each, text in proven.items()}
+        kept, text = f"{path}.proven", "".join(f"{digest.hexdigest()}  {each}\n" for each, digest in digests.items())
+        if self.read(kept) != text:
+            self.swap(self.stage(kept, text, private=True), kept)
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""

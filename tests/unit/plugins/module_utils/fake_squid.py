@@ -96,6 +96,8 @@ class FakeHost(Host):
         self.steps_left: int | None = None
         self.unparsed: list[str] = []
         """Contents that lay at the configuration's path although Squid refuses them."""
+        self.remembered: dict[str, str] | None = None
+        """The files that were proven last, with their contents."""
         self._number = 0
         self._clock = 0.0
         self._asked = 0
@@ -172,6 +174,11 @@ class FakeHost(Host):
         if _has(self.files[path], "unparsable"):
             return 0, f"2026/01/01 00:00:00| Processing: {path}\n2026/01/01 00:00:00| ERROR: unknown in {path} line 5\n"
         return 0, f"2026/01/01 00:00:00| Processing: {path}\n"
+
+    def remember(self, path: str, proven: Mapping[str, str]) -> None:
+        if "remember" in self.broken:
+            raise self.broken["remember"]
+        self.remembered = dict(proven)
 
     def is_active(self) -> bool:
         if "is_active" in self.errors and "swap" in self.log:

@@ -97,6 +97,34 @@ def test_a_refusal_that_a_parent_forges_is_not_this_proxys() -> None:
     assert_is_new(host, config("forged"))
 
 
+class TestWhatWasProvenIsRemembered:
+    """So that the watch knows a file that somebody has changed by hand."""
+
+    def test_after_a_change_and_after_a_run_that_changes_nothing(self) -> None:
+        host = FakeHost(OLD)
+        change(host, config())
+        assert host.remembered == {CONFIG: OLD}
+        change(host, NEW, users={"anna": "secret"})
+        assert host.remembered == {CONFIG: host.files[CONFIG], USERS: host.files[USERS]}
+        go_back(host)
+        assert host.remembered == {CONFIG: host.files[CONFIG], USERS: host.files[USERS]}
+
+    def test_not_by_a_dry_run_nor_when_it_is_taken_back(self) -> None:
+        host = FakeHost(OLD)
+        for content in (config(), NEW):
+            change(host, content, check_mode=True)
+        refused(host, new("mute"))
+        assert host.remembered is None
+
+    @pytest.mark.parametrize("content", [config(), NEW], ids=["same", "new"])
+    def test_no_room_for_it_is_a_warning(self, content: str) -> None:
+        host = FakeHost(OLD)
+        host.broken["remember"] = FULL
+        (warning,) = change(host, content).warnings
+        assert warning.startswith("the configuration is proven, but the watch will call it changed by hand")
+        assert host.leftovers() == set()
+
+
 class TestNothingToChange:
     def test_it_only_proves(self) -> None:
         host = FakeHost(OLD)

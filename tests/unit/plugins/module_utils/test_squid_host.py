@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grp
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -169,3 +170,19 @@ def test_what_is_kept_comes_back_where_nothing_was_swapped_yet(tmp_path: Path) -
     host().swap(str(kept), str(path))
     host().remove(str(kept))
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("squid.conf", "old")]
+
+
+@pytest.mark.usefixtures("chowned")
+def test_what_was_proven_is_told_from_what_was_changed_by_hand(tmp_path: Path) -> None:
+    path, users = str(tmp_path / "squid.conf"), str(tmp_path / "users")
+    texts = {path: "gr\udcfcn\n", users: "anna:$6$x$y\n"}
+    for each, text in texts.items():
+        host().swap(host().stage(each, text), each)
+    host().remember(path, texts)
+    check = ["sha256sum", "--check", "--status", "--strict", f"{path}.proven"]
+    assert subprocess.run(check, check=False).returncode == 0
+    written = Path(f"{path}.proven").stat().st_ino
+    host().remember(path, texts)
+    assert Path(f"{path}.proven").stat().st_ino == written
+    Path(users).write_text("mallory:$6$x$y\n", encoding="utf-8")
+    assert subprocess.run(check, check=False).returncode != 0
