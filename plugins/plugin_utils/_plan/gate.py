@@ -44,8 +44,10 @@ def plans(hostvars: Mapping[str, Any], hosts: Iterable[str], graph: Graph, gated
 def undeclared(hostvars: Mapping[str, Any], found: Iterable[plan.ProxyPlan]) -> list[str]:
     """Return what of these plans grows and was not declared."""
     found = list(found)
+    checked = {each.name: raw_variables(hostvars, each.name).get(CHECKED) or {} for each in found}
     declared = {
-        each.name: (raw_variables(hostvars, each.name).get(CHECKED) or {}).get("declared_growth", []) for each in found
+        name: [*said.get("declared_growth", []), *said.get("declared_growth_once", [])]
+        for name, said in checked.items()
     }
     return plan.undeclared(found, declared)
 
@@ -57,8 +59,8 @@ def refusal(hostvars: Mapping[str, Any], found: Iterable[plan.ProxyPlan]) -> str
 
 
 _WAY_OUT = (
-    "If that is meant, name in squid_declared_growth the endpoint, the sensor, the proxy, or 'initial' for proxies that are new; "
-    "if not, correct the inventory."
+    "If that is meant, name in squid_declared_growth, or for one run in squid_declared_growth_once, the endpoint, the sensor, the proxy, "
+    "or 'initial' for proxies that are new; if not, correct the inventory."
 )
 
 

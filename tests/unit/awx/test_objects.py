@@ -59,6 +59,7 @@ def test_has_what_was_asked_for() -> None:
         f"Proxy chaining: {name}"
         for name in (
             "Deploy proxies",
+            "Plan access",
             "Dry run with diff",
             "Verify connectivity",
             "Push sensor proxy",
