@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _collector
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._columns import shown, width
-from ..plugin_utils._plan import gate, learned, plan
+from ..plugin_utils._plan import gate, learned, plan, pushes
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -38,11 +38,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         with _collector.only_new_objects():
             found = gate.plans(hostvars, args["hosts"], graph)
             grows = gate.undeclared(hostvars, found)
-        sentences = plan.told(found)
+        asked = pushes.pushes(hostvars, graph["sensors"])
+        sentences = plan.told(found) + pushes.told(asked)
         undeclared = set(grows) - {each.problem for each in found}
         said = [f"Not declared: {each}" if each in undeclared else each for each in sentences]
         said += [f"Not declared: {each}" for each in grows if each not in sentences]
-        data = json.dumps({"proxies": plan.as_json(found), "undeclared": grows}, indent=1) + "\n"
+        data = json.dumps({"proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}, indent=1) + "\n"
         _write(folder, {"plan.md": plan.markdown(sentences, grows), "plan.json": data})
         stats = {"data": {"plan_undeclared": grows}, "aggregate": True, "per_host": False}
         return result | _told(said) | {"ansible_stats": stats}

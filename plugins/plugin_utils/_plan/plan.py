@@ -330,13 +330,14 @@ def sentences(lines: Iterable[Line]) -> list[str]:
             else ("may lose" if not sure else "lose" + "s" * (not many))
         )
         verb = verb if not what.startswith("may ") else ""
-        who = _who(list(clients)) if owned else f"addresses that nobody in the inventory owns ({', '.join(clients)})"
+        who = some_of(list(clients)) if owned else f"addresses that nobody in the inventory owns ({', '.join(clients)})"
         unsure = "" if sure else "; what decides is known to the proxy only"
         found.append(f"{who} {verb} {what} at {_at(list(proxies))}{unsure}.".replace("  ", " "))
     return found
 
 
-def _who(names: list[str], kind: str = "clients") -> str:
+def some_of(names: list[str], kind: str = "clients") -> str:
+    """Name a few, and count many."""
     if len(names) <= _SHOWN:
         return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{len(names)} {kind} ({', '.join(names[:_SHOWN])}, ...)"
@@ -346,7 +347,7 @@ def _at(proxies: list[str]) -> str:
     return (
         proxies[0]
         if len(proxies) == 1
-        else f"their {'' if len(proxies) > _SHOWN else 'proxies '}{_who(proxies, 'proxies')}"
+        else f"their {'' if len(proxies) > _SHOWN else 'proxies '}{some_of(proxies, 'proxies')}"
     )
 
 

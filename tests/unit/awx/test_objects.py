@@ -24,7 +24,7 @@ TEMPLATES: list[Json] = OBJECTS["controller_templates"]
 WORKFLOWS: list[Json] = OBJECTS["controller_workflows"]
 INJECTED = {kind["name"]: set(kind["injectors"]["env"]) for kind in OBJECTS["controller_credential_types"]}
 ASKED = [question for template in TEMPLATES for question in template.get("survey_spec", {}).get("spec", [])]
-PLAYBOOKS_OWN = ("sensor_proxy_serial", "explain_sensor", "explain_endpoint")
+PLAYBOOKS_OWN = ("sensor_proxy_serial", "explain_sensor", "explain_endpoint", "plan_sensors")
 QUESTIONS = [question for question in ASKED if question["variable"] not in PLAYBOOKS_OWN]
 """Those about a role's variable; the others are a playbook's."""
 NOT_INJECTED = {"AZURE_SUBSCRIPTION_ID", "AZURE_PROXY_SHARED_KEY", "MULTICLOUD_SHARED_KEY"}
@@ -59,8 +59,8 @@ def test_has_what_was_asked_for() -> None:
         f"Proxy chaining: {name}"
         for name in (
             "Deploy proxies",
-            "Plan access",
             "Dry run with diff",
+            "Plan access",
             "Verify connectivity",
             "Push sensor proxy",
             "Rotate proxy password",
@@ -74,7 +74,7 @@ def test_has_what_was_asked_for() -> None:
             "Build ways from other clouds",
         )
     ]
-    assert [item["name"] for item in objects()["controller_templates"]] == names("templates")[:8]
+    assert [item["name"] for item in objects()["controller_templates"]] == names("templates")[:9]
     assert names("workflows") == ["Proxy chaining: Onboard site", "Proxy chaining: Rotate password"]
 
 
@@ -86,7 +86,7 @@ def test_names_begin_alike() -> None:
     found = [item["name"] for kind in sorted(kinds) for item in other[kind]]
     nodes = (node for workflow in other["controller_workflows"] for node in workflow["simplified_workflow_nodes"])
     found += [node["approval_node"]["name"] for node in nodes if "approval_node" in node]
-    assert len(found) == 24
+    assert len(found) == 25
     assert [name for name in found if not name.startswith("Plant: ")] == []
 
 
@@ -248,7 +248,7 @@ def test_question_can_be_left_out(question: Json) -> None:
     """A launch by the API ignores the default of a required question and fails; so none has both, and the default is the role's."""
     assert question["required"] != ("default" in question)
     default = options()[question["variable"]]["default"]
-    assert question.get("default") in (None, str(default).lower() if isinstance(default, bool) else default)
+    assert question.get("default") in (None, str(default).lower() if isinstance(default, bool) else default or "")
 
 
 def test_surveys_are_on() -> None:
@@ -258,6 +258,7 @@ def test_surveys_are_on() -> None:
     assert {question["variable"] for question in QUESTIONS} == {
         "sensor_proxy_update_password",
         "squid_break_lock",
+        "squid_declared_growth_once",
         "topology_removed_sensors",
     }
 
