@@ -37,7 +37,12 @@ def plans(hostvars: Mapping[str, Any], hosts: Iterable[str], graph: Graph, gated
             continue
         said = variables.get(LOOK) or {}
         wanted = "" if checked.get("state") == "absent" else str(rendered)
-        found.append(plan.proxy_plan(graph, host, said if "configuration" in said else None, wanted))
+        try:
+            found.append(plan.proxy_plan(graph, host, said if "configuration" in said else None, wanted))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Somebody else's answer; the configurations themselves can be any text.
+            odd = "what its host answers is not in the form of this collection's modules, so what it admits now is not known"
+            found.append(plan.ProxyPlan(host, f"{host}: {odd}; see what runs there."))
     return found
 
 

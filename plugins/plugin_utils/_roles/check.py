@@ -147,7 +147,8 @@ def _learns(values: Values) -> bool:
         return False
     today = _today()
     try:
-        left = (date.fromisoformat(text) - today).days
+        # Newer Pythons read other forms too, which are in another order as texts.
+        left = (date.fromisoformat(text if len(text) == 10 and text[4] == "-" == text[7] else "") - today).days
     except ValueError:
         raise ValueError(f"squid_learn_until is {text!r}; give a date like {today}, or empty it.") from None
     if left > _LONGEST_LESSON:
@@ -166,14 +167,18 @@ def _today() -> date:
 
 
 def learns_blindly(host: str, values: Values, place: Mapping[str, Any]) -> list[str]:
-    """Say so where nobody of the inventory would keep what is learned from leading inside."""
-    others = [parent["name"] for parent in place.get("proxy", {}).get("parents", []) if parent["kind"] == "external"]
-    if not values["squid_learn_until"] or not others:
+    """Say so where nobody would see what is learned, or keep it from leading inside."""
+    if not values["squid_learn_until"] or "proxy" not in place:
         return []
-    return [
-        f"{host}: squid_learn_until is set, but its next hop {others[0]} is not in the inventory, so that no proxy here sees "
-        "whether a name leads inside; empty it. What is refused is in the access log."
-    ]
+    others = [parent["name"] for parent in place["proxy"]["parents"] if parent["kind"] == "external"]
+    why = (
+        f"its next hop {others[0]} is not in the inventory, so that no proxy here sees whether a name leads inside"
+        if others
+        else ""
+    )
+    if place["proxy"]["kind"] != "host":
+        why = "it is a scale set, whose log and configuration no run reads"
+    return [f"{host}: squid_learn_until is set, but {why}; empty it."] if why else []
 
 
 def _allowed(values: Values, document: object) -> list[str]:

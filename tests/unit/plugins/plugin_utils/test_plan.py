@@ -210,6 +210,15 @@ def test_what_cannot_be_judged_counts_as_growth() -> None:
     assert any("may gain" in each and "known to the proxy only" in each for each in plan.undeclared([found], {}))
 
 
+@pytest.mark.parametrize("odd", [{"seen": {"10.0.0.3": 7}}, {"open": 7}, {"open": {"10.0.0.3": "x"}}])
+def test_what_a_host_says_in_another_form_is_not_known(odd: dict[str, Any]) -> None:
+    sensors = {name: value for name, value in SENSORS.items() if name != "sensor3"}
+    said = {"squid_rendered": conf(sensors), "__squid": {}, "__squid_host": running(conf(), **odd)}
+    found = gate.plans({PROXY: said}, [PROXY], graph_of(sensors))
+    assert "in the form of this collection's modules" in found[0].problem
+    assert plan.undeclared(found, {}) == [found[0].problem]
+
+
 def test_the_gate_is_off_unless_it_is_on_and_says_the_way_out() -> None:
     hostvars: dict[str, Any] = {
         PROXY: {"__squid": {"growth_gate": False}, "squid_rendered": conf(**MORE), "__squid_host": running(conf())}
