@@ -115,9 +115,9 @@ def _judged(
     now = datetime.now(timezone.utc)
     folder = Path(report_dir)
     reports = found.reports_of(graph, variables["hostvars"])
-    unknown = admissions.unknown(
-        graph, {proxy: report.others for proxy, report in reports.items()}, args["topology"]["removed_sensors"]
-    )
+    admitted = {proxy: report.others for proxy, report in reports.items()}
+    unknown = admissions.unknown(graph, admitted, args["topology"]["removed_sensors"])
+    unknown = " ".join(filter(None, [unknown, verdict.overdue(reports, now.date().isoformat())]))
     judged = verdict.judge(graph, reports, now.isoformat(timespec="seconds"), found.cloud_of(own))
     # The run began when its topology was derived.
     began = datetime.fromtimestamp(graph_file.path_of(args["topology"]).stat().st_mtime, timezone.utc)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ansible.plugins.action import ActionBase
 from ..plugin_utils import _collector
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._columns import shown, width
-from ..plugin_utils._plan import gate, plan
+from ..plugin_utils._plan import gate, learned, plan, pushes
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -23,32 +24,40 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("topology", "hosts", "dest"))
+    _VALID_ARGS = frozenset(("topology", "hosts", "dest", "learned"))
 
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Compare, show and write."""
         result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": False}
         hostvars, args = (task_vars or {})["hostvars"], self._task.args
+        graph, folder = graph_file.read(args["topology"]), str(args.get("dest") or "")
+        if args.get("learned"):
+            proposals = learned.proposals(hostvars, args["hosts"], graph)
+            _write(folder, {each.file: each.text() for each in proposals if each.uses})
+            return result | _told(sentence for each in proposals for sentence in each.told())
         with _collector.only_new_objects():
-            found = gate.plans(hostvars, args["hosts"], graph_file.read(args["topology"]))
+            found = gate.plans(hostvars, args["hosts"], graph)
             grows = gate.undeclared(hostvars, found)
-        sentences = plan.told(found)
+        asked = pushes.pushes(hostvars, graph["sensors"])
+        sentences = plan.told(found) + pushes.told(asked)
         undeclared = set(grows) - {each.problem for each in found}
         said = [f"Not declared: {each}" if each in undeclared else each for each in sentences]
         said += [f"Not declared: {each}" for each in grows if each not in sentences]
-        if folder := str(args.get("dest") or ""):
-            _write(Path(folder), plan.markdown(sentences, grows), {"proxies": plan.as_json(found), "undeclared": grows})
+        data = json.dumps({"proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}, indent=1) + "\n"
+        _write(folder, {"plan.md": plan.markdown(sentences, grows), "plan.json": data})
         stats = {"data": {"plan_undeclared": grows}, "aggregate": True, "per_host": False}
-        lines = [line for each in said for line in textwrap.wrap(each, min(width(), 140), subsequent_indent="  ")]
-        return result | {"msg": shown(lines), "ansible_stats": stats, "_ansible_verbose_always": True}
+        return result | _told(said) | {"ansible_stats": stats}
 
 
-def _write(folder: Path, text: str, found: dict[str, Any]) -> None:
+def _told(sentences: Iterable[str]) -> dict[str, Any]:
+    lines = [line for each in sentences for line in textwrap.wrap(each, min(width(), 140), subsequent_indent="  ")]
+    return {"msg": shown(lines), "_ansible_verbose_always": True}
+
+
+def _write(folder: str, files: Mapping[str, str]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "plan.md").write_text(text, encoding="utf-8")
-        (folder / "plan.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        for name, text in files.items() if folder else ():
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise AnsibleActionFail(
-            f"The plan cannot be written to {folder} ({error.strerror}); correct plan_dir."
-        ) from error
+        raise AnsibleActionFail(f"{folder} cannot be written to ({error.strerror}); name another folder.") from error

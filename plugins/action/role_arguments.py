@@ -71,6 +71,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if role in check.PLACES:
                 entry, proxies, pairs = _place(variables, check.PLACES[role], host)
                 place = check.placed(role, typed, entry, proxies, pairs, host)
+                mistakes += check.learns_blindly(host, typed, place) if role == "squid" else []
                 is_missing = entry is None and graph_file.RESULT in variables
                 group = str(variables.get("topology_proxies_group", "proxies")) if is_missing else None
                 mistakes += check.no_place(role, host, typed, place, group)
@@ -80,6 +81,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
         if role == "squid":
             result |= check.derived(typed, document)
+            if typed.get("squid_learn_until") and not result["learning"]:
+                over = f"{host}: squid_learn_until, {typed['squid_learn_until']}, is over, and only its endpoints may be reached; empty it."
+                result["warnings"] = [over]
         shown = {name: value for name, value in typed.items() if not arguments.is_secret(options[name])}
         return result | {"changed": False} | {name.removeprefix(f"{role}_"): shown[name] for name in shown} | place
 

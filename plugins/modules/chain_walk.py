@@ -108,6 +108,10 @@ others:
   returned: success
   type: list
   elements: list
+learns_until:
+  description: The last day on which the running configuration lets clients reach any name (C(squid_learn_until)); empty where it does not.
+  returned: success
+  type: str
 clients_problem:
   description: Why nothing is known of the sensors; V(null) otherwise.
   returned: success
@@ -180,6 +184,7 @@ def main() -> None:
     else:
         if proxy.rules_problem:
             module.warn(f"{proxy.rules_problem}; so nobody can tell whether a refusal in the log is right.")
+    config = _config(FOLDER / "squid.conf")
     holds = [address for address in given["shared"] if connect.is_here(address)]
     module.exit_json(
         changed=False,
@@ -187,8 +192,9 @@ def main() -> None:
         clients=clients,
         others=others,
         clients_problem=problem,
+        learns_until=text.learns_until(config),
         squid_version=_version(module),
-        config_sha256=_config_sha256(FOLDER / "squid.conf"),
+        config_sha256=_config_sha256(config),
         holds=holds,
         holds_since=_serves_since(module) if holds else "",
     )
@@ -213,12 +219,15 @@ def _version(module: AnsibleModule) -> str:
     return found[1] if found else ""
 
 
-def _config_sha256(path: Path) -> str:
+def _config(path: Path) -> str:
     try:
-        content = path.read_bytes().decode("utf-8", "surrogateescape")
+        return path.read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return ""
-    return hashlib.sha256(text.showable(content).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _config_sha256(content: str) -> str:
+    return hashlib.sha256(text.showable(content).encode("utf-8", "surrogateescape")).hexdigest() if content else ""
 
 
 def _walk(given: dict[str, Any], walk: dict[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,14 @@ options:
     elements: str
     required: true
   dest:
-    description: Folder for C(plan.md) and C(plan.json); none where it is empty.
+    description: Folder for C(plan.md) and C(plan.json), or for what was learned; none where it is empty.
     type: str
+  learned:
+    description:
+      - Proposes instead the exact C(squid_endpoints) of each proxy, a file in YAML for each, by what
+        M(ot_security.proxy_chaining.squid_info) read in its access log. The playbook C(learned_endpoints) uses it.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - ot_security.proxy_chaining.read_only
 """

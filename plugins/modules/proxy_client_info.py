@@ -54,7 +54,7 @@ options:
     default: /etc/squid/users
   log_path:
     description:
-      - The access log; what was rotated away last is read too. Without one nothing is known; one that cannot be read is an error.
+      - The access log; what was rotated away is read too. Without one nothing is known; one that cannot be read is an error.
     type: path
     default: /var/log/squid/access.log
   log_bytes:

@@ -69,6 +69,10 @@ inside:
   type: list
   elements: dict
   returned: with O(role=squid)
+learning:
+  description: Of the role squid, whether clients may ask for other names too today, as C(squid_learn_until) says.
+  type: bool
+  returned: with O(role=squid)
 proxy:
   description: Of the role squid, what the topology has of this proxy, without its clients.
   type: dict

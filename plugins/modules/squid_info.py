@@ -110,7 +110,9 @@ open:
   returned: always
   type: dict
 seen:
-  description: With O(days), for each address that got a tunnel the last time for each endpoint.
+  description:
+    - With O(days), for each address that got a tunnel its endpoints, each with C(last), the time, and C(tunnels), how many have ended.
+      1,000 of each address count, since who asks chooses the names.
   returned: always
   type: dict
 listeners:
@@ -133,6 +135,7 @@ reached:
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -146,6 +149,7 @@ WATCH = "ot-proxy-parents"
 """The service of the role that watches the names of parents."""
 
 LOG_BYTES = 50_000_000
+MOST_NAMES = 1000
 
 PATIENCE = 20.0
 """Seconds within which what is expected must be reached; as long as squid_config gives a reload."""
@@ -201,11 +205,13 @@ def main() -> None:
         )
 
 
-def _seen(log: Path, days: int) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _seen(log: Path, days: int) -> dict[str, dict[str, dict[str, Any]]]:
+    found: dict[str, dict[str, dict[str, Any]]] = {}
     for entry in evidence.entries(log, LOG_BYTES, datetime.now(timezone.utc) - timedelta(days=days)):
-        if entry.passed:
-            found.setdefault(entry.client, {})[entry.host] = entry.time.isoformat(timespec="minutes")
+        used = found.setdefault(entry.client, {}) if entry.passed else {}
+        if entry.passed and (entry.host in used or len(used) < MOST_NAMES):
+            tunnels = used.get(entry.host, {}).get("tunnels", 0) + 1
+            used[entry.host] = {"last": entry.time.isoformat(timespec="minutes"), "tunnels": tunnels}
     return found
 
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import Request
+from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.acls import ANY_NAME, Request
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid.rules import Evaluator
 
 QUESTIONS = 15
@@ -71,6 +71,7 @@ HAND_MADE = [
         "acl a src 10.100.0.1 # 10.104.0.1\nhttp_access allow a all \\\n  CONNECT",
         "acl t time 00:00-00:01\nhttp_access allow t\nhttp_access deny all",
         "acl d dstdomain www.example.com\nhttp_access allow d all\nhttp_access deny all\nhttp_access allow all",
+        f"acl e dstdomain -n .azure-devices.net\nacl n dstdom_regex -n {ANY_NAME}\nhttp_access deny !e !n\nhttp_access allow all",
         "acl a src all\nhttp_access allow a localhost\nhttp_access allow localhost",
     )
 ]

@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import lab
 import pytest
+import yaml
 from play import Run, playbook
 
 PROXIES = ("ot-change-proxy-1", "ot-change-proxy-2", "ot-change-proxy-3")
@@ -359,3 +361,43 @@ def test_the_plan_counts_the_tunnels_that_a_restart_drops_and_changes_nothing(tm
         (PROXIES[2], 0, "restart"),
     ]
     assert {proxy: config(proxy) for proxy in PROXIES} == before
+
+
+def test_a_proxy_learns_for_some_days_and_is_locked_to_what_was_used(tmp_path: Path) -> None:
+    """Known sensors alone, names alone, nothing inside; the log has what was learned, and the list follows from it."""
+    proxy, sensor, today = PROXIES[0], "ot-change-sensor1", datetime.now(timezone.utc).date()
+    learning = {
+        **GATE,
+        "squid_learn_until": str(today),
+        "squid_endpoints": ["*.azure-devices.net", "download.microsoft.com"],
+    }
+    refused = deploy(on_proxies(**learning))
+    assert refused.code != 0
+    assert f"gain what it learns until {today} at" in refused.text, refused.output
+    run = deploy(on_proxies(**learning, squid_declared_growth_once=list(PROXIES)))
+    assert run.code == 0, run.output
+    assert status(sensor, proxy, "extra.example.net") == 200
+    assert status(sensor, proxy) == 200
+    # The first is a name that leads inside.
+    for where in ("ot-change-sensor2.ot-change", "10.103.0.200", "[fd00::1]", "localhost"):
+        assert status(sensor, proxy, where) == 403, where
+    assert (
+        lab.visit(sensor, f"http://{lab.address(proxy, 'ot-change')}:3128", "extra.example.net", port=8443).connect
+        == 403
+    )
+    assert status("ot-change-sensor2", proxy, "extra.example.net") == 403
+    passed = [line.split() for line in lab.log_lines(proxy, "TCP_TUNNEL/200") if len(line.split()) == 11]
+    assert {(words[8], words[10]) for words in passed if words[3] != "probe"} == {
+        ("extra.example.net:443", "learned"),
+        (f"{ENDPOINT}:443", "-"),
+    }
+    proposed = playbook("learned_endpoints", "-e", f"learned_dir={tmp_path}", change=on_proxies(**learning))
+    assert (proposed.code, proposed.changed(proxy)) == (0, 0), proposed.output
+    assert "extra.example.net, 1 client, " in proposed.text
+    found = yaml.safe_load((tmp_path / f"{proxy}.yml").read_text())
+    assert {"extra.example.net", ENDPOINT} <= set(found["squid_endpoints"])
+    over = deploy(on_proxies(**{**learning, "squid_learn_until": str(today - timedelta(days=1))}))
+    assert over.code == 0, over.output
+    assert "is over, and only its endpoints may be reached" in over.text
+    assert "loses at" in over.text
+    assert status(sensor, proxy, "extra.example.net") == 403

@@ -143,7 +143,9 @@ class Acl:
         if self.kind == "proxy_auth":
             return "REQUIRED" in self.words or request.user in self.words
         if self.kind == "dstdom_regex":
-            return not request.host.startswith("*") and any(re.search(word, request.host) for word in self.words)
+            # Of the names in a domain, that one matches each or none.
+            host = request.host.replace("*", "x", 1) if self.words == {ANY_NAME} else request.host
+            return not host.startswith("*") and any(re.search(word, host) for word in self.words)
         return self.kind in ("all", "here") or (self.kind == "dstdomain" and self.has_domain(request.host))
 
     def has_domain(self, host: str) -> bool:
@@ -156,6 +158,9 @@ class Acl:
         """Whether a regular expression may match a host that ends like this one."""
         return host.startswith("*") and not (host[-1].isalpha() and all(map(_ENDS_WITH_DIGITS.fullmatch, self.words)))
 
+
+ANY_NAME = r"^([a-z0-9_-]+\.)+[a-z][a-z0-9-]*[a-z0-9]$"
+"""What the role's own file lets clients ask for while it learns."""
 
 ALL_SPANS = (Span(4, 0, 2**32 - 1), Span(6, 0, 2**128 - 1))
 

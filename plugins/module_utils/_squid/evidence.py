@@ -10,6 +10,7 @@ connections only.
 
 from __future__ import annotations
 
+import gzip
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -66,32 +67,46 @@ def entries(path: Path, most_bytes: int, since: datetime) -> Iterator[Entry]:
     """Yield the clients' CONNECTs, oldest first.
 
     Args:
-        path: the access log; the one that was rotated away last is read before it when there is room.
+        path: the access log; those that were rotated away are read before it as far as there is room.
         most_bytes: how much is read, from the end.
         since: what is older is left out.
 
     Raises:
         ValueError: a log is there and cannot be read.
     """
-    current = _tail(path, most_bytes)
-    before = _tail(path.with_name(path.name + ".1"), most_bytes - len(current)) if len(current) < most_bytes else b""
-    for line in (before + current).decode("utf-8", "replace").splitlines():
+    parts: list[bytes] = []
+    for file in _files(path):
+        parts.append(_tail(file, most_bytes - sum(map(len, parts)), since))
+    for line in b"".join(reversed(parts)).decode("utf-8", "replace").splitlines():
         entry = _entry(line)
         if entry is not None and entry.time >= since:
             yield entry
 
 
-def _tail(path: Path, most_bytes: int) -> bytes:
-    """The end of a file, without the line that is cut; nothing when there is no such file."""
+def _files(path: Path) -> list[Path]:
+    """The log and what was rotated away of it, newest first."""
+    rotated = {
+        int(number[1]): file
+        for file in path.parent.glob(f"{path.name}.*")
+        if (number := re.fullmatch(r"\.([0-9]+)(\.gz)?", file.name.removeprefix(path.name)))
+    }
+    return [path, *(rotated[number] for number in sorted(rotated))]
+
+
+def _tail(path: Path, most_bytes: int, since: datetime) -> bytes:
+    """The end of a file, without the line that is cut; nothing when there is no such file, or none that was written since."""
     try:
-        with path.open("rb") as file:
+        if most_bytes <= 0 or path.stat().st_mtime < since.timestamp():
+            return b""
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - most_bytes))
             data = file.read(most_bytes)
-    except FileNotFoundError:
+    except (EOFError, FileNotFoundError):
+        # logrotate is at work.
         return b""
     except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}); run this as root") from error
+        raise ValueError(f"{path} cannot be read ({error.strerror or error}); run this as root") from error
     return data if size <= most_bytes else data.partition(b"\n")[2]
 
 

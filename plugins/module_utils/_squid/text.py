@@ -45,6 +45,7 @@ _SHUTDOWN_LIFETIME = re.compile(r"^shutdown_lifetime\s+(.+?)\s*$", re.MULTILINE)
 _LOGIN_KEPT = re.compile(r"^(auth_param basic credentialsttl ).+$", re.MULTILINE)
 _PARENT = re.compile(r"^cache_peer\s+(\S+)\s", re.MULTILINE)
 _WORKERS = re.compile(r"^workers\s+(\d+)\s*$", re.MULTILINE)
+_LEARNS = re.compile(r"^# Learns until (\S+):", re.MULTILINE)
 _LISTENER = re.compile(r"^(https?)_port\s+(?:(\S+):)?(\d+)(?:\s|$)", re.MULTILINE)
 _SECRETS_IN_USE = (
     re.compile(rf"(\breq_header {PROBE_HEADER} )\S+"),
@@ -114,6 +115,12 @@ def untoken(content: str) -> str | None:
 def visible_hostname(content: str) -> str:
     """Return the name under which a configuration lets the proxy answer; empty when it sets none."""
     match = _VISIBLE_HOSTNAME.search(content)
+    return match[1] if match else ""
+
+
+def learns_until(content: str) -> str:
+    """Return the last day on which clients may ask for more than a configuration's endpoints; empty when it has none."""
+    match = _LEARNS.search(content)
     return match[1] if match else ""
 
 

@@ -56,6 +56,11 @@ def is_allowed(host: str, allowed: Iterable[str]) -> bool:
     return any(dotted.endswith(name) if name.startswith(".") else dotted == f".{name}" for name in allowed)
 
 
+def is_host(name: str) -> bool:
+    """Whether a text is the name of one host, as allow_list takes it."""
+    return len(name) <= 253 and bool(_HOST.fullmatch(name.lower()))
+
+
 def names_in(document: Any) -> list[str]:
     """Return every host name and every host of a URL found anywhere in a parsed JSON document, sorted.
 
@@ -104,7 +109,7 @@ def _endpoint(text: str) -> str | None:
         text = url.hostname or ""
     text = (text[1:] if text.startswith("*.") else text).rstrip(".")
     host = text.removeprefix(".")
-    return text if len(host) <= 253 and _HOST.fullmatch(host) else None
+    return text if is_host(host) else None
 
 
 def _without_covered(names: set[str]) -> list[str]:

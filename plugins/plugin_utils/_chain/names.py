@@ -35,6 +35,7 @@ OURS = frozenset(
     {
         "https_port",
         "endpoints",
+        "learnable",
         "clients",
         "probe",
         "probe_source",

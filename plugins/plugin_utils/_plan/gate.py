@@ -37,15 +37,22 @@ def plans(hostvars: Mapping[str, Any], hosts: Iterable[str], graph: Graph, gated
             continue
         said = variables.get(LOOK) or {}
         wanted = "" if checked.get("state") == "absent" else str(rendered)
-        found.append(plan.proxy_plan(graph, host, said if "configuration" in said else None, wanted))
+        try:
+            found.append(plan.proxy_plan(graph, host, said if "configuration" in said else None, wanted))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Somebody else's answer; the configurations themselves can be any text.
+            odd = "what its host answers is not in the form of this collection's modules, so what it admits now is not known"
+            found.append(plan.ProxyPlan(host, f"{host}: {odd}; see what runs there."))
     return found
 
 
 def undeclared(hostvars: Mapping[str, Any], found: Iterable[plan.ProxyPlan]) -> list[str]:
     """Return what of these plans grows and was not declared."""
     found = list(found)
+    checked = {each.name: raw_variables(hostvars, each.name).get(CHECKED) or {} for each in found}
     declared = {
-        each.name: (raw_variables(hostvars, each.name).get(CHECKED) or {}).get("declared_growth", []) for each in found
+        name: [*said.get("declared_growth", []), *said.get("declared_growth_once", [])]
+        for name, said in checked.items()
     }
     return plan.undeclared(found, declared)
 
@@ -57,8 +64,8 @@ def refusal(hostvars: Mapping[str, Any], found: Iterable[plan.ProxyPlan]) -> str
 
 
 _WAY_OUT = (
-    "If that is meant, name in squid_declared_growth the endpoint, the sensor, the proxy, or 'initial' for proxies that are new; "
-    "if not, correct the inventory."
+    "If that is meant, name in squid_declared_growth, or for one run in squid_declared_growth_once, the endpoint, the sensor, the proxy, "
+    "or 'initial' for proxies that are new; if not, correct the inventory."
 )
 
 

@@ -67,6 +67,8 @@ class ProxyPlan:
     restart_reasons: list[str] = field(default_factory=list)
     tunnels: int = 0
     """Those that are open now."""
+    learns_until: str = ""
+    """The last day on which its clients may reach any name."""
     in_use: list[str] = field(default_factory=list)
     """Who loses what it used in the last days, one sentence each."""
 
@@ -84,6 +86,7 @@ def proxy_plan(graph: Graph, name: str, running: Mapping[str, Any] | None, rende
         return ProxyPlan(name, f"{name}'s host could not be looked at, so what it admits now is not known.")
     own, by_hand = str(running["configuration"]), str(running.get("by_hand", ""))
     plan = ProxyPlan(name, initial=not own, tunnels=sum(running.get("open", {}).values()))
+    plan.learns_until = squid_text.learns_until(rendered)
     old, new = (_comparable(each) for each in (own or by_hand, rendered))
     if old == new:
         return plan
@@ -91,6 +94,9 @@ def proxy_plan(graph: Graph, name: str, running: Mapping[str, Any] | None, rende
     difference = Difference(one, two)
     owners = _Owners(graph, name, own)
     plan.lines = list(_lines(difference, name, owners))
+    if owners.logins and plan.learns_until > squid_text.learns_until(own):
+        # A later day alone is no other rule.
+        plan.lines.append(Line(name, True, tuple(owners.logins), True, f"what it learns until {plan.learns_until}"))
     plan.hops = list(_hops(one, two))
     reasons = squid_text.restart_reasons(own or by_hand, rendered)
     plan.action = "stop" if not rendered else "start" if not (own or by_hand) else "restart" if reasons else "reload"
@@ -268,7 +274,7 @@ def _in_use(proxy: str, difference: Difference, owners: _Owners, running: Mappin
         if not lost:
             continue
         used = running.get("seen", {}).get(source, {})
-        times = {one_line(host, 100): one_line(time, 40) for host, time in used.items() if _covers(names, host)}
+        times = {one_line(host, 100): one_line(use["last"], 40) for host, use in used.items() if _covers(names, host)}
         who = f"{next(iter(owners.of(span)), source)} loses at {proxy}"
         if times:
             host, time = max(times.items(), key=lambda each: each[1])
@@ -324,13 +330,14 @@ def sentences(lines: Iterable[Line]) -> list[str]:
             else ("may lose" if not sure else "lose" + "s" * (not many))
         )
         verb = verb if not what.startswith("may ") else ""
-        who = _who(list(clients)) if owned else f"addresses that nobody in the inventory owns ({', '.join(clients)})"
+        who = some_of(list(clients)) if owned else f"addresses that nobody in the inventory owns ({', '.join(clients)})"
         unsure = "" if sure else "; what decides is known to the proxy only"
         found.append(f"{who} {verb} {what} at {_at(list(proxies))}{unsure}.".replace("  ", " "))
     return found
 
 
-def _who(names: list[str], kind: str = "clients") -> str:
+def some_of(names: list[str], kind: str = "clients") -> str:
+    """Name a few, and count many."""
     if len(names) <= _SHOWN:
         return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{len(names)} {kind} ({', '.join(names[:_SHOWN])}, ...)"
@@ -340,7 +347,7 @@ def _at(proxies: list[str]) -> str:
     return (
         proxies[0]
         if len(proxies) == 1
-        else f"their {'' if len(proxies) > _SHOWN else 'proxies '}{_who(proxies, 'proxies')}"
+        else f"their {'' if len(proxies) > _SHOWN else 'proxies '}{some_of(proxies, 'proxies')}"
     )
 
 
@@ -352,6 +359,10 @@ def told(plans: list[ProxyPlan]) -> list[str]:
     found += [f"Warning: {each}." for plan in plans for each in plan.in_use]
     for plan in plans:
         found += [f"{plan.name}: {each}." for each in plan.hops]
+        if plan.learns_until:
+            found.append(
+                f"{plan.name}: until {plan.learns_until} its clients may reach any name, and its log says which they do."
+            )
         dropped = f"which drops {plan.tunnels} tunnels that are open now"
         if plan.action == "restart":
             found.append(f"{plan.name}: Squid is restarted for {', '.join(plan.restart_reasons)}, {dropped}.")

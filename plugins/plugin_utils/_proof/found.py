@@ -64,6 +64,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         problem = _text(result["clients_problem"] or "").rstrip(".")
         version, digest = _text(result["squid_version"]), _text(result["config_sha256"])
         holds = [_text(each) for each in result["holds"]]
+        learns_until = _text(result["learns_until"])
         since = datetime.fromisoformat(_text(result["holds_since"])) if result["holds_since"] else None
     except _ODD:
         return Report(problem="what it answered is not in the form of this collection's modules; see what runs there")
@@ -77,6 +78,7 @@ def report_of(hostvars: Mapping[str, Any], proxy: str) -> Report:
         config_sha256=digest if re.fullmatch("[0-9a-f]{64}", digest) else None,
         holds=holds,
         holds_since=since,
+        learns_until=learns_until,
     )
 
 

@@ -77,6 +77,17 @@ class Report:
     """Those of its pair's shared addresses that are at this host."""
 
     holds_since: datetime | None = None
+    learns_until: str = ""
+    """The last day on which its configuration lets clients reach any name."""
+
+
+def overdue(reports: Mapping[str, Report], today: str) -> str:
+    """Say which proxies still learn endpoints although their last day is over; empty where none does."""
+    late = [
+        f"{name} (until {report.learns_until})" for name, report in reports.items() if "" < report.learns_until < today
+    ]
+    said = "Longer than squid_learn_until says, clients may reach any name at"
+    return f"{said} {', '.join(late)}; deploy them (proxies.yml)." if late else ""
 
 
 def judge(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,48 @@ def derived(values: Values, document: object = None) -> Values:
     allowed = _allowed(values, document)
     named = [name for name in allowed if not name.startswith(".")]
     probed = values["squid_probe_endpoints"] or named[:2] or [f"probe{allowed[0]}"]
-    return {"allowed": allowed, "inside": _inside(values), "probed": probed}
+    return {"allowed": allowed, "inside": _inside(values), "probed": probed, "learning": _learns(values)}
+
+
+def _learns(values: Values) -> bool:
+    """Whether clients may ask for more than the endpoints today."""
+    text = values.get("squid_learn_until")
+    if not text:
+        return False
+    today = _today()
+    try:
+        # Newer Pythons read other forms too, which are in another order as texts.
+        left = (date.fromisoformat(text if len(text) == 10 and text[4] == "-" == text[7] else "") - today).days
+    except ValueError:
+        raise ValueError(f"squid_learn_until is {text!r}; give a date like {today}, or empty it.") from None
+    if left > _LONGEST_LESSON:
+        raise ValueError(
+            f"squid_learn_until is {text}, and a proxy learns for {_LONGEST_LESSON} days at most; give an earlier date."
+        )
+    return left >= 0
+
+
+_LONGEST_LESSON = 92
+"""Days."""
+
+
+def _today() -> date:
+    return datetime.now(timezone.utc).date()
+
+
+def learns_blindly(host: str, values: Values, place: Mapping[str, Any]) -> list[str]:
+    """Say so where nobody would see what is learned, or keep it from leading inside."""
+    if not values["squid_learn_until"] or "proxy" not in place:
+        return []
+    others = [parent["name"] for parent in place["proxy"]["parents"] if parent["kind"] == "external"]
+    why = (
+        f"its next hop {others[0]} is not in the inventory, so that no proxy here sees whether a name leads inside"
+        if others
+        else ""
+    )
+    if place["proxy"]["kind"] != "host":
+        why = "it is a scale set, whose log and configuration no run reads"
+    return [f"{host}: squid_learn_until is set, but {why}; empty it."] if why else []
 
 
 def _allowed(values: Values, document: object) -> list[str]:
@@ -189,7 +231,7 @@ def _squid(values: Values, document: object) -> Iterator[str]:
     paths = (values["squid_tls_certificate"], values["squid_tls_private_key"])
     if values["squid_tls_port"] and not all(path.startswith("/") for path in paths):
         yield "squid_tls_port needs squid_tls_certificate and squid_tls_private_key, paths of files on the proxy."
-    for derive in (lambda: _check_probes(values, document), lambda: _inside(values)):
+    for derive in (lambda: _check_probes(values, document), lambda: _inside(values), lambda: _learns(values)):
         try:
             derive()
         except ValueError as error:

@@ -218,7 +218,7 @@ NODES_BY_HAND: dict[str, dict[str, Any]] = {
     "verify-after": {"all_parents_must_converge": True},
 }
 """The same for nodes, where the module leaves an empty value out."""
-WATCHED = [f"{PREFIX}{name}" for name in ("Verify connectivity", "Dry run with diff", "Explain path")]
+WATCHED = [f"{PREFIX}{name}" for name in ("Verify connectivity", "Dry run with diff", "Plan access", "Explain path")]
 FIRST_OF_KIND = {
     "job_templates": f"{PREFIX}Verify connectivity",
     "workflow_job_templates": f"{PREFIX}Onboard site",

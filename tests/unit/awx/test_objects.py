@@ -24,7 +24,7 @@ TEMPLATES: list[Json] = OBJECTS["controller_templates"]
 WORKFLOWS: list[Json] = OBJECTS["controller_workflows"]
 INJECTED = {kind["name"]: set(kind["injectors"]["env"]) for kind in OBJECTS["controller_credential_types"]}
 ASKED = [question for template in TEMPLATES for question in template.get("survey_spec", {}).get("spec", [])]
-PLAYBOOKS_OWN = ("sensor_proxy_serial", "explain_sensor", "explain_endpoint")
+PLAYBOOKS_OWN = ("sensor_proxy_serial", "explain_sensor", "explain_endpoint", "plan_sensors")
 QUESTIONS = [question for question in ASKED if question["variable"] not in PLAYBOOKS_OWN]
 """Those about a role's variable; the others are a playbook's."""
 NOT_INJECTED = {"AZURE_SUBSCRIPTION_ID", "AZURE_PROXY_SHARED_KEY", "MULTICLOUD_SHARED_KEY"}
@@ -60,6 +60,7 @@ def test_has_what_was_asked_for() -> None:
         for name in (
             "Deploy proxies",
             "Dry run with diff",
+            "Plan access",
             "Verify connectivity",
             "Push sensor proxy",
             "Rotate proxy password",
@@ -248,7 +249,7 @@ def test_question_can_be_left_out(question: Json) -> None:
     """A launch by the API ignores the default of a required question and fails; so none has both, and the default is the role's."""
     assert question["required"] != ("default" in question)
     default = options()[question["variable"]]["default"]
-    assert question.get("default") in (None, str(default).lower() if isinstance(default, bool) else default)
+    assert question.get("default") in (None, str(default).lower() if isinstance(default, bool) else default or "")
 
 
 def test_surveys_are_on() -> None:
@@ -258,6 +259,7 @@ def test_surveys_are_on() -> None:
     assert {question["variable"] for question in QUESTIONS} == {
         "sensor_proxy_update_password",
         "squid_break_lock",
+        "squid_declared_growth_once",
         "topology_removed_sensors",
     }
 

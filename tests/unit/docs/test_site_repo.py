@@ -175,11 +175,28 @@ def test_workflows_scripts_are_sound(script: str) -> None:
 
 def test_workflow_gives_secrets_to_steps_that_need_them_only() -> None:
     """And the file with the vault's password is removed whatever happens."""
-    for job in WORKFLOW["jobs"].values():
+    jobs = dict(WORKFLOW["jobs"])
+    assert "secrets." not in json.dumps(jobs.pop("comment"))
+    for job in jobs.values():
         assert "secrets." not in json.dumps({key: value for key, value in job.items() if key != "steps"})
         assert job["steps"][-1]["if"] == "always()"
         assert job["steps"][-1]["run"] == f"rm -f {job['env']['ANSIBLE_VAULT_PASSWORD_FILE']}"
     assert f"/{job['env']['ANSIBLE_VAULT_PASSWORD_FILE']}" in (SITE / ".gitignore").read_text().splitlines()
+
+
+def test_workflow_lets_one_job_comment_and_no_runner_in_a_plant_write() -> None:
+    jobs = WORKFLOW["jobs"]
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert {name: job["permissions"] for name, job in jobs.items() if "permissions" in job} == {
+        "comment": {"pull-requests": "write"}
+    }
+    assert jobs["comment"]["runs-on"] == "ubuntu-latest"
+    # What it posts is what the plants' jobs keep.
+    uses = {
+        step["uses"].partition("@")[0]: step["with"] for job in jobs.values() for step in job["steps"] if "with" in step
+    }
+    assert uses["actions/upload-artifact"] == {"name": "plan-${{ matrix.plant }}", "path": "plan/plan.md"}
+    assert uses["actions/download-artifact"] == {"pattern": "plan-*"}
 
 
 def _inventory(plant: str) -> str:

@@ -41,7 +41,7 @@ class ActionModule(ActionModule):
             return host
         which = [{key: walk[key] for key in ("kind", "target", "parent")} for walk in module_args["walks"]]
         walks = [{**walk, "endpoints": [host["probe"]]} for walk in which]
-        setup = {"squid_version": "6.13", "config_sha256": "", "holds": [], "holds_since": "", "others": []}
+        setup = {"squid_version": "6.13", "config_sha256": "", "holds": [], "holds_since": "", "learns_until": "", "others": []}
         return {"walks": walks, "clients": host["clients"], "clients_problem": None, **setup}
 """
 INVENTORY = {
@@ -183,7 +183,14 @@ def test_one_hostile_parent_leaves_the_report_to_the_others(text: str, lab: Lab)
     "walks", [7, None, [{}], [{"kind": "self", "target": "site", "parent": "", "endpoints": [1]}]], ids=str
 )
 def test_an_answer_of_another_form_is_that_hosts_own_problem(walks: Any, lab: Lab) -> None:
-    setup = {"squid_version": "6.13", "config_sha256": "", "holds": [], "holds_since": "", "others": []}
+    setup = {
+        "squid_version": "6.13",
+        "config_sha256": "",
+        "holds": [],
+        "holds_since": "",
+        "learns_until": "",
+        "others": [],
+    }
     odd = {"walks": walks, "clients": {"a": "b"}, "clients_problem": None, **setup}
     done = lab.verify({"all": WELL, "site": odd})
     assert done.verdicts() == {"sensor1": "unknown", "sensor2": "degraded"}, done.output[-3000:]

@@ -79,6 +79,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if self._faults.get(self._host) in ("offline", "gone"):
             gone = self._faults[self._host] == "gone"
             return {"failed": True, "msg": "no cloud.", "after": after, "cloud": {"connected": False}, "gone": gone}
+        if self._task.check_mode:
+            told = f"would be proxy {host}:{port} (changes host); now proxy 192.0.2.9:3128"
+            return {"changed": True, "told": told}
         self._log(f"uses {host or 'no proxy'}{user and f' as {user}'}")
         no_screen = self._faults.get(self._host) == "no screen"
         return {"changed": True, "after": after, "cloud": None if no_screen else {"connected": True}, "told": "pushed"}

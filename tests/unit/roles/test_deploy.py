@@ -464,7 +464,7 @@ def test_new_proxies_need_the_word_initial(tmp_path: Path, collections: Path) ->
 
 
 def test_who_loses_what_it_uses_is_named_and_the_run_goes_on(plant: Plant) -> None:
-    seen = {"10.0.9.2": {"hub.azure-devices.net": "2026-11-28T10:00+00:00"}}
+    seen = {"10.0.9.2": {"hub.azure-devices.net": {"last": "2026-11-28T10:00+00:00", "tunnels": 1}}}
     (plant.folder / "dmz-2.seen").write_text(json.dumps(seen), encoding="utf-8")
     moved = {**SENSORS, "s2": {**SENSORS["s2"], "sensor_proxy_via": "b-plant"}}
     declared = {name: {**given, "squid_declared_growth": ["s2"]} for name, given in GATED.items()}
@@ -491,3 +491,19 @@ def test_the_plan_says_it_all_and_touches_nothing(plant: Plant) -> None:
     assert "loses" in (plant.folder / "plan/plan.md").read_text(encoding="utf-8")
     found = json.loads((plant.folder / "plan/plan.json").read_text(encoding="utf-8"))
     assert {each["name"]: each["tunnels"] for each in found["proxies"]}["dmz-1"] == 4
+
+
+def test_the_plan_says_what_a_push_would_change_where_it_is_asked_for(plant: Plant) -> None:
+    by_hand = {"sensor_proxy_src": "10.0.9.3", "sensor_proxy_via": "dmz-2"}
+    sensors = {**SENSORS, "s3": by_hand, "s4": {**SENSORS["s2"], "sensor_proxy_src": "10.0.9.4"}}
+    options = ("-e", "plan_sensors=true", "-e", f"plan_dir={plant.folder}/plan")
+    code, log, text = plant.run(PROXIES, sensors, *options, playbook="plan", s4="offline")
+    assert (code, log) == (0, []), text
+    assert json.loads((plant.folder / "plan/plan.json").read_text(encoding="utf-8"))["sensors"] == {
+        "s1": "would be proxy 10.0.0.4:3128 (changes host); now proxy 192.0.2.9:3128",
+        "s2": "would be proxy 10.0.0.2:3128 (changes host); now proxy 192.0.2.9:3128",
+        "s3": "a person has to enter what changes",
+        "s4": "the console could not be asked: no cloud",
+    }
+    assert "s3: a person has to enter what changes." in text
+    assert "would be proxy" not in plant.run(PROXIES, sensors, playbook="plan")[2]

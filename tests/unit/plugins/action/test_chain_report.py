@@ -17,19 +17,26 @@ RunAction = Callable[..., dict[str, Any]]
 
 
 @pytest.mark.parametrize(
-    ("others", "removed", "said"),
+    ("others", "removed", "learns_until", "said"),
     [
-        ([], [], ""),
-        ([["sensor2", ["10.0.0.2"]]], [], "site admits sensor2, and the inventory has nobody of that name or address."),
-        ([["{{ lookup('env') }}", ["10.0.0.2"]]], [], "site admits ___lookup__env_____, and the inventory has"),
-        ([["sensor2", ["10.0.0.2"]]], ["sensor2"], ""),
+        ([], [], "", ""),
+        ([], [], "9999-01-01", ""),
+        ([], [], "2026-01-31", "squid_learn_until says, clients may reach any name at site (until 2026-01-31);"),
+        (
+            [["sensor2", ["10.0.0.2"]]],
+            [],
+            "",
+            "site admits sensor2, and the inventory has nobody of that name or address.",
+        ),
+        ([["{{ lookup('env') }}", ["10.0.0.2"]]], [], "", "site admits ___lookup__env_____, and the inventory has"),
+        ([["sensor2", ["10.0.0.2"]]], ["sensor2"], "", ""),
         # Under another name at its address, and by its name at another one.
-        ([["before", ["10.0.0.1"]], ["sensor1", ["10.0.0.77"]]], [], ""),
-        ([["dmz", ["10.0.1.250"]]], [], ""),
+        ([["before", ["10.0.0.1"]], ["sensor1", ["10.0.0.77"]]], [], "", ""),
+        ([["dmz", ["10.0.1.250"]]], [], "", ""),
     ],
 )
 def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success(
-    others: list[Any], removed: list[str], said: str, run_action: RunAction
+    others: list[Any], removed: list[str], learns_until: str, said: str, run_action: RunAction
 ) -> None:
     proxies, sensors = chain("site", "dmz", sensors=["site"])
     hostvars = {**proxies, **sensors}
@@ -38,6 +45,7 @@ def test_whom_a_proxy_admits_without_the_inventory_s_word_is_told_and_no_success
     topology = run_action("topology", {"whole": True, "removed_sensors": removed}, variables)
     found = Found(topology["graph"]).hostvars
     found["site"]["__chain_verify_walked"]["others"] = others
+    found["site"]["__chain_verify_walked"]["learns_until"] = learns_until
     variables["inventory_hostname"] = "site"
     for name, given in found.items():
         hostvars[name] |= given

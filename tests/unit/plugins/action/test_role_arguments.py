@@ -154,3 +154,11 @@ def test_a_template_of_nothing(play: Play) -> None:
     done = play("-e", "squid_auth_realm='{{ nobody_set_this }}'")
     said = " ".join(done.stdout.replace("''", "'").split())
     assert "site: squid_auth_realm cannot be rendered: 'nobody_set_this' is undefined" in said
+
+
+def test_a_day_that_is_over_is_said_and_counts_no_more(play: Play) -> None:
+    done = play("-e", "squid_learn_until=2026-01-31")
+    assert done.returncode == 0, done.stdout
+    assert "learnable" not in done.stdout
+    said = "site: squid_learn_until, 2026-01-31, is over, and only its endpoints may be reached; empty it."
+    assert said in " ".join(f"{done.stdout} {done.stderr}".split())

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -69,12 +71,16 @@ def test_these_lines_have_the_templates_format(layout: str) -> None:
     config = squid_conf({"sensor1": {"ansible_host": SENSOR}}, squid_acl_layout=layout)
     (format_line,) = [line for line in config.splitlines() if line.startswith("logformat ")]
     assert format_line == f"logformat chain {' '.join(FIELDS)}"
+    until = datetime.now(timezone.utc).date()
+    learning = squid_conf({"sensor1": {"ansible_host": SENSOR}}, squid_acl_layout=layout, squid_learn_until=str(until))
+    assert f"{format_line} %{{list}}note\n" in learning
     # The mark by which the probe's own lines are told from a client's.
     assert "note client probe probe_source probe_token" in config
 
 
-def test_a_tunnel(log: Path) -> None:
-    (entry,) = _read(log, _line())
+@pytest.mark.parametrize("tag", ["", " -", " learned"])
+def test_a_tunnel(log: Path, tag: str) -> None:
+    (entry,) = _read(log, _line().replace("\n", f"{tag}\n"))
     assert entry == GOOD
     assert (entry.passed, entry.refused_here) == (True, False)
     assert entry.as_result() == {
@@ -168,11 +174,19 @@ def test_no_log(log: Path) -> None:
 
 
 def test_what_was_rotated_away_comes_first(log: Path) -> None:
-    log.with_name("access.log.1").write_text(_at(1) + _at(2))
-    log.with_name("access.log.2").write_text(_at(0))
-    assert _minutes(_read(log, _at(3))) == [1, 2, 3]
+    log.with_name("access.log.1").write_text(_at(3) + _at(4))
+    for number, minute in ((2, 2), (3, 1), (10, 0)):
+        log.with_name(f"access.log.{number}.gz").write_bytes(gzip.compress(_at(minute).encode()))
+    log.with_name("access.log.old").write_text(_at(9))
+    assert _minutes(_read(log, _at(5))) == [0, 1, 2, 3, 4, 5]
+    # What was last written before is not read, whatever it says.
+    os.utime(log.with_name("access.log.10.gz"), (0, 0))
     log.unlink()
-    assert _minutes(list(entries(log, PLENTY, ALWAYS))) == [1, 2]
+    assert _minutes(list(entries(log, PLENTY, datetime.fromtimestamp(1, timezone.utc)))) == [1, 2, 3, 4]
+    assert _minutes(list(entries(log, 4 * len(_at(0)) - 1, ALWAYS))) == [2, 3, 4]
+    # While logrotate writes it.
+    log.with_name("access.log.2.gz").write_bytes(gzip.compress(_at(2).encode())[:-9])
+    assert _minutes(list(entries(log, PLENTY, ALWAYS))) == [1, 3, 4]
 
 
 def test_how_much_is_read(log: Path) -> None:

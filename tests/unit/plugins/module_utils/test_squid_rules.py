@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -325,3 +326,30 @@ def test_the_lines_mean_what_the_inventory_means(drawn: Drawn, requests: list[Re
         decision = rules.decide(request)
         assert decision.action == _expected(drawn, request), request
         assert lines[decision.line - 1] == decision.text
+
+
+@BY_LAYOUT
+@pytest.mark.parametrize("signs_in", [False, True])
+def test_a_proxy_that_learns_lets_known_clients_ask_for_names_and_nothing_else(layout: str, signs_in: bool) -> None:
+    until = str(datetime.now(timezone.utc).date())
+    config = (_signing_in if signs_in else _two)(squid_acl_layout=layout, squid_learn_until=until)
+    user = "new" if signs_in else None
+    for host, port, action in (
+        (HUB, 443, ALLOW),
+        ("other.example.com", 443, ALLOW),
+        ("Other.Example.Com.", 443, ALLOW),
+        ("other.example.com", 8443, DENY),
+        ("intranet", 443, DENY),
+        ("10.9.9.9", 443, DENY),
+        ("2001:db8::a", 443, DENY),
+        ("[2001:db8::a]", 443, DENY),
+        ("0x7f.1", 443, DENY),
+        ("2130706433", 443, DENY),
+    ):
+        assert _decide(config, FIRST, host, port, user)[0] == action, host
+        assert _decide(config, STRANGER, host, port)[0] == DENY, host
+    for way in ("GET", "POST"):
+        assert Rules(config).decide(Request(FIRST, "other.example.com", 443, user, way)).action == DENY
+    # The probe proves what the list lets through.
+    assert "http_access allow probe_source probe_token endpoints\n" in config
+    assert "learn" not in _two(squid_acl_layout=layout, squid_learn_until="2026-01-01")

@@ -17,7 +17,14 @@ TIME = "2026-11-24T10:40:00+00:00"
 HUB, STORE = "hub.azure-devices.net", "store.blob.core.windows.net"
 ENDPOINTS = (HUB, STORE)
 AUTHORITY = "Example Trust"
-SETUP = {"squid_version": "6.13", "config_sha256": "5e" * 32, "holds": [], "holds_since": "", "others": []}
+SETUP = {
+    "squid_version": "6.13",
+    "config_sha256": "5e" * 32,
+    "holds": [],
+    "holds_since": "",
+    "learns_until": "",
+    "others": [],
+}
 
 Json = Any
 

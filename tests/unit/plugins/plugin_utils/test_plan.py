@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import topology
-from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan import gate, plan
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._plan import gate, learned, plan
 
 from tests.unit.rendered import PROXY, of_graph
 
@@ -143,16 +145,19 @@ def test_a_restart_says_how_many_tunnels_it_drops() -> None:
     ]
 
 
+USED = {"last": "2026-11-28T10:00+00:00", "tunnels": 3}
+
+
 @pytest.mark.parametrize(
     ("host", "said"),
     [
         (
-            {"seen": {"10.0.0.3": {"hub.azure-devices.net": "2026-11-28T10:00+00:00"}}},
+            {"seen": {"10.0.0.3": {"hub.azure-devices.net": USED}}},
             "sensor3 (not in the inventory) loses at site what it used: hub.azure-devices.net, last at 2026-11-28T10:00+00:00",
         ),
         ({"open": {"10.0.0.3": 1}}, "sensor3 (not in the inventory) loses at site access, and has tunnels open now"),
-        ({"seen": {"10.0.0.4": {"hub.azure-devices.net": "2026-11-28T10:00+00:00"}}}, None),
-        ({"seen": {"10.0.0.3": {"www.example.com": "2026-11-28T10:00+00:00"}}}, None),
+        ({"seen": {"10.0.0.4": {"hub.azure-devices.net": USED}}}, None),
+        ({"seen": {"10.0.0.3": {"www.example.com": USED}}}, None),
     ],
 )
 def test_who_loses_what_it_uses_is_named(host: dict[str, Any], said: str | None) -> None:
@@ -205,6 +210,15 @@ def test_what_cannot_be_judged_counts_as_growth() -> None:
     assert any("may gain" in each and "known to the proxy only" in each for each in plan.undeclared([found], {}))
 
 
+@pytest.mark.parametrize("odd", [{"seen": {"10.0.0.3": 7}}, {"open": 7}, {"open": {"10.0.0.3": "x"}}])
+def test_what_a_host_says_in_another_form_is_not_known(odd: dict[str, Any]) -> None:
+    sensors = {name: value for name, value in SENSORS.items() if name != "sensor3"}
+    said = {"squid_rendered": conf(sensors), "__squid": {}, "__squid_host": running(conf(), **odd)}
+    found = gate.plans({PROXY: said}, [PROXY], graph_of(sensors))
+    assert "in the form of this collection's modules" in found[0].problem
+    assert plan.undeclared(found, {}) == [found[0].problem]
+
+
 def test_the_gate_is_off_unless_it_is_on_and_says_the_way_out() -> None:
     hostvars: dict[str, Any] = {
         PROXY: {"__squid": {"growth_gate": False}, "squid_rendered": conf(**MORE), "__squid_host": running(conf())}
@@ -244,3 +258,98 @@ def test_thousands_of_sensors_with_a_user_each_take_seconds() -> None:
     found = plan.proxy_plan(graph, PROXY, running(old), new)
     assert time.process_time() - start < 10
     assert plan.told([found])[0].startswith("3000 clients (s0, s1, s2, ...) gain *.bus.example, a.b.example")
+
+
+TODAY = datetime.now(timezone.utc).date()
+NEXT_WEEK, TOMORROW = (str(TODAY + timedelta(days=days)) for days in (7, 1))
+ANY = "any name that no line is about, *.download.microsoft.com"
+
+
+@pytest.mark.parametrize(
+    ("old", "until", "said"),
+    [
+        ("", NEXT_WEEK, [f"{SEVEN} gain {ANY} at site.", f"{SEVEN} gain what it learns until {NEXT_WEEK} at site."]),
+        (TOMORROW, NEXT_WEEK, [f"{SEVEN} gain what it learns until {NEXT_WEEK} at site."]),
+        (NEXT_WEEK, TOMORROW, []),
+        (NEXT_WEEK, NEXT_WEEK, []),
+    ],
+)
+def test_what_is_learned_is_growth_until_a_day(old: str, until: str, said: list[str]) -> None:
+    found = planned(running(conf(squid_learn_until=old)), squid_learn_until=until)
+    assert plan.undeclared([found], {}) == said
+    assert plan.undeclared([found], {PROXY: ["site"]}) == []
+    may = f"site: until {until} its clients may reach any name, and its log says which they do."
+    assert [each for each in plan.told([found]) if "may reach" in each] == [may]
+
+
+def test_the_day_after_is_loss() -> None:
+    with_it = conf(squid_learn_until=TOMORROW)
+    used = {"seen": {"10.0.0.3": {"other.example.com": USED}}}
+    found = planned(running(with_it, **used), squid_learn_until=str(TODAY - timedelta(days=1)))
+    assert plan.told([found])[0] == f"{SEVEN} lose {ANY} at site."
+    assert found.in_use == [f"sensor3 loses at site what it used: other.example.com, last at {USED['last']}"]
+
+
+def test_what_the_log_proposes_is_of_known_clients_and_names_only() -> None:
+    graph = graph_of(SENSORS)
+    bad = [
+        "*.example.net",
+        ".example.net",
+        "10.0.0.9",
+        "a",
+        "{{ lookup('env') }}.example.net",
+        "a\nb.example.net",
+        "x" * 254,
+    ]
+    seen = {
+        "10.0.0.1": {"New.Example.net": USED, "hub.azure-devices.net": USED, **dict.fromkeys(bad, USED)},
+        "10.0.0.2": {"new.example.net": USED},
+        "10.9.9.9": {"nobody.example.net": USED},
+    }
+    hostvars: dict[str, Any] = {
+        PROXY: {
+            "__squid": {"allowed": [".azure-devices.net"]},
+            "__ot_used": {"seen": seen, "open": {"10.0.0.1": 2, "10.9.9.9": 5}},
+        }
+    }
+    (found,) = learned.proposals(hostvars, [PROXY], graph)
+    new = "new.example.net, 2 clients, 6 tunnels, not in the list yet"
+    assert list(found.told()) == [
+        "site: hub.azure-devices.net, 1 client, 3 tunnels.",
+        f"site: {new}.",
+        "site: 2 tunnels are open now; the log has a tunnel when it ends.",
+    ]
+    assert found.file == "site.yml"
+    assert found.text().splitlines()[1:] == [
+        '  - "hub.azure-devices.net"  # 1 client, 3 tunnels',
+        '  - "new.example.net"  # 2 clients, 6 tunnels, not in the list yet',
+    ]
+    assert yaml.safe_load(found.text()) == {"squid_endpoints": ["hub.azure-devices.net", "new.example.net"]}
+
+
+@pytest.mark.parametrize(
+    "said", [None, {"unreachable": True}, {"seen": {"10.0.0.1": {"a.example.net": 3}}, "open": {}}]
+)
+def test_a_log_that_could_not_be_read_is_no_proposal(said: Any) -> None:
+    (found,) = learned.proposals({PROXY: {"__ot_used": said}}, [PROXY], graph_of(SENSORS))
+    assert list(found.told()) == [
+        "site: site's log could not be read, so that nothing of it is here.",
+        "site: no tunnel of a known client has ended, so that nothing is proposed.",
+    ]
+
+
+def test_the_members_of_a_pair_take_turns_and_have_one_list() -> None:
+    pair = {"squid_addresses": ["192.0.2.250/24"]}
+    names = ("site", "other")
+    graph: Any = {
+        "proxies": {
+            name: {"kind": "host", "pair": "both", "clients": [{"name": "sensor1", "addresses": ["10.0.0.1"]}], **pair}
+            for name in names
+        },
+        "pairs": {"both": {"members": list(names)}},
+    }
+    hostvars = {
+        name: {"__ot_used": {"seen": {"10.0.0.1": {f"{name}.example.net": USED}}, "open": {}}} for name in names
+    }
+    (found,) = learned.proposals(hostvars, names, graph)
+    assert (found.file, list(found.uses)) == ("both.yml", ["site.example.net", "other.example.net"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,43 @@ def test_a_proxys_place_has_no_clients() -> None:
     found = check.placed("squid", {"squid_tls_port": 0}, entry, {"site": {"addresses": ["10.0.0.1", "site.example"]}})
     assert found["proxy"] == {"acl": "site", "parents": []}
     assert found["proxy_addresses"] == ["127.0.0.1", "10.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("days", "learns"),
+    [
+        (-1, False),
+        (0, True),
+        (92, True),
+        (93, "92 days at most"),
+        ("31.12.2026", "give a date like 20"),
+        ("20261214", "give a date like 20"),
+        ("2026-W50-1", "give a date like 20"),
+    ],
+)
+def test_a_proxy_learns_for_some_days(days: int | str, learns: bool | str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_today", lambda: date(2026, 11, 30))
+    until = date(2026, 11, 30) + timedelta(days=days) if isinstance(days, int) else days
+    defaults = {name: option.get("default") for name, option in arguments.options("squid").items()}
+    # YAML reads a date as one.
+    typed, mistakes = check.check("squid", "site", {**defaults, "squid_learn_until": until})
+    mistakes += check.contradictions("squid", "site", typed)
+    if isinstance(learns, bool):
+        assert (mistakes, check.derived(typed)["learning"]) == ([], learns)
+    else:
+        assert [learns in each for each in mistakes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parent", "why"),
+    [
+        ("host", "inventory", None),
+        ("host", "external", "its next hop proxy.corp.example is not in the inventory, so that no"),
+        ("azure", "inventory", "it is a scale set, whose log and configuration no run reads; empty it."),
+    ],
+)
+def test_who_cannot_know_where_a_name_leads_or_be_asked_does_not_learn(kind: str, parent: str, why: str | None) -> None:
+    place = {"proxy": {"kind": kind, "parents": [{"name": "proxy.corp.example", "kind": parent}]}}
+    found = check.learns_blindly("site", {"squid_learn_until": "2026-12-31"}, place)
+    assert [f"site: squid_learn_until is set, but {why}" in each for each in found] == ([True] if why else [])
+    assert check.learns_blindly("site", {"squid_learn_until": ""}, place) == []
