@@ -206,7 +206,10 @@ def test_after_a_reboot_it_serves_by_itself_and_the_firewall_is_first(guest: Gue
 def change(guest: Guest, content: str) -> list[str]:
     """Return what makes the playbook's change by itself; what is around it takes minutes on an emulated machine."""
     users = [{"username": "sensor1", "password": "sensor-secret"}]
-    arguments = {"content": content, "users": users, "probe_endpoints": PROXY["squid_probe_endpoints"]}
+    (guest.folder / "content").write_text(content)
+    # Squid's own %{...} would be taken for a template.
+    read = f"{{{{ lookup('ansible.builtin.file', '{guest.folder}/content', rstrip=false) }}}}"
+    arguments = {"content": read, "users": users, "probe_endpoints": PROXY["squid_probe_endpoints"]}
     module = ["--become", "-m", "ot_security.proxy_chaining.squid_config", "-a", json.dumps(arguments)]
     return ["ansible", "-i", str(guest.folder / "hosts.yml"), "proxy", *module]
 
