@@ -209,7 +209,9 @@ def change(guest: Guest, content: str) -> list[str]:
     (guest.folder / "content").write_text(content)
     # Squid's own %{...} would be taken for a template.
     read = f"{{{{ lookup('ansible.builtin.file', '{guest.folder}/content', rstrip=false) }}}}"
-    arguments = {"content": read, "users": users, "probe_endpoints": PROXY["squid_probe_endpoints"]}
+    # Seconds of a machine that is emulated.
+    patience = {"probe_timeout": 20, "reload_timeout": 120, "restart_timeout": 120}
+    arguments = {"content": read, "users": users, "probe_endpoints": PROXY["squid_probe_endpoints"], **patience}
     module = ["--become", "-m", "ot_security.proxy_chaining.squid_config", "-a", json.dumps(arguments)]
     return ["ansible", "-i", str(guest.folder / "hosts.yml"), "proxy", *module]
 
