@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 # A target's times are printed one after the other; so is their output.
 .NOTPARALLEL:
-.PHONY: help venv engine images install lint unit sanity package ee docs molecule test test-all demo demo-down bench release clean
+.PHONY: help venv engine images install lint unit sanity package ee docs molecule test test-all vm demo demo-down bench release clean
 
 # What is installed without compiling it is compiled on first use, if nothing forbids it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -53,6 +53,9 @@ test: ## all of the above (1 hour)
 
 test-all: ## test, then unit and molecule on every supported ansible-core (hours)
 	@tools/test-all
+
+vm: ## a proxy with a kernel of its own, emulated: AppArmor, reboots, power cuts (Debian 13 and 12; 50 minutes each at most)
+	@tools/vm
 
 demo: venv engine ## a plant in containers: deploys the chain, proves it, prints the table (5 minutes)
 	@tools/demo up

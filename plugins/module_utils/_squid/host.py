@@ -98,11 +98,13 @@ class Host:
     def swap(self, staged: str, path: str) -> None:
         """Put a staged file in the place of another, in one step."""
         Path(staged).replace(path)
+        _know(path)
 
     def keep(self, path: str, kept: str) -> None:
         """Let a second name hold on to a file until the change is proven."""
         self.remove(kept)
         Path(kept).hardlink_to(path)
+        _know(kept)
 
     def remember(self, path: str, proven: Mapping[str, str]) -> None:
         """Keep what ``sha256sum --check`` needs to tell the files that were proven from those changed by hand since.
@@ -170,3 +172,14 @@ class Host:
     def pause(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+def _know(path: str) -> None:
+    """Let the disk know a file's new name before anything is built on it; a power failure may forget it otherwise."""
+    # The name is there for everybody else, also on a disk that cannot: what is to be taken back must come back.
+    with contextlib.suppress(OSError):
+        folder = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

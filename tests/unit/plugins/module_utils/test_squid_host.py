@@ -94,6 +94,27 @@ def test_what_is_kept_survives_the_swap(tmp_path: Path) -> None:
     assert (path.read_text(), kept.read_text(), staged.exists()) == ("new", "old", False)
 
 
+@pytest.mark.usefixtures("chowned")
+def test_a_power_failure_after_a_step_does_not_undo_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_disk: list[tuple[str, dict[str, str]]] = []
+
+    def fsync(handle: int) -> None:
+        what = Path(f"/proc/self/fd/{handle}").readlink()
+        on_disk.append((what.name, {found.name: found.read_text() for found in tmp_path.iterdir()}))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    path, kept = tmp_path / "squid.conf", tmp_path / "squid.conf.unproven"
+    path.write_text("old")
+    staged = Path(host().stage(str(path), "new"))
+    host().keep(str(path), str(kept))
+    host().swap(str(staged), str(path))
+    assert on_disk == [
+        (staged.name, {path.name: "old", staged.name: "new"}),
+        (tmp_path.name, {path.name: "old", staged.name: "new", kept.name: "old"}),
+        (tmp_path.name, {path.name: "new", kept.name: "old"}),
+    ]
+
+
 def test_parse_gives_all_that_squid_says() -> None:
     commands = Commands(1, "out\n", "err\n")
     assert host(commands, "/usr/sbin/squid").parse("/etc/squid/.x") == (1, "out\nerr\n")
