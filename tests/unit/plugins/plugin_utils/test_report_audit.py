@@ -133,7 +133,7 @@ def test_an_inventory_in_git_has_its_revision(inventory: Path, tmp_path: Path) -
 
 
 def test_an_inventory_that_is_not_in_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = {"path": str(tmp_path), "revision": None, "modified": None, "modified_files": []}
+    nowhere: dict[str, Any] = {"path": str(tmp_path), "revision": None, "modified": None, "modified_files": []}
     assert _source(tmp_path) == nowhere
     # What is typed in place of a path is none, though the tests run in git.
     assert _source(Path("a,b,"))["revision"] is None
