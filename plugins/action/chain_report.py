@@ -124,6 +124,8 @@ def _judged(
     written = [report_dir, _handoff_dir(variables["hostvars"], graph["sensors"])]
     judged["run"] = provenance.run_of(variables, str(args["site"]), began, now, written, **started)
     judged["previous_sha256"] = files.fingerprint(folder) if report_dir else None
+    if report_dir and (said := files.last_plan(folder)):
+        judged["plan"] = said
     results = changes.changes(judged, files.earlier(folder) if report_dir else None, history)
     lines, problem = table.table(results, width()), ""
     if unknown:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         undeclared = set(grows) - {each.problem for each in found}
         said = [f"Not declared: {each}" if each in undeclared else each for each in sentences]
         said += [f"Not declared: {each}" for each in grows if each not in sentences]
-        data = json.dumps({"proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}, indent=1) + "\n"
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        last = {"time": now, "sentences": said}
+        data = (
+            json.dumps({**last, "proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}, indent=1) + "\n"
+        )
         _write(folder, {"plan.md": plan.markdown(sentences, grows), "plan.json": data})
         stats = {"data": {"plan_undeclared": grows}, "aggregate": True, "per_host": False}
         return result | _told(said) | {"ansible_stats": stats}

@@ -152,6 +152,10 @@ previous:
   description: Time of the earlier report; null for none.
   type: str
   returned: with O(step=judge)
+plan:
+  description: C(time) and C(sentences) of what the playbook C(plan) said last, if it wrote that into the report's folder.
+  type: dict
+  returned: with O(step=judge), where there is one
 previous_sha256:
   description: SHA-256 of the earlier report's C(results.json); null for none.
   type: str

@@ -260,7 +260,15 @@ class Past(TypedDict):
     counts: dict[str, int]
 
 
+class LastPlan(TypedDict):
+    """What the playbook plan said last, where it was written into the report's folder."""
+
+    time: str
+    sentences: list[str]
+
+
 class _Later(TypedDict, total=False):
+    plan: LastPlan
     previous_problem: str | None
     setup_changes: list[SetupChange]
     trend: list[Past]

@@ -17,7 +17,7 @@ from typing import Any
 
 import jinja2
 
-from .._proof.model import Results, moment
+from .._proof.model import LastPlan, Results, moment
 from .dot import dot
 from .index import index
 from .junit import junit
@@ -40,6 +40,15 @@ def earlier(folder: Path) -> str:
     """Return the text of the results that are there; empty where there are none."""
     path = folder / _RESULTS
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def last_plan(folder: Path) -> LastPlan | None:
+    """Return what the last plan said, where it was written into this folder; None where it was not, or cannot be read."""
+    try:
+        found = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+        return {"time": str(found["time"]), "sentences": list(map(str, found["sentences"]))}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def fingerprint(folder: Path) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .._proof.model import VERDICTS, Results, moment
+from .._proof.model import VERDICTS, LastPlan, Results, moment
 from .failures import failures_of
 from .results import (
     ago,
@@ -34,6 +34,8 @@ from .table import changes_of, setup_of
 
 STAGES = ("resolve", "tcp", "connect", "tls")
 """The stages that are timed, in their order."""
+
+_MOST_LINES = 100
 
 SOON = 30
 """So many days before its end a certificate is marked."""
@@ -75,10 +77,18 @@ def view(results: Results) -> Row:
             for name, proxy in (results.get("proxies") or {}).items()
             if proxy.get("kind") == "inventory"
         ],
+        "plan": _plan(results.get("plan"), now),
         "trend": [_past(one, now) for one in results.get("trend") or []],
         "previous": clock(results.get("previous"), now) if results.get("previous") else "",
         "previous_problem": clean(results.get("previous_problem")),
     }
+
+
+def _plan(said: LastPlan | None, now: datetime | None) -> Row | None:
+    if not said:
+        return None
+    lines = [clean(each) for each in said["sentences"]]
+    return {"time": clock(said["time"], now), "lines": lines[:_MOST_LINES], "more": max(len(lines) - _MOST_LINES, 0)}
 
 
 def _headline(results: Results, total: int) -> str:

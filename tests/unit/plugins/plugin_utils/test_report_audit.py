@@ -364,6 +364,20 @@ def test_what_cannot_be_signed_is_not_written(passphrase: str | None, tmp_path: 
     assert not (tmp_path / "report").exists()
 
 
+def test_the_last_plan_is_in_the_report(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    for odd in (None, "{", "[]", '{"time": "x"}', '{"time": "x", "sentences": 1}'):
+        if odd:
+            path.write_text(odd)
+        assert files.last_plan(tmp_path) is None
+    path.write_text(json.dumps({"time": "2026-11-26T10:40:00+00:00", "sentences": ["s1 gains <b>."] * 101}))
+    results: Any = {**demo(), "plan": files.last_plan(tmp_path)}
+    page = files.page(results, "", "")
+    assert page.count("<li>s1 gains &lt;b&gt;.</li>") == 100
+    assert "1 not shown, see plan.md" in page
+    assert "last plan" not in files.page(demo(), "", "")
+
+
 def test_one_page_over_many_sites(tmp_path: Path, key: Path) -> None:
     for site, broken in (("alpha", False), ("beta", True)):
         results: Any = {**demo(broken), "run": {**demo()["run"], "site": f"Plant <{site}>"}}
