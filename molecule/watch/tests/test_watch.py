@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import lab
+import picture
 import play
 import pytest
 
@@ -53,10 +54,11 @@ def firing() -> set[tuple[str, ...]]:
     return set(alerts("firing"))
 
 
-def asked(query: str) -> list[dict[str, Any]]:
-    said = lab.output(
-        PROMETHEUS, "curl", "--silent", "--data-urlencode", f"query={query}", "http://127.0.0.1:9090/api/v1/query"
-    )
+def asked(query: str, *over: str) -> list[dict[str, Any]]:
+    """Return what Prometheus knows of an expression, now or over a while (start, end and step)."""
+    data = [word for each in (f"query={query}", *over) for word in ("--data-urlencode", each)]
+    where = "http://127.0.0.1:9090/api/v1/query" + ("_range" if over else "")
+    said = lab.output(PROMETHEUS, "curl", "--silent", *data, where)
     found: list[dict[str, Any]] = json.loads(said)["data"]["result"]
     return found
 
@@ -93,7 +95,11 @@ def _prometheus() -> Iterator[int]:
     until(lambda: lab.run(PROMETHEUS, "curl", "--silent", "--fail", "http://127.0.0.1:9090/-/ready").returncode == 0)
     # Three for each proxy with a parent or more, four for the last hop, of which one reads its certificate.
     until(lambda: len(asked('probe_success{job="ot_proxy_chain"} == 1')) == 7)
+    began = time.time()
     yield before
+    if path := os.environ.get("PICTURE"):
+        over = [f"start={began:.0f}", f"end={time.time():.0f}", f"step={picture.STEP}"]
+        Path(path).write_text(picture.draw(lambda query: asked(query, *over), began, time.time()), encoding="utf-8")
     lab.output(PROMETHEUS, "pkill", "prometheus")
 
 
