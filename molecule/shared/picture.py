@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-DASHBOARD = Path(__file__).parents[3] / "roles/chain_watch/files/dashboard.json"
+DASHBOARD = Path(__file__).parents[2] / "roles/chain_watch/files/dashboard.json"
 PANELS = {"Links": "#2f9e44", "Alerts": "#e8590c"}
 """The colour of a value that is there and not 0."""
 
