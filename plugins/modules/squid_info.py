@@ -93,6 +93,10 @@ has_ufw_rules:
   description: Whether ufw has rules of the role.
   returned: always
   type: bool
+has_apparmor_rules:
+  description: Whether AppArmor's profile of Squid has the role's lines.
+  returned: always
+  type: bool
 files:
   description: Mode, owner, group and SHA-256 hash of those of O(files) that exist.
   returned: always
@@ -190,6 +194,7 @@ def main() -> None:
             enabled=state.is_enabled(run),
             watches_parents=state.is_enabled(run, WATCH) and state.is_active(run, WATCH),
             has_ufw_rules=state.has_ufw_rules(),
+            has_apparmor_rules=state.has_apparmor_rules(),
             files=state.files(given["files"]),
             configuration=text.showable(ours),
             by_hand="" if ours else text.showable(config),

@@ -61,6 +61,14 @@ def has_ufw_rules(rules: Iterable[str] = ("/etc/ufw/user.rules", "/etc/ufw/user6
     return any(mark in path.read_text(encoding="utf-8") for path in map(Path, rules) if path.is_file())
 
 
+def has_apparmor_rules(rules: str = "/etc/apparmor.d/local/usr.sbin.squid") -> bool:
+    """Whether AppArmor's profile of Squid has the role's lines."""
+    path = Path(rules)
+    return path.is_file() and "# BEGIN ot_security.proxy_chaining\n" in path.read_text(
+        encoding="utf-8", errors="replace"
+    )
+
+
 def files(paths: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return mode, owner, group and hash of those files that exist."""
     return {path: _file(Path(path)) for path in paths if Path(path).is_file()}

@@ -47,6 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "enabled": True,
             "files": {},
             "has_ufw_rules": False,
+            "has_apparmor_rules": True,
             "watches_parents": True,
             "configuration": config,
             "by_hand": "",

@@ -51,6 +51,15 @@ def test_packages_that_are_installed() -> None:
     assert state.packages(Says("")) == []
 
 
+def test_lines_in_the_profile_of_apparmor(tmp_path: Path) -> None:
+    path = tmp_path / "usr.sbin.squid"
+    found = [state.has_apparmor_rules(str(path))]
+    for content in ("# somebody's\n", "# somebody's\n# BEGIN ot_security.proxy_chaining\n/bin/sh rix,\n"):
+        path.write_text(content)
+        found.append(state.has_apparmor_rules(str(path)))
+    assert found == [False, False, True]
+
+
 def test_diversions() -> None:
     told = (
         "local diversion of /etc/squid/squid.conf to /etc/squid/squid.conf.factory\n"
