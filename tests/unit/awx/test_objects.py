@@ -75,7 +75,7 @@ def test_has_what_was_asked_for() -> None:
             "Build ways from other clouds",
         )
     ]
-    assert [item["name"] for item in objects()["controller_templates"]] == names("templates")[:9]
+    assert [item["name"] for item in objects()["controller_templates"]] == names("templates")[:10]
     assert names("workflows") == ["Proxy chaining: Onboard site", "Proxy chaining: Rotate password"]
 
 
@@ -87,7 +87,7 @@ def test_names_begin_alike() -> None:
     found = [item["name"] for kind in sorted(kinds) for item in other[kind]]
     nodes = (node for workflow in other["controller_workflows"] for node in workflow["simplified_workflow_nodes"])
     found += [node["approval_node"]["name"] for node in nodes if "approval_node" in node]
-    assert len(found) == 25
+    assert len(found) == 26
     assert [name for name in found if not name.startswith("Plant: ")] == []
 
 
