@@ -166,4 +166,6 @@ def test_a_job_without_its_credential_says_which_one(data: Path) -> None:
     runner = Job(data)("playbooks/sensors.yml")
     assert runner.rc != 0
     said = " ".join(runner.stdout.read().split())
-    assert re.search(r"ot-sensor-10 and \d more: sensor_proxy_password is not set, but its sensor_proxy_username is 'Plant-A'", said)
+    assert re.search(
+        r"ot-sensor-10 and \d more: sensor_proxy_password is not set, but its sensor_proxy_username is 'Plant-A'", said
+    )
