@@ -45,11 +45,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         said = [f"Not declared: {each}" if each in undeclared else each for each in sentences]
         said += [f"Not declared: {each}" for each in grows if each not in sentences]
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        last = {"time": now, "sentences": said}
-        data = (
-            json.dumps({**last, "proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}, indent=1) + "\n"
-        )
-        _write(folder, {"plan.md": plan.markdown(sentences, grows), "plan.json": data})
+        data = {"time": now, "sentences": said, "proxies": plan.as_json(found), "sensors": asked, "undeclared": grows}
+        texts = {"plan.md": plan.markdown(sentences, grows), "plan.json": json.dumps(data, indent=1) + "\n"}
+        _write(folder, texts)
         stats = {"data": {"plan_undeclared": grows}, "aggregate": True, "per_host": False}
         return result | _told(said) | {"ansible_stats": stats}
 

@@ -71,7 +71,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if role in check.PLACES:
                 entry, proxies, pairs = _place(variables, check.PLACES[role], host)
                 place = check.placed(role, typed, entry, proxies, pairs, host)
-                mistakes += check.learns_blindly(host, typed, place) if role == "squid" else []
+                mistakes += check.learns_blindly(host, typed, place)
                 is_missing = entry is None and graph_file.RESULT in variables
                 group = str(variables.get("topology_proxies_group", "proxies")) if is_missing else None
                 mistakes += check.no_place(role, host, typed, place, group)

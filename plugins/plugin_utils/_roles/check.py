@@ -168,7 +168,7 @@ def _today() -> date:
 
 def learns_blindly(host: str, values: Values, place: Mapping[str, Any]) -> list[str]:
     """Say so where nobody would see what is learned, or keep it from leading inside."""
-    if not values["squid_learn_until"] or "proxy" not in place:
+    if not values.get("squid_learn_until") or "proxy" not in place:
         return []
     others = [parent["name"] for parent in place["proxy"]["parents"] if parent["kind"] == "external"]
     why = (
