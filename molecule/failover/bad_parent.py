@@ -2,7 +2,7 @@
 
 Usage: bad_parent.py   Listens on port 3128, and with TLS on port 3129, and treats each connection as the file /run/behaviour says:
 
-pass           it is a proxy: it opens the tunnel
+pass           it is a proxy: it opens the tunnel; "slow" opens it after 3 seconds
 NNN            it answers with this status
 reset, close   it takes the CONNECT and breaks the connection
 200-close      it says 200 and closes at once
@@ -19,6 +19,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 BEHAVIOUR = Path("/run/behaviour")
@@ -65,7 +66,8 @@ class Handler(socketserver.BaseRequestHandler):
             stream.sendall(b"HTTP/1.1 200 stand-in\r\n\r\n")
         elif behaviour == "mute":
             threading.Event().wait(PASSED_OVER)
-        elif behaviour == "pass":
+        elif behaviour in ("pass", "slow"):
+            time.sleep(3 if behaviour == "slow" else 0)
             host, port = head.split()[1].decode().rsplit(":", 1)
             try:
                 onward = socket.create_connection((host, int(port)), 5)

@@ -1,6 +1,7 @@
 """STAND-IN for a plant's DNS server, which must be stopped and changed at will: answers A records from a file.
 
 Usage: names.py FILE   A line is "NAME ADDRESS", NAME may begin with "*."; other names do not exist.
+It waits for as many seconds before each answer as the file /run/delay says.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import ipaddress
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
 
 A = 1
+DELAY = Path("/run/delay")
 
 
 def answer(query: bytes, records: dict[str, str]) -> bytes:
@@ -44,6 +47,8 @@ def main(path: Path) -> None:
     while True:
         query, client = server.recvfrom(4096)
         try:
+            if DELAY.exists():
+                time.sleep(float(DELAY.read_text()))
             records = dict(line.split() for line in path.read_text().splitlines())
             server.sendto(answer(query, records), client)
         except (OSError, ValueError, IndexError, struct.error):

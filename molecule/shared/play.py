@@ -8,6 +8,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,19 +47,14 @@ def _hosts(group: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from _hosts(child)
 
 
-def playbook(
-    name: str,
-    *options: str,
-    change: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Run:
-    """Run a playbook of the collection.
+@contextmanager
+def prepared(name: str, *options: str, change: Mapping[str, Any] | None = None) -> Iterator[list[str]]:
+    """Yield the command that runs a playbook of the collection.
 
     Args:
         name: its name, such as ``proxies``.
         options: more options of ansible-playbook.
         change: an inventory that is laid over the scenario's.
-        environment: more variables of the environment.
     """
     with tempfile.TemporaryDirectory() as folder:
         # YAML is a superset of JSON. The scenario's own variables of a host lie in a file of its own, which outranks the inventory.
@@ -70,8 +66,19 @@ def playbook(
         # The folder, as molecule itself takes it: hosts that are no containers are in a file of their own.
         scenario = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
         inventories = ["-i", str(scenario), "-i", str(inventory)]
+        yield ["ansible-playbook", "--diff", *inventories, *options, f"ot_security.proxy_chaining.{name}"]
+
+
+def playbook(
+    name: str,
+    *options: str,
+    change: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Run:
+    """Run a playbook of the collection to its end, with more variables of the environment."""
+    with prepared(name, *options, change=change) as command:
         done = subprocess.run(
-            ["ansible-playbook", "--diff", *inventories, *options, f"ot_security.proxy_chaining.{name}"],
+            command,
             env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", **(environment or {})},
             capture_output=True,
             text=True,

@@ -48,7 +48,7 @@ class Guest:
         disk = f"file={self.folder}/disk,format=raw,if=virtio,cache=writethrough"
         network = f"user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22"
         kernel = ["-kernel", f"{IMAGES}/kernel", "-initrd", f"{IMAGES}/initrd"]
-        boot = [*kernel, "-append", "root=/dev/vda rw console=ttyS0 quiet"]
+        boot = [*kernel, "-append", "root=/dev/vda rw console=ttyS0 quiet mitigations=off"]
         console = ["-nodefaults", "-display", "none", "-serial", f"file:{self.folder}/console"]
         self._machine = subprocess.Popen([*command, "-drive", disk, "-nic", network, *boot, *console])
         self.wait()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lab
+import packages
 import play
 import pytest
 
@@ -303,45 +304,26 @@ def test_a_member_leaves_without_a_gap_and_comes_back(serving: str) -> None:
     assert holders() == [other(serving)]
 
 
-NEWER = """set -e
-rm -rf /srv/newer; mkdir -p /srv/newer; cd /srv/newer
-dpkg-deb --raw-extract /var/cache/apt/archives/squid_*.deb new
-sed -i 's/^Version: .*/&+newer/' new/DEBIAN/control
-{change}
-dpkg-deb --build new squid.deb >/dev/null
-{{ cat new/DEBIAN/control
-   echo "Filename: ./squid.deb"
-   echo "Size: $(stat -c %s squid.deb)"
-   echo "SHA256: $(sha256sum squid.deb | cut -d' ' -f1)"; }} >Packages
-echo 'deb [trusted=yes] file:/srv/newer ./' >/etc/apt/sources.list.d/newer.list
-apt-get -qq update -o Dir::Etc::sourcelist=/etc/apt/sources.list.d/newer.list -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0
-"""
-"""A newer Squid in the member's own package source; one that takes no configuration, where its program is replaced."""
-
 REFUSES = (
     "for each in new/usr/sbin/squid*; do printf '#!/bin/sh\\necho FATAL: no such directive; exit 1\\n' >$each; done"
 )
 
 
-def version(member: str) -> str:
-    return lab.output(member, "dpkg-query", "--show", "--showformat", "${Version}", "squid")
-
-
 def test_a_new_squid_that_does_not_take_the_configuration_stays_out(serving: str) -> None:
-    before = {member: version(member) for member in OWN}
+    before = {member: packages.version(member) for member in OWN}
     for member in OWN:
-        lab.output(member, "sh", "-c", NEWER.format(change=REFUSES))
+        packages.offer_newer(member, REFUSES)
     run = play.playbook("upgrade_squid")
     assert run.code != 0
     assert "no such directive The old Squid was not touched." in run.text
-    assert {member: version(member) for member in OWN} == before
+    assert {member: packages.version(member) for member in OWN} == before
     assert lab.visit(SENSOR, f"http://{SHARED}:3128", HUB).connect == 200
     assert serving in OWN
 
 
 def test_an_upgrade_refuses_nobody(serving: str) -> None:
     for member in OWN:
-        lab.output(member, "sh", "-c", NEWER.format(change=""))
+        packages.offer_newer(member)
     dry = play.playbook("upgrade_squid", "--check")
     assert (dry.code, bool(dry.changed(A)), bool(dry.changed(B))) == (0, True, True), dry.output
     watch = lab.Watch()
@@ -349,7 +331,7 @@ def test_an_upgrade_refuses_nobody(serving: str) -> None:
         run = play.playbook("upgrade_squid")
     assert run.code == 0, run.output
     assert watch.reports[SENSOR]["failures"] == [], f"of {watch.reports[SENSOR]['attempts']}"
-    assert {version(member).endswith("+newer") for member in OWN} == {True}
+    assert {packages.version(member).endswith("+newer") for member in OWN} == {True}
     assert serving in OWN
     again = play.playbook("upgrade_squid")
     assert (again.code, again.changed(A), again.changed(B)) == (0, 0, 0)

@@ -6,7 +6,6 @@ Everything is real but the endpoints. Each fault is made on the hosts, never in 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import time
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import documented
 import lab
 import play
 import pytest
@@ -255,18 +255,10 @@ def test_a_fault_is_named(case: Case, folder: Path, rows: list[str]) -> None:
 
 
 def test_the_documentations_table_is_what_was_found(rows: list[str]) -> None:
-    """UPDATE_DOCS=1 writes it; the sentences may differ between versions of Squid, the rest may not."""
+    """The sentences may differ between versions of Squid, the rest may not."""
     assert len(rows) == len(CASES), "run the whole file"
-    path = Path(__file__).parents[3] / "docs" / "report.md"
-    before, start, rest = path.read_text().partition("<!-- faults: molecule/verify writes this table -->\n")
-    written, end, after = rest.partition("<!-- /faults -->")
-    assert end, f"{path} has no place for the table"
     head = ["| What was broken | Stage | Hop | What the report says |", "|---|---|---|---|"]
-    if os.environ.get("UPDATE_DOCS"):
-        path.write_text(before + start + "\n".join([*head, *rows]) + "\n" + end + after)
-        return
-    told = [line.rsplit(" | ", 1)[0] for line in written.splitlines()[2:]]
-    assert told == [row.rsplit(" | ", 1)[0] for row in rows]
+    documented.table("report.md", [*head, *rows], (0, 1, 2))
 
 
 def test_what_was_mended_is_told_as_a_change(folder: Path) -> None:

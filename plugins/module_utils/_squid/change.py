@@ -245,7 +245,13 @@ class Change:
         if found:
             sentence = self._hidden("; ".join(found), path).rstrip(". ")
             raise ChangeError(f"Squid refuses the configuration: {sentence}. The running one was not touched.")
-        return [self._hidden(warning, path) for warning in squid_text.warnings(output)]
+        warnings = [self._hidden(warning, path) for warning in squid_text.warnings(output)]
+        if self._host.version() != squid_text.NO_DIGITS:
+            return warnings
+        bug = f"Squid {squid_text.NO_DIGITS} answers 400 to names that begin with a digit (its bug 5520); upgrade to 7.3 or later"
+        if names := squid_text.names_with_digits(self._host.read(path) or ""):
+            raise ChangeError(f"{bug}, for {', '.join(names)}. The running one was not touched.")
+        return [*warnings, f"{bug}, lest a wildcard lets such a name through in vain"]
 
     def _hidden(self, message: str, path: str) -> str:
         forms = {form for secret in self._wanted.secrets.values() for form in (secret, squid_text.escaped(secret))}

@@ -15,6 +15,7 @@ import glob
 import grp
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -127,6 +128,11 @@ class Host:
         """Let Squid read a configuration as the user that it runs as; return its exit code and all that it said."""
         code, out, err = self._run(["runuser", "-u", self._group, "--", self._binary, "-k", "parse", "-f", path])
         return code, out + err
+
+    def version(self) -> str:
+        """Return the version of the installed Squid, such as 6.13; empty where it does not say."""
+        said = re.search(r"Version ([\d.]+)", self._run([self._binary, "-v"])[1])
+        return said[1] if said else ""
 
     def is_active(self) -> bool:
         """Whether systemd says that the service runs."""

@@ -224,6 +224,15 @@ def complaints(exit_code: int, output: str) -> list[str]:
     return found
 
 
+NO_DIGITS = "7.2"
+"""The version that takes what begins with a digit for no name, mended in 7.3 (bug 5520 in its release notes, github.com/squid-cache)."""
+
+
+def names_with_digits(config: str) -> list[str]:
+    """Return the endpoints of a configuration that are names and begin with a digit."""
+    return re.findall(r"(?m)^acl endpoints dstdomain -n (\d\S*[a-z]\S*)$", config)
+
+
 def warnings(output: str) -> list[str]:
     """Return the warnings of ``squid -k parse``."""
     # BCP 177 is Squid's complaint about a host without IPv6, which is how many plants are built.

@@ -87,6 +87,7 @@ class FakeHost(Host):
         self.behind: set[int] = set()
         """Which questions after a reload are answered by a worker that has not read the file yet."""
         self.parse_says: tuple[int, str] | None = None
+        self.version_is = "6.13"
         self.log: list[str] = []
         """What was done, in order; questions in a row are one."""
         self.errors: dict[str, BaseException] = {}
@@ -174,6 +175,9 @@ class FakeHost(Host):
         if _has(self.files[path], "unparsable"):
             return 0, f"2026/01/01 00:00:00| Processing: {path}\n2026/01/01 00:00:00| ERROR: unknown in {path} line 5\n"
         return 0, f"2026/01/01 00:00:00| Processing: {path}\n"
+
+    def version(self) -> str:
+        return self.version_is
 
     def remember(self, path: str, proven: Mapping[str, str]) -> None:
         if "remember" in self.broken:

@@ -530,6 +530,21 @@ class TestParse:
         assert host.files == {CONFIG: OLD}
         assert host.done() == ["stage", "stage users", "parse", "remove", "remove"]
 
+    def test_the_version_that_takes_no_name_with_a_digit_first_is_named(self) -> None:
+        host = FakeHost(OLD)
+        host.version_is = "7.2"
+        named = NEW + "acl endpoints dstdomain -n 9a.example\nacl endpoints dstdomain -n 192.0.2.1\n"
+        assert refused(host, named) == (
+            "Squid 7.2 answers 400 to names that begin with a digit (its bug 5520); upgrade to 7.3 or later, for 9a.example. "
+            "The running one was not touched."
+        )
+        assert host.files == {CONFIG: OLD}
+        host.version_is = "7.3"
+        assert change(host, named).warnings == []
+        host = FakeHost(OLD)
+        host.version_is = "7.2"
+        assert "lest a wildcard lets such a name through in vain" in change(host, NEW).warnings[0]
+
     def test_an_exit_code_without_words_refuses_too(self) -> None:
         host = FakeHost(OLD)
         host.parse_says = (1, "")

@@ -121,6 +121,13 @@ def test_parse_gives_all_that_squid_says() -> None:
     assert commands.run == [["runuser", "-u", "root", "--", "/usr/sbin/squid", "-k", "parse", "-f", "/etc/squid/.x"]]
 
 
+@pytest.mark.parametrize(("says", "version"), [("Squid Cache: Version 7.2\nService Name: squid\n", "7.2"), ("", "")])
+def test_version_is_squids_own_word(says: str, version: str) -> None:
+    commands = Commands(0, says, "")
+    assert host(commands, "/usr/sbin/squid").version() == version
+    assert commands.run == [["/usr/sbin/squid", "-v"]]
+
+
 @pytest.mark.parametrize("verb", ["start", "restart", "stop"])
 def test_the_start_limit_is_lifted_where_squid_starts(verb: str) -> None:
     commands = Commands()
