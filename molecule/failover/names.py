@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import struct
 import sys
-import time
+import threading
 from pathlib import Path
 
 A = 1
@@ -47,10 +47,9 @@ def main(path: Path) -> None:
     while True:
         query, client = server.recvfrom(4096)
         try:
-            if DELAY.exists():
-                time.sleep(float(DELAY.read_text()))
             records = dict(line.split() for line in path.read_text().splitlines())
-            server.sendto(answer(query, records), client)
+            wait = float(DELAY.read_text()) if DELAY.exists() else 0
+            threading.Timer(wait, server.sendto, (answer(query, records), client)).start()
         except (OSError, ValueError, IndexError, struct.error):
             continue
 

@@ -109,10 +109,6 @@ def command(*words: str, undo: str = "") -> Fault:
     return everywhere
 
 
-def privileged(site: str, *words: str) -> None:
-    subprocess.run(["docker", "exec", "--privileged", site, *words], check=True, capture_output=True, timeout=60)
-
-
 def run(*options: str, change: dict[str, object] | None = None) -> play.Run:
     return play.playbook("proxies", "--limit", "sites", *options, change=change or WANTED.inventory())
 
@@ -186,23 +182,26 @@ def half_open_tunnels() -> Iterator[None]:
     on_all(lambda site: lab.run(SITES[site], "pkill", "-f", "range.40000"))
 
 
-@contextmanager
-def upgraded() -> Iterator[None]:
-    """Debian's unattended-upgrades installs a newer Squid, whose package has another squid.conf."""
+def upgraded(change: str, said: str) -> Fault:
+    """Let Debian's unattended-upgrades find a newer Squid."""
     allowed = 'Unattended-Upgrade::Origins-Pattern { "site="; };'
 
     def upgrade(site: str) -> None:
-        packages.offer_newer(
-            site,
-            "echo '# newer' >>new/etc/squid/squid.conf; (cd new && find etc usr -type f -exec md5sum {} +) >new/DEBIAN/md5sums",
-        )
+        packages.offer_newer(site, change)
         lab.output(site, "apt-get", "-qq", "install", "-y", "--no-install-recommends", "unattended-upgrades")
         lab.output(site, "sh", "-c", f"echo '{allowed}' >/etc/apt/apt.conf.d/60lab")
-        print(lab.output(site, "unattended-upgrade", "--verbose"))
-        assert packages.version(site).endswith("+newer")
+        told = lab.run(site, "unattended-upgrade", "--verbose", seconds=300).stdout
+        assert said in told, told
 
-    on_all(upgrade)
-    yield
+    @contextmanager
+    def everywhere() -> Iterator[None]:
+        on_all(upgrade)
+        yield
+
+    return everywhere
+
+
+ANOTHER = "echo '# newer' >>new/etc/squid/squid.conf"
 
 
 @contextmanager
@@ -216,7 +215,11 @@ def edited() -> Iterator[None]:
 
 @contextmanager
 def renamed() -> Iterator[None]:
-    on_all(lambda site: privileged(site, "hostname", "other"))
+    # A container may not rename itself.
+    for site in SITES:
+        pid = ["docker", "inspect", "--format", "{{.State.Pid}}", site]
+        number = subprocess.run(pid, check=True, capture_output=True, text=True).stdout.strip()
+        subprocess.run(["nsenter", "--target", number, "--uts", "hostname", "other"], check=True)
     on_all(lambda site: lab.output(site, "systemctl", "reload", "squid"))
     yield
 
@@ -293,7 +296,9 @@ def cut_connection(group: int) -> None:
 
 
 def kill_the_change(_group: int) -> None:
-    on_all(lambda site: lab.run(site, "pkill", "-KILL", "-f", "squid_config"))
+    # A module comes through the interpreter's standard input, so its name is nowhere.
+    killed = on_all(lambda site: lab.run(site, "pkill", "-KILL", "-f", "^/usr/bin/python3[.0-9]*$").returncode == 0)
+    assert any(killed.values())
 
 
 @dataclass(frozen=True)
@@ -305,7 +310,7 @@ class Case:
     seconds: float = 3
     """How long it lasts, where that is up to the test."""
 
-    at_most: float = 2
+    at_most: float = 3
     """Seconds without a CONNECT that passes."""
 
     options: tuple[str, ...] = field(default=())
@@ -336,7 +341,7 @@ CASES = [
         at_most=5,
     ),
     Case("The name server is silent, and Squid starts", no_names, 15, at_most=40),
-    Case("The name server needs 2 s for an answer", lambda: slow(NAMES, "2 >/run/delay"), 15, at_most=5),
+    Case("The name server needs 0.8 s for an answer", lambda: slow(NAMES, "0.8 >/run/delay"), 15, at_most=5),
     Case("The first parent has another address", moved, 20, at_most=5),
     Case("The first parent is silent for 20 s", silent, 20, at_most=5),
     Case("The first parent needs 3 s for an answer", lambda: slow(FIRST, "slow >/run/behaviour"), 15, at_most=5),
@@ -344,7 +349,11 @@ CASES = [
     Case("The first parent answers 503", lambda: behaviour("503"), 10, at_most=5),
     Case("Both parents are silent for 20 s", all_silent, 20, at_most=30),
     Case("The sensor of 20 tunnels is gone without a word", half_open_tunnels),
-    Case("unattended-upgrades brings a newer Squid with another `squid.conf`", upgraded, at_most=15),
+    Case(
+        "unattended-upgrades finds a newer Squid whose `squid.conf` is another: it leaves it to a person",
+        upgraded(ANOTHER, "has conffile prompt and needs to be upgraded manually"),
+    ),
+    Case("unattended-upgrades installs a newer Squid", upgraded("", "All upgrades installed"), at_most=15),
     Case("`squid.conf` is edited by hand: everybody may", edited, next=MENDS),
     Case("The host is renamed", renamed),
     Case("A second run begins while one is at work", two_runs),
@@ -361,6 +370,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def rows() -> list[str]:
     """The lines of the table, as the cases find them."""
+    assert run().code == 0
     return []
 
 
