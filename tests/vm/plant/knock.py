@@ -1,4 +1,4 @@
-"""Clients that have waited for their proxy since before it was there: a CONNECT every quarter of a second while it boots.
+"""Clients that have waited for their proxy since before it was there: a CONNECT every second while it boots.
 
 Usage: knock.py FILE PROXY ADDRESS[=USER:PASSWORD]...   Appends lines "SECONDS ADDRESS ANSWER" to the file; the seconds are the kernel's.
 """
@@ -38,7 +38,7 @@ def main(path: Path, proxy: str, clients: list[str]) -> None:
             with path.open("a") as file:
                 file.write(f"{begun:.2f} {source} {answer}\n")
             # A boot is over by then; what is emulated has little to spare.
-            time.sleep(0.25 if begun < 180 else 2)
+            time.sleep(1 if begun < 180 else 10)
 
     for client in clients:
         threading.Thread(target=run, args=(client,)).start()
