@@ -14,7 +14,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ..plugin_utils import _collector
 from ..plugin_utils._chain import graph_file
 from ..plugin_utils._columns import shown, width
 from ..plugin_utils._plan import gate, learned, plan, pushes
@@ -36,9 +35,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             proposals = learned.proposals(hostvars, args["hosts"], graph)
             _write(folder, {each.file: each.text() for each in proposals if each.uses})
             return result | _told(sentence for each in proposals for sentence in each.told())
-        with _collector.only_new_objects():
-            found = gate.plans(hostvars, args["hosts"], graph)
-            grows = gate.undeclared(hostvars, found)
+        found = gate.plans(hostvars, args["hosts"], graph)
+        grows = gate.undeclared(hostvars, found)
         asked = pushes.pushes(hostvars, graph["sensors"])
         sentences = plan.told(found) + pushes.told(asked)
         undeclared = set(grows) - {each.problem for each in found}

@@ -11,19 +11,11 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 every text could be a template
-
-    def trust_as_template(value: str) -> str:
-        """Return it as it is."""
-        return value
-
-
-from ..plugin_utils import _collector, _cores
+from ..plugin_utils import _cores
 from ..plugin_utils._chain import graph_file, hostvars
 from ..plugin_utils._roles import arguments, check
 from ..plugin_utils._roles import variables as names
+from ..plugin_utils._trusted import trust_as_template
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -32,7 +24,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _requires_connection = False
     _VALID_ARGS = frozenset(("role", "variables", "document", "later"))
 
-    @_collector.only_new_objects()
     def run(self, tmp: object = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check and convert."""
         _cores.refuse()

@@ -115,7 +115,6 @@ def admissions(
     arrived: list[str] | None = None,
 ) -> dict[str, Any]:
     """Say whom the proxy admits; see DOCUMENTATION."""
-    from ..plugin_utils import _collector
     from ..plugin_utils._chain import acl_lines, deployment, graph_file
     from ..plugin_utils._chain import admissions as chain_admissions
 
@@ -124,19 +123,18 @@ def admissions(
     auth, tls_port = settings["auth_enabled"], settings["tls_port"]
     ports = [(settings["port"], False), *([(tls_port, True)] if tls_port else [])]
     addresses = settings["listen_addresses"] or [""]
-    with _collector.only_new_objects():
-        # Sensors elsewhere are asked for only where somebody may be about to leave.
-        graph = graph_file.read(topology, sensors=running is not None)
-        found = chain_admissions.admissions(
-            graph,
-            proxy,
-            auth=auth,
-            accept_previous=settings["auth_accept_previous"],
-            listeners=[(address, number, tls) for address in addresses for number, tls in ports],
-            running=running,
-            arrived=set(arrived or ()),
-        )
-        lines = acl_lines.acl_lines(found, combined=settings["acl_layout"] == "combined", auth=auth)
+    # Sensors elsewhere are asked for only where somebody may be about to leave.
+    graph = graph_file.read(topology, sensors=running is not None)
+    found = chain_admissions.admissions(
+        graph,
+        proxy,
+        auth=auth,
+        accept_previous=settings["auth_accept_previous"],
+        listeners=[(address, number, tls) for address in addresses for number, tls in ports],
+        running=running,
+        arrived=set(arrived or ()),
+    )
+    lines = acl_lines.acl_lines(found, combined=settings["acl_layout"] == "combined", auth=auth)
     return asdict(lines) | {
         "addresses": " ".join(
             dict.fromkeys(address for client in found.leaving + found.clients for address in client.addresses)

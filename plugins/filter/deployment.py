@@ -91,13 +91,11 @@ def deployment(
     topology: Mapping[str, Any], hostvars: Mapping[str, Any], before_tier: int | None = None, sensors: bool = False
 ) -> dict[str, Any]:
     """Say how the run stands; see DOCUMENTATION."""
-    from ..plugin_utils import _collector
     from ..plugin_utils._chain import deployment as chain_deployment
     from ..plugin_utils._chain import graph_file
 
-    with _collector.only_new_objects():
-        graph = graph_file.read(topology, sensors=sensors)
-        return asdict(chain_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
+    graph = graph_file.read(topology, sensors=sensors)
+    return asdict(chain_deployment.deployment(graph, hostvars, before_tier=before_tier, sensors=sensors))
 
 
 class FilterModule:

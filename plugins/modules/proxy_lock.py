@@ -118,9 +118,7 @@ def main() -> None:
     )
     given, held = module.params, None
     try:
-        if module.check_mode:
-            pass
-        elif given["state"] == "held":
+        if given["state"] == "held":
             held = lock.take(given["path"], given["run"], given["holder"], break_lock=given["break_lock"])
         else:
             lock.give_back(given["path"], given["run"])

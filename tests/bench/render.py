@@ -19,20 +19,12 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 
-try:
-    from ansible.template import trust_as_template
-except ImportError:  # before ansible-core 2.19 every text could be a template
-
-    def trust_as_template(value: str) -> str:
-        """Return it as it is."""
-        return value
-
-
 from tests.bench import lab
 
 init_plugin_loader()
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._chain import graph_file, topology
 from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._roles import check
+from ansible_collections.ot_security.proxy_chaining.plugins.plugin_utils._trusted import trust_as_template
 
 ROLE = Path(topology.__file__).parents[3] / "roles/squid"
 
@@ -60,7 +52,7 @@ def main(count: int, layout: str, path: Path) -> None:
         "__squid": arguments(layout) | placed,
         "__squid_admitted": trust_as_template("{{ __squid_admits }}"),
     }
-    template = trust_as_template("{{ lookup('ansible.builtin.template', 'squid.conf.j2') }}")
+    template = trust_as_template("{{ lookup('ot_security.proxy_chaining.rendered', 'squid.conf.j2') }}")
     content = Templar(loader=DataLoader(), variables=variables).template(template)
     rendered = time.perf_counter()
 

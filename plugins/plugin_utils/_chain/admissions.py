@@ -123,7 +123,7 @@ def _declared(clients: Collection[ClientEntry], auth: bool, accept_previous: boo
 
 def _leaving(graph: Graph, clients: list[Admission], config: str) -> Iterator[Admission]:
     """Yield what of the running admissions is wanted no more here, but is of somebody whom the inventory still has."""
-    sensors = {entry["acl"]: (name, set(entry["addresses"])) for name, entry in graph["sensors"].items()}
+    sensors = {entry["acl"]: name for name, entry in graph["sensors"].items()}
     proxies = {entry["acl"]: name for name, entry in graph["proxies"].items()}
     owners = {address: client.acl for client in clients for address in client.addresses}
     wanted = {(client.acl, address, client.user) for client in clients for address in client.addresses}
@@ -133,7 +133,8 @@ def _leaving(graph: Graph, clients: list[Admission], config: str) -> Iterator[Ad
         usable = [address for address in addresses if owners.get(address, acl) == acl]
         if acl in sensors:
             # Where it stays, only its user can be another one, and a rotation moves that (sensor_proxy_previous_username).
-            name, known = sensors[acl]
+            name = sensors[acl]
+            known = graph["sensors"][name]["addresses"]
             usable = [address for address in usable if address in known and acl not in here]
         elif acl in proxies:
             name = proxies[acl]

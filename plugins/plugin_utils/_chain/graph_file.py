@@ -34,7 +34,7 @@ def keep(graph: Mapping[str, Any]) -> str:
         file.write(json.dumps({**graph, "proxies": {}, "sensors": {}}) + "\n")
         many: tuple[tuple[str, Mapping[str, Any]], ...] = ("proxies", graph["proxies"]), ("sensors", graph["sensors"])
         for kind, entries in many:
-            file.writelines(f"{_begin(kind, name)}{json.dumps(entry)}]\n" for name, entry in entries.items())
+            file.writelines(json.dumps([kind, name, entry]) + "\n" for name, entry in entries.items())
     return file.name
 
 

@@ -23,9 +23,13 @@ def run_action() -> Callable[..., dict[str, Any]]:
     """Run the action of this name with arguments; ``executed`` takes what it hands to its module."""
 
     def run(
-        name: str, args: dict[str, Any], variables: dict[str, Any] | None = None, executed: list[Any] | None = None
+        name: str,
+        args: dict[str, Any],
+        variables: dict[str, Any] | None = None,
+        executed: list[Any] | None = None,
+        check_mode: bool = False,
     ) -> dict[str, Any]:
-        task = SimpleNamespace(args=args, async_val=0, check_mode=False, diff=False, action=name)
+        task = SimpleNamespace(args=args, async_val=0, check_mode=check_mode, diff=False, action=name)
         module = importlib.import_module(f"{PACKAGE}.{name}").ActionModule
         action = module(task, MagicMock(), SimpleNamespace(check_mode=False), MagicMock(), MagicMock(), MagicMock())
 
