@@ -25,7 +25,8 @@ def table(page: str, lines: Sequence[str], columns: Sequence[int]) -> None:
     if os.environ.get("UPDATE_DOCS"):
         path.write_text(before + start + "\n".join(lines) + "\n" + end + after)
         return
-    assert _cells(written.splitlines()[2:], columns) == _cells(lines[2:], columns)
+    told, found = _cells(written.splitlines()[2:], columns), _cells(lines[2:], columns)
+    assert told == found, f"{path} says {told}; found was {found}"
 
 
 def _cells(lines: Sequence[str], columns: Sequence[int]) -> list[list[str]]:
