@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.lookup import LookupBase
-
-from ..plugin_utils._trusted import trust_as_template
-
 DOCUMENTATION = r"""
 name: rendered
 short_description: A template of a role, rendered
@@ -40,6 +33,13 @@ _raw:
   type: list
   elements: str
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+
+from ..plugin_utils._trusted import trust_as_template
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
