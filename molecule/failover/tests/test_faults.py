@@ -25,7 +25,7 @@ import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text
 from failover_lab import (
     CONFIG,
-    FIRST,
+    HUB,
     NAMES,
     NETWORK,
     SECOND,
@@ -147,12 +147,12 @@ def flapping() -> Iterator[None]:
 
 
 @contextmanager
-def slow(host: str, what: str) -> Iterator[None]:
-    lab.output(host, "sh", "-c", f"echo {what}")
+def slow_names() -> Iterator[None]:
+    lab.output(NAMES, "sh", "-c", "echo 0.8 >/run/delay")
     try:
         yield
     finally:
-        lab.output(host, "rm", "-f", "/run/delay", "/run/behaviour")
+        lab.output(NAMES, "rm", "/run/delay")
 
 
 @contextmanager
@@ -205,15 +205,6 @@ ANOTHER = "echo '# newer' >>new/etc/squid/squid.conf"
 
 
 @contextmanager
-def edited() -> Iterator[None]:
-    """Somebody lets everybody in."""
-    on_all(
-        lambda site: lab.output(site, "sh", "-c", f"sed -i '1i http_access allow all' {CONFIG}; systemctl reload squid")
-    )
-    yield
-
-
-@contextmanager
 def renamed() -> Iterator[None]:
     # A container may not rename itself.
     for site in SITES:
@@ -242,6 +233,7 @@ def exists(site: str, path: str) -> bool:
     return lab.run(site, "test", "-e", path).returncode == 0
 
 
+@contextmanager
 def started() -> Iterator[subprocess.Popen[str]]:
     """Begin a run that changes the sites, in a group of its own."""
     with play.prepared("proxies", "--limit", "sites", "-e", LOCK, change=WANTED.more()) as words:
@@ -256,7 +248,7 @@ def killed_at_every_task() -> Iterator[None]:
     number = 0
     while True:
         number += 1
-        for process in started():
+        with started() as process:
             assert process.stdout is not None
             seen = 0
             for line in process.stdout:
@@ -277,7 +269,7 @@ def interrupted(what: Callable[[int], None]) -> Fault:
 
     @contextmanager
     def fault() -> Iterator[None]:
-        for process in started():
+        with started() as process:
             threading.Thread(target=process.communicate, daemon=True).start()
             site = min(SITES)
             end = time.monotonic() + 60
@@ -341,10 +333,10 @@ CASES = [
         at_most=5,
     ),
     Case("The name server is silent, and Squid starts", no_names, 15, at_most=40),
-    Case("The name server needs 0.8 s for an answer", lambda: slow(NAMES, "0.8 >/run/delay"), 15, at_most=5),
+    Case("The name server needs 0.8 s for an answer", slow_names, 15, at_most=5),
     Case("The first parent has another address", moved, 20, at_most=5),
     Case("The first parent is silent for 20 s", silent, 20, at_most=5),
-    Case("The first parent needs 3 s for an answer", lambda: slow(FIRST, "slow >/run/behaviour"), 15, at_most=5),
+    Case("The first parent needs 3 s for an answer", lambda: behaviour("slow"), 15, at_most=5),
     Case("The first parent is silent for 3 s, and again, four times", flapping, at_most=5),
     Case("The first parent answers 503", lambda: behaviour("503"), 10, at_most=5),
     # A worker that nobody has asked since still takes the parents for dead, which a run that meets it reloads for.
@@ -355,7 +347,11 @@ CASES = [
         upgraded(ANOTHER, "has conffile prompt and needs to be upgraded manually"),
     ),
     Case("unattended-upgrades installs a newer Squid", upgraded("", "All upgrades installed"), at_most=15),
-    Case("`squid.conf` is edited by hand: everybody may", edited, next=MENDS),
+    Case(
+        "`squid.conf` is edited by hand: everybody may",
+        command("sh", "-c", f"sed -i '1i http_access allow all' {CONFIG}; systemctl reload squid"),
+        next=MENDS,
+    ),
     Case("The host is renamed", renamed),
     Case("A second run begins while one is at work", two_runs),
     Case("Runs are killed, at each of their tasks", killed_at_every_task, options=("-e", LOCK)),
@@ -384,7 +380,7 @@ def longest(asker: Asker, since: float, until: float) -> float:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_a_fault_costs_and_that_the_next_run_mends_it(case: Case, rows: list[str]) -> None:
     config = on_all(_config)
-    askers = on_all(lambda site: Asker(site, "hub.azure-devices.net"))
+    askers = on_all(lambda site: Asker(site, HUB))
     ended = threading.Event()
     readers = [threading.Thread(target=asker.until, args=(ended.is_set,)) for asker in askers.values()]
     for reader in readers:
@@ -411,8 +407,8 @@ def test_what_a_fault_costs_and_that_the_next_run_mends_it(case: Case, rows: lis
     seconds = on_all(lambda site: longest(askers[site], since, until))
     got = sorted(set().union(*(askers[site].others(since, until - 3) for site in SITES))) or ["-"]
     numbers = " | ".join(f"{second:.1f}" for second in seconds.values())
-    rows.append(f"| {case.name} | {numbers} | {', '.join(got)} | {case.next} |")
-    print(rows[-1], mended)
+    row = f"| {case.name} | {numbers} | {', '.join(got)} | {case.next} |"
+    print(row, mended)
     assert (again.code, on_all(again.changed)) == (0, dict.fromkeys(SITES, 0)), again.output
     assert on_all(passes) == dict.fromkeys(SITES, True)
     assert {site: _without_the_change(now) for site, now in on_all(_config).items()} == {
@@ -423,6 +419,7 @@ def test_what_a_fault_costs_and_that_the_next_run_mends_it(case: Case, rows: lis
     } == dict.fromkeys(SITES, "")
     assert all(each in case.next for each in found), mended
     assert max(seconds.values()) <= case.at_most, seconds
+    rows.append(row)
 
 
 def _config(site: str) -> str:
