@@ -185,7 +185,8 @@ class Way:
             await asyncio.wait({answering}, timeout=max(started + parent.timeout - loop.time(), 0))
             slow = not answering.done()
             if slow:
-                self._set("mute")
+                # What was dead stays so; those who wait for this look have waited enough.
+                self._set("dead" if self.state == "dead" else "mute")
                 await asyncio.wait({answering}, timeout=LATE - parent.timeout)
             if not answering.done():
                 self._set("dead")
@@ -252,16 +253,26 @@ class Chooser:
         ways = self._ways(endpoint)
         for way in ways:
             if await way.is_usable(self._looks):
-                # What a parent refuses, no other is asked for: its policy is not to be walked around.
-                bad = [other for other in ways if other.is_bad or (way.state == "refused" and other is not way)]
                 break
-        else:
-            # With nobody better Squid tries as it always does, and its answer says why; but not where it would wait for hours.
-            bad = [way for way in ways if way.state in ("mute", "dead")]
-            if len(bad) == len(ways):
-                bad = [way for way in ways if way.state == "dead"]
+        bad = self._bad(ways)
+        if len(bad) == len(ways):
+            # Nobody is refused for what was so at the last question: these looks have the time that a first one has.
+            for way in ways:
+                if way.look:
+                    await way.changed.wait()
+            bad = self._bad(ways)
         self._say(ways)
         return [way.parent.name for way in bad]
+
+    @staticmethod
+    def _bad(ways: list[Way]) -> list[Way]:
+        for way in ways:
+            if not way.is_bad:
+                # What a parent refuses, no other is asked for: its policy is not to be walked around.
+                return [other for other in ways if other.is_bad or (way.state == "refused" and other is not way)]
+        # With nobody better Squid tries as it always does, and its answer says why; but not where it would wait for hours.
+        silent = [way for way in ways if way.state in ("mute", "dead")]
+        return silent if len(silent) < len(ways) else [way for way in ways if way.state == "dead"]
 
     def _say(self, ways: Iterable[Way]) -> None:
         for way in ways:

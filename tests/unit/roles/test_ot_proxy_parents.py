@@ -152,6 +152,38 @@ def test_with_no_good_parent_squid_tries_those_that_do_not_hang(
     run(scenario)
 
 
+def test_what_was_true_at_the_last_question_refuses_nobody(made: Callable[..., list[Any]]) -> None:
+    fakes = made("mute", "mute")
+    chosen = chooser(fakes)
+
+    async def scenario() -> None:
+        await chosen.passed_over(E)
+        await asyncio.sleep(2)
+        assert await chosen.passed_over(E) == ["p1", "p2"]
+        # Nobody asks for longer than these looks take, and one of them is back.
+        await asyncio.sleep(2)
+        fakes[1].behaviour = "200"
+        assert await chosen.passed_over(E) == ["p1"]
+
+    run(scenario)
+
+
+def test_a_parent_that_is_mute_for_good_gets_nothing_while_it_is_looked_at_again(made: Callable[..., list[Any]]) -> None:
+    fakes = made("mute", "mute")
+    chosen = chooser(fakes)
+
+    async def scenario() -> None:
+        await chosen.passed_over(E)
+        await asyncio.sleep(2)
+        said = []
+        while len(fakes[0].heads) < 4:
+            said.append(await chosen.passed_over(E))
+            await asyncio.sleep(0.1)
+        assert said == [["p1", "p2"]] * len(said)
+
+    run(scenario)
+
+
 def test_a_tunnel_that_is_closed_at_once_was_none(made: Callable[..., list[Any]]) -> None:
     fakes = made("200-close", "200")
     chosen = chooser(fakes)
