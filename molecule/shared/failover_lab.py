@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
 import lab
@@ -28,6 +28,23 @@ def on_all(function: Callable[[str], Returned]) -> dict[str, Returned]:
     """Call a function for every site at once."""
     with ThreadPoolExecutor(len(SITES)) as pool:
         return dict(zip(SITES, pool.map(function, SITES), strict=True))
+
+
+def each(fault: Callable[[str], AbstractContextManager[None]]) -> Callable[[], AbstractContextManager[None]]:
+    """Make a fault of one site on all of them at once."""
+
+    @contextmanager
+    def everywhere() -> Iterator[None]:
+        with ExitStack() as stack:
+            on_all(lambda site: stack.enter_context(fault(site)))
+            yield
+
+    return everywhere
+
+
+def versions() -> list[str]:
+    """Return the version of each site's Squid."""
+    return list(on_all(lambda site: lab.output(site, "squid", "-v").split("Version ")[1].split()[0]).values())
 
 
 # How a first parent comes to behave badly ---------------------------------------------------------------------------
@@ -51,21 +68,14 @@ def refusing() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def no_names() -> Iterator[None]:
-    """No site can look a name up, and each Squid starts like this, as after a power failure."""
-
-    def start(site: str) -> AbstractContextManager[None]:
-        dead = lab.packets(site, "output", "udp dport 53 drop")
-        dead.__enter__()
+def _without_names(site: str) -> Iterator[None]:
+    with lab.packets(site, "output", "udp dport 53 drop"):
         lab.output(site, "systemctl", "restart", "squid")
-        return dead
-
-    dead = on_all(start)
-    try:
         yield
-    finally:
-        for fault in dead.values():
-            fault.__exit__(None, None, None)
+
+
+no_names = each(_without_names)
+"""No site can look a name up, and each Squid starts like this, as after a power failure."""
 
 
 @contextmanager

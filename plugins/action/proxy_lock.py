@@ -21,24 +21,28 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Run it."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables, args = task_vars or {}, self._task.args
-        if args.get("state") != "judged" and self._task.check_mode:
+        if args.get("state") == "judged":
+            return result | _judged(variables, args)
+        if self._task.check_mode:
             # Whether the host can be reached is said by whoever looks at it.
             return result | {"changed": False, "held_by": ""}
-        if args.get("state") != "judged":
-            filled = {"run": begin.run_id(), "holder": begin.holder(variables)}
-            done: dict[str, Any] = self._execute_module(
-                module_name="ot_security.proxy_chaining.proxy_lock", module_args={**args, **filled}, task_vars=task_vars
-            )
-            return result | done
-        topology = args.get("topology")
-        hosts, graph = args.get("hosts", []), graph_file.read(topology) if topology else None
-        plans = gate.plans(variables["hostvars"], hosts, graph, gated=True) if graph else []
-        refusal = begin.refusal(
-            variables["hostvars"],
-            hosts,
-            graph=graph,
-            removed=topology["removed_sensors"] if topology else (),
-            growth=gate.refusal(variables["hostvars"], plans),
+        filled = {"run": begin.run_id(), "holder": begin.holder(variables)}
+        done: dict[str, Any] = self._execute_module(
+            module_name="ot_security.proxy_chaining.proxy_lock", module_args={**args, **filled}, task_vars=task_vars
         )
-        result["warnings"] = [] if refusal else gate.warnings(plans)
-        return result | {"changed": False, "refused": bool(refusal), "failed": bool(refusal), "msg": refusal}
+        return result | done
+
+
+def _judged(variables: dict[str, Any], args: dict[str, Any]) -> dict[str, Any]:
+    topology = args.get("topology")
+    hosts, graph = args.get("hosts", []), graph_file.read(topology) if topology else None
+    plans = gate.plans(variables["hostvars"], hosts, graph, gated=True) if graph else []
+    refusal = begin.refusal(
+        variables["hostvars"],
+        hosts,
+        graph=graph,
+        removed=topology["removed_sensors"] if topology else (),
+        growth=gate.refusal(variables["hostvars"], plans),
+    )
+    warnings = [] if refusal else gate.warnings(plans)
+    return {"warnings": warnings, "changed": False, "refused": bool(refusal), "failed": bool(refusal), "msg": refusal}

@@ -34,6 +34,7 @@ from failover_lab import (
     refusing,
     silent,
     uses_first,
+    versions,
     visit,
     wait_for,
 )
@@ -174,8 +175,7 @@ def test_the_second_parent_takes_over_and_a_refusal_stays_one(
 def test_the_documentation_has_what_was_measured(
     table: dict[str, dict[str, Measured]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    versions = on_all(lambda site: lab.output(site, "squid", "-v").split("Version ")[1].split()[0])
-    rows = [[HEADING, *(f"Squid {version}" for version in versions.values()), "Before that"]]
+    rows = [[HEADING, *(f"Squid {version}" for version in versions()), "Before that"]]
     for name, measured in table.items():
         before = sorted(set().union(*(of_site.before for of_site in measured.values())))
         rows.append([name, *(str(of_site) for of_site in measured.values()), ", ".join(before) or "-"])

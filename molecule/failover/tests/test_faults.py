@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -32,11 +32,13 @@ from failover_lab import (
     SITES,
     Asker,
     behaviour,
+    each,
     moved,
     no_names,
     on_all,
     passes,
     silent,
+    versions,
     wait_for,
 )
 
@@ -79,19 +81,6 @@ class Wanted:
 
 
 WANTED = Wanted()
-
-
-def each(fault: Callable[[str], AbstractContextManager[None]]) -> Fault:
-    """Make a fault of one site on all of them at once."""
-
-    @contextmanager
-    def everywhere() -> Iterator[None]:
-        with ExitStack() as stack:
-            for one in on_all(fault).values():
-                stack.enter_context(one)
-            yield
-
-    return everywhere
 
 
 def command(*words: str, undo: str = "") -> Fault:
@@ -433,6 +422,5 @@ def _without_the_change(config: str) -> str:
 def test_the_documentations_table_is_what_was_found(rows: list[str]) -> None:
     """The seconds are another run's; faults and what the next run does are not."""
     assert len(rows) == len(CASES), "run the whole file"
-    versions = on_all(lambda site: lab.output(site, "squid", "-v").split("Version ")[1].split()[0])
-    head = f"| What happens | {' | '.join(f'Squid {version}' for version in versions.values())} | Until then | The next run |"
+    head = f"| What happens | {' | '.join(f'Squid {version}' for version in versions())} | Until then | The next run |"
     documented.table("faults.md", [head, "|---|---|---|---|---|---|", *rows], (0, -1))
