@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.ot_security.proxy_chaining.plugins.module_utils._squid import text
 from failover_lab import (
     CONFIG,
+    FIRST,
     HUB,
     NAMES,
     NETWORK,
@@ -147,6 +148,12 @@ def slow_names() -> Iterator[None]:
 @contextmanager
 def all_silent() -> Iterator[None]:
     with silent(), silent(SECOND):
+        yield
+
+
+@contextmanager
+def all_hang() -> Iterator[None]:
+    with lab.paused(FIRST), lab.paused(SECOND):
         yield
 
 
@@ -330,6 +337,7 @@ CASES = [
     Case("The first parent answers 503", lambda: behaviour("503"), 10, at_most=5),
     # A worker that nobody has asked since still takes the parents for dead, which a run that meets it reloads for.
     Case("Both parents are silent for 20 s", all_silent, 20, at_most=30, next=f"finds nothing to do, or {MENDS}"),
+    Case("Both parents hang for 40 s: they take connections, and answer nothing", all_hang, 40, at_most=45),
     Case("The sensor of 20 tunnels is gone without a word", half_open_tunnels),
     Case(
         "unattended-upgrades finds a newer Squid whose `squid.conf` is another: it leaves it to a person",
