@@ -107,7 +107,7 @@ def served(guest: Guest, seconds: float = 180) -> float:
 
 def denied(guest: Guest) -> str:
     """Return what AppArmor has refused in this boot."""
-    return guest.run("journalctl -b --no-pager -o short-monotonic --grep 'apparmor=.DENIED'").stdout
+    return guest.run("journalctl -b --quiet --no-pager -o short-monotonic --grep 'apparmor=.DENIED'").stdout
 
 
 def visit(guest: Guest, proxy: str, *more: str) -> str:
