@@ -154,7 +154,7 @@ def test_with_the_profile_enforced_everything_still_works(guest: Guest) -> None:
     if guest.output("readlink -f /usr/sbin/squid").strip() != "/usr/sbin/squid":
         # Debian 13's program is a link's end, which the package's profile is not for; as somebody would mend that.
         programs = "/usr/sbin/squid{,-gnutls,-openssl} "
-        guest.output(f"sed -i 's,/usr/sbin/squid ,{programs},' /etc/apparmor.d/usr.sbin.squid")
+        guest.output(f"sed -i 's|/usr/sbin/squid |{programs}|' /etc/apparmor.d/usr.sbin.squid")
     guest.output(
         "rm /etc/apparmor.d/disable/usr.sbin.squid; apparmor_parser -r /etc/apparmor.d/usr.sbin.squid; systemctl restart squid"
     )
