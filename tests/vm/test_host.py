@@ -236,7 +236,7 @@ def changes(guest: Guest, content: str) -> bool:
         change(guest, content), env=environment(True), capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return '"changed": true' in done.stdout
+    return re.search(r"^ *changed: true$", done.stdout, re.MULTILINE) is not None
 
 
 def test_power_that_is_cut_during_a_change_leaves_a_whole_file_and_the_next_run_proves(guest: Guest) -> None:
