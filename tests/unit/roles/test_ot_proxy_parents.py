@@ -168,7 +168,9 @@ def test_what_was_true_at_the_last_question_refuses_nobody(made: Callable[..., l
     run(scenario)
 
 
-def test_a_parent_that_is_mute_for_good_gets_nothing_while_it_is_looked_at_again(made: Callable[..., list[Any]]) -> None:
+def test_a_parent_that_is_mute_for_good_gets_nothing_while_it_is_looked_at_again(
+    made: Callable[..., list[Any]],
+) -> None:
     fakes = made("mute", "mute")
     chosen = chooser(fakes)
 
